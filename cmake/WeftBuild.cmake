@@ -1,0 +1,45 @@
+# Build settings that every target shares: warnings, sanitizers, ccache, one object library per CPU.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(WEFT_CCACHE ccache)
+if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WEFT_CCACHE})
+endif()
+
+if(WEFT_SANITIZE)
+  add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${WEFT_SANITIZE})
+endif()
+
+function(weft_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+endfunction()
+
+# Compiles kernel files once per instruction set, each copy in a namespace of its own (WEFT_ISA);
+# core/cpu.h picks one copy at run time, so a single binary is fast everywhere.
+function(weft_kernels target)
+  set(isas baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND isas avx2 avx512)
+  endif()
+  set(flags_baseline "")
+  set(flags_avx2 -mavx2 -mfma -mf16c)
+  set(flags_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
+                   -mprefer-vector-width=512)
+  foreach(isa ${isas})
+    add_library(${target}_${isa} OBJECT ${ARGN})
+    target_compile_features(${target}_${isa} PRIVATE cxx_std_20)
+    target_include_directories(${target}_${isa} PRIVATE ${weft_include})
+    target_compile_definitions(${target}_${isa} PRIVATE WEFT_ISA=${isa})
+    # -fno-math-errno and -fno-trapping-math let loops vectorize and change no result.
+    target_compile_options(${target}_${isa} PRIVATE -O3 -fopenmp-simd -fno-math-errno
+                                                    -fno-trapping-math -ffp-contract=fast ${flags_${isa}})
+    weft_warnings(${target}_${isa})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+  endforeach()
+endfunction()

@@ -1,0 +1,35 @@
+#include <weft/core/cpu.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+namespace weft {
+namespace {
+
+Isa best_isa() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::baseline;
+#else
+  return Isa::baseline;
+#endif
+}
+
+Isa requested_isa() {
+  const char* value = std::getenv("WEFT_CPU");
+  const std::string_view name = value ? value : "";
+  return name == "baseline" ? Isa::baseline : name == "avx2" ? Isa::avx2 : Isa::avx512;
+}
+
+}  // namespace
+
+Isa cpu_isa() {
+  static const Isa isa = std::min(best_isa(), requested_isa());
+  return isa;
+}
+
+}  // namespace weft

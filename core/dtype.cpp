@@ -1,0 +1,26 @@
+#include <weft/core/check.h>
+#include <weft/core/dtype.h>
+
+#include <algorithm>
+
+namespace weft {
+
+const char* to_string(DType d) {
+  switch (d) {
+    case kFloat32: return "float32";
+    case kFloat64: return "float64";
+    case kInt64: return "int64";
+    default: return "bool";
+  }
+}
+
+DType promote(DType a, DType b) {
+  auto rank = [](DType d) { return d == kBool ? 0 : d == kInt64 ? 1 : d == kFloat32 ? 2 : 3; };
+  return rank(a) < rank(b) ? b : a;
+}
+
+void fail_not_floating(const char* who, DType got) {
+  fail("{}: expected a floating dtype; got {}", who, to_string(got));
+}
+
+}  // namespace weft
