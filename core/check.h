@@ -23,12 +23,14 @@ template <class... Args>
 /// Throws Error with the formatted message unless `ok`.
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> format, Args&&... args) {
-  if (!ok) [[unlikely]] fail(format, std::forward<Args>(args)...);
+  if (!ok) [[unlikely]]
+    fail(format, std::forward<Args>(args)...);
 }
 
 /// Throws InternalError unless `ok`.
 inline void invariant(bool ok, const char* what) {
-  if (!ok) [[unlikely]] throw InternalError(what);
+  if (!ok) [[unlikely]]
+    throw InternalError(what);
 }
 
 }  // namespace weft

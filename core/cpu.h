@@ -18,22 +18,33 @@ Isa cpu_isa();
 template <class F>
 F* pick_isa(F* baseline, F* avx2, F* avx512) {
   switch (cpu_isa()) {
-    case Isa::avx512: return avx512;
-    case Isa::avx2: return avx2;
-    default: return baseline;
+    case Isa::avx512:
+      return avx512;
+    case Isa::avx2:
+      return avx2;
+    default:
+      return baseline;
   }
 }
 
 }  // namespace weft
 
 #if defined(__x86_64__)
-#define WEFT_KERNEL(ret, name, params)                                               \
-  namespace baseline { ret name params; }                                            \
-  namespace avx2 { ret name params; }                                                \
-  namespace avx512 { ret name params; }                                              \
-  inline ret (*const name) params = ::weft::pick_isa(baseline::name, avx2::name, avx512::name)
+#define WEFT_KERNEL(ret, name, params) \
+  namespace baseline {                 \
+  ret name params;                     \
+  }                                    \
+  namespace avx2 {                     \
+  ret name params;                     \
+  }                                    \
+  namespace avx512 {                   \
+  ret name params;                     \
+  }                                    \
+  inline ret(*const name) params = ::weft::pick_isa(baseline::name, avx2::name, avx512::name)
 #else
-#define WEFT_KERNEL(ret, name, params)    \
-  namespace baseline { ret name params; } \
-  inline ret (*const name) params = baseline::name
+#define WEFT_KERNEL(ret, name, params) \
+  namespace baseline {                 \
+  ret name params;                     \
+  }                                    \
+  inline ret(*const name) params = baseline::name
 #endif

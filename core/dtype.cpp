@@ -7,10 +7,14 @@ namespace weft {
 
 const char* to_string(DType d) {
   switch (d) {
-    case kFloat32: return "float32";
-    case kFloat64: return "float64";
-    case kInt64: return "int64";
-    default: return "bool";
+    case kFloat32:
+      return "float32";
+    case kFloat64:
+      return "float64";
+    case kInt64:
+      return "int64";
+    default:
+      return "bool";
   }
 }
 

@@ -26,7 +26,7 @@ const char* to_string(DType d);
 
 template <class T>
 concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                  std::is_same_v<T, int64_t> || std::is_same_v<T, bool>;
+    std::is_same_v<T, int64_t> || std::is_same_v<T, bool>;
 
 template <Element T>
 constexpr DType dtype_of = std::is_same_v<T, float>     ? kFloat32
@@ -46,10 +46,14 @@ struct TypeTag {
 template <class F>
 decltype(auto) dispatch(DType d, F&& f) {
   switch (d) {
-    case kFloat32: return f(TypeTag<float>{});
-    case kFloat64: return f(TypeTag<double>{});
-    case kInt64: return f(TypeTag<int64_t>{});
-    default: return f(TypeTag<bool>{});
+    case kFloat32:
+      return f(TypeTag<float>{});
+    case kFloat64:
+      return f(TypeTag<double>{});
+    case kInt64:
+      return f(TypeTag<int64_t>{});
+    default:
+      return f(TypeTag<bool>{});
   }
 }
 

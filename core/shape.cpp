@@ -32,7 +32,9 @@ void Shape::erase(int at) {
   --rank_;
 }
 
-std::string to_string(const Shape& s) { return fmt::format("[{}]", fmt::join(s.begin(), s.end(), ", ")); }
+std::string to_string(const Shape& s) {
+  return fmt::format("[{}]", fmt::join(s.begin(), s.end(), ", "));
+}
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;

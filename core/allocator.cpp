@@ -1,0 +1,133 @@
+#include <weft/core/allocator.h>
+#include <weft/core/check.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+
+namespace weft {
+namespace {
+
+// Size classes: four per power of two, from 64 bytes up. A freed block heads its class's list and
+// stores the link to the next in its own first word.
+constexpr int kSteps = 4;
+constexpr int kClasses = kSteps * 48;
+// A request may take a cached block of up to this many classes above its own (twice its size).
+constexpr int kSpill = kSteps;
+// Small blocks would waste more by spilling than a fresh one costs.
+constexpr size_t kSpillFrom = size_t{1} << 20;
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+size_t class_bytes(int c) {
+  const size_t base = kAlignment << (c / kSteps);
+  return base + base / kSteps * static_cast<size_t>(c % kSteps);
+}
+
+int class_of(size_t bytes) {
+  if (bytes <= kAlignment) return 0;
+  const size_t units = (bytes - 1) / kAlignment;
+  const int power = static_cast<int>(std::bit_width(units)) - 1;
+  int c = kSteps * power;
+  while (class_bytes(c) < bytes) ++c;
+  return c;
+}
+
+struct Cache {
+  std::mutex mutex;
+  std::array<FreeBlock*, kClasses> free{};
+  AllocatorStats stats{};
+
+  FreeBlock* pop(int c) {
+    FreeBlock* block = free[static_cast<size_t>(c)];
+    if (block) free[static_cast<size_t>(c)] = block->next;
+    return block;
+  }
+
+  FreeBlock* pop_near(int c, int& found) {
+    const int last = class_bytes(c) >= kSpillFrom ? std::min(c + kSpill, kClasses - 1) : c;
+    for (found = c; found <= last; ++found)
+      if (FreeBlock* block = pop(found)) return block;
+    found = c;
+    return nullptr;
+  }
+};
+
+// Never destroyed: tensors with static lifetime may still be freed after main.
+Cache& cache() {
+  static Cache& c = *new Cache;
+  return c;
+}
+
+void* from_system(size_t bytes) {
+  void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (!p) {
+    empty_cache();
+    p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  }
+  check(p != nullptr, "allocate: the system has no memory left; asked for {} bytes, {} are in use",
+        bytes, allocator_stats().bytes_in_use);
+  return p;
+}
+
+}  // namespace
+
+void* allocate(size_t bytes, size_t& capacity) {
+  check(bytes <= class_bytes(kClasses - 1), "allocate: {} bytes is more than any machine has",
+        bytes);
+  Cache& c = cache();
+  int found = class_of(bytes);
+  void* block = nullptr;
+  {
+    std::lock_guard lock(c.mutex);
+    block = c.pop_near(found, found);
+    capacity = class_bytes(found);
+    ++c.stats.allocations;
+  }
+  const bool fresh = block == nullptr;
+  if (fresh) block = from_system(capacity);
+  std::lock_guard lock(c.mutex);
+  if (fresh) {
+    ++c.stats.system_calls;
+    c.stats.bytes_reserved += capacity;
+  }
+  c.stats.bytes_in_use += capacity;
+  c.stats.peak_in_use = std::max(c.stats.peak_in_use, c.stats.bytes_in_use);
+  return block;
+}
+
+void deallocate(void* block, size_t capacity) noexcept {
+  Cache& c = cache();
+  std::lock_guard lock(c.mutex);
+  auto& head = c.free[static_cast<size_t>(class_of(capacity))];
+  head = new (block) FreeBlock{head};
+  c.stats.bytes_in_use -= capacity;
+}
+
+AllocatorStats allocator_stats() {
+  Cache& c = cache();
+  std::lock_guard lock(c.mutex);
+  return c.stats;
+}
+
+void reset_peak() {
+  Cache& c = cache();
+  std::lock_guard lock(c.mutex);
+  c.stats.peak_in_use = c.stats.bytes_in_use;
+}
+
+void empty_cache() {
+  Cache& c = cache();
+  std::lock_guard lock(c.mutex);
+  for (int i = 0; i < kClasses; ++i)
+    while (FreeBlock* block = c.pop(i)) {
+      std::free(block);
+      c.stats.bytes_reserved -= class_bytes(i);
+    }
+}
+
+}  // namespace weft

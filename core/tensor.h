@@ -1,0 +1,209 @@
+// Tensor: a handle to strided elements in shared storage, with an optional place in an autograd
+// graph. Copying a Tensor copies the handle; clone() (an op) copies the elements.
+#pragma once
+
+#include <weft/core/dtype.h>
+#include <weft/core/random.h>
+#include <weft/core/ref.h>
+#include <weft/core/shape.h>
+
+#include <functional>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+/// What autograd hangs on a tensor; core knows only how to keep it alive.
+class AutogradSlot : public RefCounted {
+ public:
+  virtual ~AutogradSlot() = default;
+  /// Called when the last reference is gone.
+  virtual void dispose() = 0;
+};
+
+/// A block of memory that several tensors may look into. `version` counts the in-place writes.
+class Storage : public RefCounted {
+ public:
+  static Ref<Storage> make(size_t bytes);
+  void dispose();
+
+  void* data() { return this + 1; }
+  size_t bytes() const { return bytes_; }
+  uint32_t version() const { return version_; }
+  const char* last_writer() const { return last_writer_; }
+  void written_by(const char* who) {
+    ++version_;
+    last_writer_ = who;
+  }
+
+ private:
+  explicit Storage(size_t bytes, size_t capacity) : bytes_(bytes), capacity_(capacity) {}
+  size_t bytes_, capacity_;
+  uint32_t version_ = 0;
+  const char* last_writer_ = "";
+};
+
+class Tensor;
+using Tensors = std::vector<Tensor>;
+
+/// Takes a gradient, returns its replacement or an undefined Tensor to keep it.
+using TensorHook = std::function<Tensor(const Tensor& gradient)>;
+
+struct BackwardOptions {
+  bool retain_graph = false;  ///< keep what backward needs, so that it can run again
+  bool create_graph = false;  ///< record the backward pass itself (implies retain_graph)
+};
+
+class Tensor {
+ public:
+  /// Undefined: holds nothing; only defined() and assignment may be called.
+  Tensor() = default;
+  /// Uninitialized elements.
+  explicit Tensor(const Shape& shape, DType dtype = kFloat32);
+
+  bool defined() const { return static_cast<bool>(impl_); }
+  const Shape& shape() const { return impl_->shape; }
+  const Shape& strides() const { return impl_->strides; }
+  /// Size of a dim, which may count from the end.
+  int64_t size(int dim) const;
+  int dim() const { return impl_->shape.rank(); }
+  int64_t numel() const { return impl_->numel; }
+  DType dtype() const { return impl_->dtype; }
+  bool is_contiguous() const { return impl_->contiguous; }
+
+  /// Pointer to the first element; T must match dtype(). Elements are in row-major order only if
+  /// is_contiguous().
+  template <Element T>
+  const T* data() const {
+    require_dtype(dtype_of<T>);
+    return static_cast<const T*>(raw());
+  }
+  /// The same for writing. Counts as an in-place write by `who`: a backward pass that needs the old
+  /// values reports it.
+  template <Element T>
+  T* mutable_data(const char* who = "mutable_data") {
+    require_dtype(dtype_of<T>);
+    impl_->storage->written_by(who);
+    return static_cast<T*>(raw());
+  }
+
+  /// The value of a one-element tensor, converted to T (double, float, int64_t or bool).
+  template <class T = double>
+  T item() const {
+    return static_cast<T>(item_as_double());
+  }
+  /// The element at `index`.
+  double at(std::initializer_list<int64_t> index) const;
+  /// All elements in row-major order, converted to T.
+  template <Element T>
+  std::vector<T> to_vector() const;
+
+  // --- Autograd; defined in autograd/tensor_autograd.cpp ---
+
+  /// True if gradients flow to this tensor: a leaf that asked for them, or a result of one.
+  bool requires_grad() const;
+  /// Makes a leaf ask for gradients (or stop asking). Error on a result of recorded ops or on an
+  /// integer dtype. Returns *this.
+  Tensor& set_requires_grad(bool on = true);
+  bool is_leaf() const;
+  /// The accumulated gradient; undefined before the first backward.
+  Tensor grad() const;
+  void set_grad(const Tensor& gradient);
+  /// Keeps the gradient of an intermediate result, to be read with grad() after backward.
+  void retain_grad();
+  /// Runs `hook` on the gradient of this tensor in every backward pass. The id removes it.
+  int register_hook(TensorHook hook);
+  void remove_hook(int id);
+  /// Accumulates the gradients of this tensor into the leaves below it. `gradient` (of this
+  /// tensor's shape) may be left out for a one-element tensor.
+  void backward(const Tensor& gradient = {}, BackwardOptions options = {}) const;
+  /// The same elements, outside any graph.
+  Tensor detach() const;
+
+  // --- For ops ---
+
+  /// Another look at the same storage: the one view primitive; not recorded. `offset` is relative
+  /// to this tensor's first element. An InternalError if it would leave the storage.
+  Tensor strided_view(const Shape& shape, const Shape& strides, int64_t offset = 0) const;
+  /// Nobody else holds this handle's storage, so a kernel may overwrite it.
+  bool is_unique() const { return impl_->use_count() == 1 && impl_->storage->use_count() == 1; }
+  bool same_storage(const Tensor& o) const { return impl_->storage == o.impl_->storage; }
+  bool same_handle(const Tensor& o) const { return impl_ == o.impl_; }
+  const Storage& storage() const { return *impl_->storage; }
+  void* raw() const;
+
+  AutogradSlot* slot() const { return impl_->slot.get(); }
+  int output_index() const { return impl_->output_index; }
+  void set_slot(Ref<AutogradSlot> slot, int output_index);
+  /// Points this very handle, and all its copies, at other elements (`to(dtype)`, loading).
+  void set_data(const Tensor& other);
+
+ private:
+  struct Impl : RefCounted {
+    Ref<Storage> storage;
+    Shape shape, strides;
+    int64_t offset = 0, numel = 1;
+    Ref<AutogradSlot> slot;
+    int output_index = 0;
+    DType dtype = kFloat32;
+    bool contiguous = true;
+    void dispose() { delete this; }
+  };
+  void require_dtype(DType d) const {
+    if (d != impl_->dtype) [[unlikely]]
+      fail_dtype(d);
+  }
+  [[noreturn]] void fail_dtype(DType wanted) const;
+  double item_as_double() const;
+
+  Ref<Impl> impl_;
+};
+
+/// Nested braces of numbers, as in `tensor({{1, 2}, {3, 4}})`. Integers give int64, anything with a
+/// floating literal float32, booleans bool.
+class NestedList {
+ public:
+  NestedList(double v) : values_{v} {}                                        // NOLINT: implicit
+  NestedList(int v) : values_{static_cast<double>(v)}, dtype_(kInt64) {}      // NOLINT: implicit
+  NestedList(int64_t v) : values_{static_cast<double>(v)}, dtype_(kInt64) {}  // NOLINT: implicit
+  NestedList(bool v) : values_{v ? 1.0 : 0.0}, dtype_(kBool) {}               // NOLINT: implicit
+  NestedList(std::initializer_list<NestedList> items);                        // NOLINT: implicit
+
+  const std::vector<double>& values() const { return values_; }
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+
+ private:
+  std::vector<double> values_;
+  Shape shape_;
+  DType dtype_ = kFloat32;
+};
+
+Tensor tensor(std::initializer_list<NestedList> values);
+Tensor tensor(std::initializer_list<NestedList> values, DType dtype);
+/// A rank-0 tensor.
+Tensor scalar(double value, DType dtype = kFloat32);
+/// Copies `values` (row-major) into a tensor of that shape and of T's dtype.
+template <Element T>
+Tensor from_span(std::span<const T> values, const Shape& shape);
+template <Element T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape);
+
+Tensor zeros(const Shape& shape, DType dtype = kFloat32);
+Tensor ones(const Shape& shape, DType dtype = kFloat32);
+Tensor full(const Shape& shape, double value, DType dtype = kFloat32);
+/// 0, 1, ..., n - 1
+Tensor arange(int64_t n, DType dtype = kInt64);
+/// Standard normal, or uniform in [0, 1).
+Tensor randn(const Shape& shape, Generator& generator, DType dtype = kFloat32);
+Tensor rand(const Shape& shape, Generator& generator, DType dtype = kFloat32);
+/// Integers in [0, n).
+Tensor randint(int64_t n, const Shape& shape, Generator& generator);
+
+/// `tensor([[1, 2], [3, 4]], shape [2, 2], int64)`; long dims are shortened with "...".
+std::string to_string(const Tensor& t);
+std::ostream& operator<<(std::ostream& out, const Tensor& t);
+
+}  // namespace weft
