@@ -1,8 +1,13 @@
 // Which of the per-CPU copies of a kernel to run.
 //
-// Files in core/kernels are compiled once per instruction set, each copy in the namespace WEFT_ISA.
-// WEFT_KERNEL(void, softmax_rows, (const float* x, float* y, int64_t n)) declares every copy, and
-// `softmax_rows` itself as a pointer to the best one for this machine.
+// Files named in weft_kernels() are compiled once per instruction set, each copy in the namespace
+// WEFT_ISA. A kernel's header says
+//
+//   WEFT_KERNELS(template <class T> void softmax_rows(const T* x, T* y, int64_t rows, int64_t n);)
+//   WEFT_DISPATCH(softmax_rows)
+//
+// which declares every copy, and `softmax_rows` as a function object that calls the best one for
+// this machine. (An object, so that the overload lookup inside a copy never finds it.)
 // Such files must not instantiate inline functions with external linkage (std:: algorithms, say):
 // the linker keeps one copy of those, perhaps the one with instructions that this CPU lacks.
 #pragma once
@@ -15,36 +20,43 @@ enum class Isa { baseline, avx2, avx512 };
 /// lowers it (for tests and comparisons), never raises it.
 Isa cpu_isa();
 
-template <class F>
-F* pick_isa(F* baseline, F* avx2, F* avx512) {
-  switch (cpu_isa()) {
-    case Isa::avx512:
-      return avx512;
-    case Isa::avx2:
-      return avx2;
-    default:
-      return baseline;
-  }
-}
+/// cpu_isa() without a call. Before its initializer has run it reads as baseline: slow, not wrong.
+inline const Isa kCpuIsa = cpu_isa();
 
 }  // namespace weft
 
 #if defined(__x86_64__)
-#define WEFT_KERNEL(ret, name, params) \
-  namespace baseline {                 \
-  ret name params;                     \
-  }                                    \
-  namespace avx2 {                     \
-  ret name params;                     \
-  }                                    \
-  namespace avx512 {                   \
-  ret name params;                     \
-  }                                    \
-  inline ret(*const name) params = ::weft::pick_isa(baseline::name, avx2::name, avx512::name)
+#define WEFT_KERNELS(...) \
+  namespace baseline {    \
+  __VA_ARGS__             \
+  }                       \
+  namespace avx2 {        \
+  __VA_ARGS__             \
+  }                       \
+  namespace avx512 {      \
+  __VA_ARGS__             \
+  }
+#define WEFT_DISPATCH(name)                                                     \
+  struct name##_dispatch {                                                      \
+    template <class... Args>                                                    \
+    auto operator()(Args... args) const {                                       \
+      if (::weft::kCpuIsa == ::weft::Isa::avx512) return avx512::name(args...); \
+      if (::weft::kCpuIsa == ::weft::Isa::avx2) return avx2::name(args...);     \
+      return baseline::name(args...);                                           \
+    }                                                                           \
+  };                                                                            \
+  inline constexpr name##_dispatch name{};
 #else
-#define WEFT_KERNEL(ret, name, params) \
-  namespace baseline {                 \
-  ret name params;                     \
-  }                                    \
-  inline ret(*const name) params = baseline::name
+#define WEFT_KERNELS(...) \
+  namespace baseline {    \
+  __VA_ARGS__             \
+  }
+#define WEFT_DISPATCH(name)               \
+  struct name##_dispatch {                \
+    template <class... Args>              \
+    auto operator()(Args... args) const { \
+      return baseline::name(args...);     \
+    }                                     \
+  };                                      \
+  inline constexpr name##_dispatch name{};
 #endif

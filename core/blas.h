@@ -1,0 +1,53 @@
+// Matrix products: C = alpha op(A) op(B) + beta C, row-major, float or double.
+//
+// The same bits at any number of threads: products are cut on a grid that depends on the shape
+// alone. Everything below threads inside; called from within parallel_for it runs serially.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace weft {
+
+/// A callable (row_begin, row_end), called once for each block of finished rows of C while they are
+/// still in cache (to add a bias, say). Blocks may finish on different threads.
+class RowEpilogue {
+ public:
+  RowEpilogue() = default;
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, RowEpilogue>)
+      RowEpilogue(F&& f)  // refers to f, which must outlive the call it is passed to
+      : context_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* context, int64_t begin, int64_t end) {
+          (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
+        }) {}
+
+  explicit operator bool() const { return call_ != nullptr; }
+  void operator()(int64_t begin, int64_t end) const { call_(context_, begin, end); }
+
+ private:
+  void* context_ = nullptr;
+  void (*call_)(void*, int64_t, int64_t) = nullptr;
+};
+
+/// C [m, n] = alpha op(A) [m, k] op(B) [k, n] + beta C. With ta, A is stored [k, m]; with tb, B is
+/// stored [n, k]; lda, ldb, ldc are row strides in elements. beta = 0 never reads C.
+/// Throws Error when a size does not fit BLAS's 32-bit ints.
+template <class T>
+void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+          const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done = {});
+
+/// Steps in elements from one product of a batch [outer, inner] to the next; 0 broadcasts.
+struct BatchStride {
+  int64_t outer = 0, inner = 0;
+};
+
+/// gemm for every (o, i) in [outer, inner], at x + o * stride.outer + i * stride.inner: heads of a
+/// packed projection [B, T, H * Dh] need no copy (outer T * H * Dh, inner Dh, row stride H * Dh).
+/// Products must not overlap in C.
+template <class T>
+void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int64_t n, int64_t k,
+                  T alpha, const T* a, int64_t lda, BatchStride stride_a, const T* b, int64_t ldb,
+                  BatchStride stride_b, T beta, T* c, int64_t ldc, BatchStride stride_c);
+
+}  // namespace weft

@@ -1,0 +1,315 @@
+// Elementwise loops: one per op and stride pattern, over the functions of math.h.
+#include <weft/core/kernels/elementwise.h>
+#include <weft/core/kernels/math.h>
+
+#include <type_traits>
+
+namespace weft::kernels::WEFT_ISA {
+namespace {
+
+constexpr double kSqrtHalf = 0.70710678118654752440, kInvSqrt2Pi = 0.39894228040143267794;
+constexpr double kSqrt2OverPi = 0.79788456080286535588, kTanhCubic = 0.044715;
+
+template <class T, class F>
+WEFT_INLINE void map(const T* x, int64_t sx, T* y, int64_t n, F f) {
+  if (sx == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+  } else if (sx == 0) {
+    if (n == 0) return;
+    const T value = f(x[0]);
+    for (int64_t i = 0; i < n; ++i) y[i] = value;
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = f(x[i * sx]);
+  }
+}
+
+template <class A, class R, class F>
+WEFT_INLINE void map2(const A* a, int64_t sa, const A* b, int64_t sb, R* y, int64_t n, F f) {
+  if (n == 0) return;
+  if (sa == 1 && sb == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+  } else if (sa == 1 && sb == 0) {
+    const A value = b[0];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], value);
+  } else if (sa == 0 && sb == 1) {
+    const A value = a[0];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = f(value, b[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i * sa], b[i * sb]);
+  }
+}
+
+/// The argument of tanh in gelu_tanh.
+template <class T>
+WEFT_INLINE T gelu_inner(T x) {
+  return T(kSqrt2OverPi) * (x + T(kTanhCubic) * x * x * x);
+}
+
+/// Phi(x), the standard normal distribution function.
+template <class T>
+WEFT_INLINE T normal_cdf(T x) {
+  return T(0.5) * (T(1) + erf_of(x * T(kSqrtHalf)));
+}
+
+template <class T>
+WEFT_INLINE T softplus_of(T x) {
+  const T magnitude = x < T(0) ? -x : x;
+  return (x < T(0) ? T(0) : x) + log1p_of(exp_of(-magnitude));
+}
+
+template <class T>
+WEFT_INLINE T sign_of(T x) {
+  return x > T(0) ? T(1) : x < T(0) ? T(-1) : T(0);
+}
+
+template <class T>
+WEFT_INLINE T maximum_of(T a, T b) {
+  return a != a ? a : (a < b || b != b) ? b : a;
+}
+
+template <class T>
+WEFT_INLINE T minimum_of(T a, T b) {
+  return a != a ? a : (b < a || b != b) ? b : a;
+}
+
+// int64_t arithmetic wraps around, as the unsigned one does.
+WEFT_INLINE uint64_t bits(int64_t v) { return static_cast<uint64_t>(v); }
+WEFT_INLINE int64_t wrap(uint64_t v) { return static_cast<int64_t>(v); }
+
+template <class T>
+WEFT_INLINE T add_of(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return wrap(bits(a) + bits(b));
+  else
+    return a + b;
+}
+template <class T>
+WEFT_INLINE T sub_of(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return wrap(bits(a) - bits(b));
+  else
+    return a - b;
+}
+template <class T>
+WEFT_INLINE T mul_of(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return wrap(bits(a) * bits(b));
+  else
+    return a * b;
+}
+template <class T>
+WEFT_INLINE T div_of(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return b == 0 ? 0 : b == -1 ? wrap(0 - bits(a)) : a / b;
+  else
+    return a / b;
+}
+
+WEFT_INLINE int64_t pow_of(int64_t base, int64_t exponent) {
+  if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0;
+  uint64_t result = 1, square = bits(base);
+  for (; exponent > 0; exponent >>= 1, square *= square)
+    if (exponent & 1) result *= square;
+  return wrap(result);
+}
+
+}  // namespace
+
+template <class T>
+void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
+  auto run = [=](auto f) WEFT_INLINE_LAMBDA { map(x, sx, y, n, f); };
+  switch (op) {
+    case Unary::neg:
+      return run([](T v) { return -v; });
+    case Unary::abs:
+      return run([](T v) { return v < T(0) ? -v : v == T(0) ? T(0) : v; });
+    case Unary::sign:
+      return run([](T v) { return sign_of(v); });
+    case Unary::square:
+      return run([](T v) { return v * v; });
+    case Unary::reciprocal:
+      return run([](T v) { return T(1) / v; });
+    case Unary::sqrt:
+      return run([](T v) { return sqrt_of(v); });
+    case Unary::rsqrt:
+      return run([](T v) { return T(1) / sqrt_of(v); });
+    case Unary::exp:
+      return run([](T v) { return exp_of(v); });
+    case Unary::log:
+      return run([](T v) { return log_of(v); });
+    case Unary::sin:
+      return run([](T v) { return sin_of(v); });
+    case Unary::cos:
+      return run([](T v) { return cos_of(v); });
+    case Unary::tanh:
+      return run([](T v) { return tanh_of(v); });
+    case Unary::sigmoid:
+      return run([](T v) { return sigmoid_of(v); });
+    case Unary::relu:
+      return run([](T v) { return v <= T(0) ? T(0) : v; });
+    case Unary::gelu:
+      return run([](T v) { return v * normal_cdf(v); });
+    case Unary::gelu_tanh:
+      return run([](T v) { return T(0.5) * v * (T(1) + tanh_of(gelu_inner(v))); });
+    case Unary::silu:
+      return run([](T v) { return v * sigmoid_of(v); });
+    case Unary::softplus:
+      return run([](T v) { return softplus_of(v); });
+  }
+}
+
+template <>
+void unary(Unary op, const int64_t* x, int64_t sx, int64_t* y, int64_t n) {
+  auto run = [=](auto f) WEFT_INLINE_LAMBDA { map(x, sx, y, n, f); };
+  switch (op) {
+    case Unary::neg:
+      return run([](int64_t v) { return wrap(0 - bits(v)); });
+    case Unary::abs:
+      return run([](int64_t v) { return v < 0 ? wrap(0 - bits(v)) : v; });
+    case Unary::sign:
+      return run([](int64_t v) { return sign_of(v); });
+    case Unary::square:
+      return run([](int64_t v) { return wrap(bits(v) * bits(v)); });
+    case Unary::relu:
+      return run([](int64_t v) { return v < 0 ? int64_t{0} : v; });
+    default:
+      __builtin_trap();  // callers convert to float first
+  }
+}
+
+template <class T>
+void unary_grad(Unary op, const T* x, const T* y, const T* dy, T* dx, int64_t n) {
+  const T one = T(1);
+  auto from_x = [=](auto f) WEFT_INLINE_LAMBDA { map2(x, 1, dy, 1, dx, n, f); };
+  auto from_y = [=](auto f) WEFT_INLINE_LAMBDA { map2(y, 1, dy, 1, dx, n, f); };
+  switch (op) {
+    case Unary::tanh:
+      return from_y([=](T v, T g) { return g * (one - v * v); });
+    case Unary::sigmoid:
+      return from_y([=](T v, T g) { return g * v * (one - v); });
+    case Unary::relu:
+      return from_y([](T v, T g) { return v <= T(0) ? T(0) : g; });
+    case Unary::gelu:
+      return from_x([](T v, T g) {
+        const T density = T(kInvSqrt2Pi) * exp_of(T(-0.5) * v * v);
+        return g * (normal_cdf(v) + v * density);
+      });
+    case Unary::gelu_tanh:
+      return from_x([=](T v, T g) {
+        const T t = tanh_of(gelu_inner(v));
+        const T inner = T(kSqrt2OverPi) * (one + T(3 * kTanhCubic) * v * v);
+        return g * T(0.5) * (one + t + v * (one - t * t) * inner);
+      });
+    case Unary::silu:
+      return from_x([=](T v, T g) {
+        const T s = sigmoid_of(v);
+        return g * s * (one + v * (one - s));
+      });
+    case Unary::softplus:
+      return from_x([](T v, T g) { return g * sigmoid_of(v); });
+    default:
+      __builtin_trap();  // has no kernel of its own
+  }
+}
+
+template <class T>
+void binary(Binary op, const T* a, int64_t sa, const T* b, int64_t sb, T* y, int64_t n) {
+  auto run = [=](auto f) WEFT_INLINE_LAMBDA { map2(a, sa, b, sb, y, n, f); };
+  switch (op) {
+    case Binary::add:
+      return run([](T u, T v) { return add_of(u, v); });
+    case Binary::sub:
+      return run([](T u, T v) { return sub_of(u, v); });
+    case Binary::mul:
+      return run([](T u, T v) { return mul_of(u, v); });
+    case Binary::div:
+      return run([](T u, T v) { return div_of(u, v); });
+    case Binary::maximum:
+      return run([](T u, T v) { return maximum_of(u, v); });
+    case Binary::minimum:
+      return run([](T u, T v) { return minimum_of(u, v); });
+    case Binary::pow:
+      return run([](T u, T v) { return pow_of(u, v); });
+  }
+}
+
+template <class T>
+void compare(Compare op, const T* a, int64_t sa, const T* b, int64_t sb, bool* y, int64_t n) {
+  auto run = [=](auto f) WEFT_INLINE_LAMBDA { map2(a, sa, b, sb, y, n, f); };
+  switch (op) {
+    case Compare::eq:
+      return run([](T u, T v) { return u == v; });
+    case Compare::ne:
+      return run([](T u, T v) { return u != v; });
+    case Compare::lt:
+      return run([](T u, T v) { return u < v; });
+    case Compare::le:
+      return run([](T u, T v) { return u <= v; });
+    case Compare::gt:
+      return run([](T u, T v) { return u > v; });
+    case Compare::ge:
+      return run([](T u, T v) { return u >= v; });
+  }
+}
+
+template <class T>
+void where(const bool* c, int64_t sc, const T* a, int64_t sa, const T* b, int64_t sb, T* y,
+           int64_t n) {
+  if (sc == 1 && sa == 1 && sb == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] = c[i] ? a[i] : b[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = c[i * sc] ? a[i * sa] : b[i * sb];
+  }
+}
+
+template <class T>
+void add_inplace(T* y, const T* x, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = add_of(y[i], x[i]);
+}
+
+template <class T>
+void axpy(T alpha, const T* x, T* y, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = add_of(y[i], mul_of(alpha, x[i]));
+}
+
+template <class T>
+void scale(T alpha, const T* x, T* y, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = mul_of(alpha, x[i]);
+}
+
+template <class T>
+void fill(T* y, T value, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = value;
+}
+
+#define WEFT_INSTANTIATE_ARITHMETIC(T)                                                  \
+  template void binary(Binary, const T*, int64_t, const T*, int64_t, T*, int64_t);      \
+  template void compare(Compare, const T*, int64_t, const T*, int64_t, bool*, int64_t); \
+  template void add_inplace(T*, const T*, int64_t);                                     \
+  template void axpy(T, const T*, T*, int64_t);                                         \
+  template void scale(T, const T*, T*, int64_t);
+WEFT_INSTANTIATE_ARITHMETIC(float)
+WEFT_INSTANTIATE_ARITHMETIC(double)
+WEFT_INSTANTIATE_ARITHMETIC(int64_t)
+
+#define WEFT_INSTANTIATE_ANY(T)                                                                 \
+  template void where(const bool*, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t); \
+  template void fill(T*, T, int64_t);
+WEFT_INSTANTIATE_ANY(float)
+WEFT_INSTANTIATE_ANY(double)
+WEFT_INSTANTIATE_ANY(int64_t)
+WEFT_INSTANTIATE_ANY(bool)
+
+template void unary(Unary, const float*, int64_t, float*, int64_t);
+template void unary(Unary, const double*, int64_t, double*, int64_t);
+template void unary_grad(Unary, const float*, const float*, const float*, float*, int64_t);
+template void unary_grad(Unary, const double*, const double*, const double*, double*, int64_t);
+
+}  // namespace weft::kernels::WEFT_ISA

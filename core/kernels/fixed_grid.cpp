@@ -1,0 +1,63 @@
+// Sums over rows that thread on a grid fixed by the shape: cells give partial sums, which are then
+// added in order.
+#include <weft/core/kernels/elementwise.h>
+#include <weft/core/kernels/layer_norm.h>
+#include <weft/core/kernels/optimizer.h>
+#include <weft/core/parallel.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace weft::kernels {
+namespace {
+
+constexpr int64_t kMaxCells = 8;
+
+}  // namespace
+
+template <class T>
+void layer_norm_grad_affine(const T* x, const T* mean, const T* rstd, const T* dy, T* dgamma,
+                            T* dbeta, int64_t rows, int64_t n) {
+  const int64_t cells = std::clamp<int64_t>(rows * n >> 14, 1, kMaxCells);
+  std::vector<T> partial(static_cast<size_t>(2 * cells * n));
+  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const int64_t r = rows * c / cells, count = rows * (c + 1) / cells - r;
+      T* mine = partial.data() + 2 * c * n;
+      layer_norm_grad_affine_rows(x + r * n, mean + r, rstd + r, dy + r * n,
+                                  dgamma ? mine : nullptr, dbeta ? mine + n : nullptr, count, n);
+    }
+  });
+  if (dgamma) fill(dgamma, T(0), n);
+  if (dbeta) fill(dbeta, T(0), n);
+  for (int64_t c = 0; c < cells; ++c) {
+    const T* part = partial.data() + 2 * c * n;
+    if (dgamma) add_inplace(dgamma, part, n);
+    if (dbeta) add_inplace(dbeta, part + n, n);
+  }
+}
+
+template <class T>
+double sum_squares(const T* x, int64_t n) {
+  std::array<double, kMaxCells> partial{};
+  const int64_t cells = std::clamp<int64_t>(n >> 15, 1, kMaxCells);
+  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const int64_t first = n * c / cells;
+      partial[static_cast<size_t>(c)] = sum_squares_block(x + first, n * (c + 1) / cells - first);
+    }
+  });
+  double total = 0;
+  for (double p : partial) total += p;
+  return total;
+}
+
+template void layer_norm_grad_affine(const float*, const float*, const float*, const float*, float*,
+                                     float*, int64_t, int64_t);
+template void layer_norm_grad_affine(const double*, const double*, const double*, const double*,
+                                     double*, double*, int64_t, int64_t);
+template double sum_squares(const float*, int64_t);
+template double sum_squares(const double*, int64_t);
+
+}  // namespace weft::kernels

@@ -1,0 +1,87 @@
+// Reductions cut into cells of a fixed size, so that the order of additions never depends on
+// threads.
+#include <weft/core/kernels/reduce.h>
+#include <weft/core/kernels/reduce_cells.h>
+#include <weft/core/parallel.h>
+
+#include <algorithm>
+
+namespace weft::kernels {
+namespace {
+
+constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
+constexpr int64_t kBlock = 1024;    // terms added without an intermediate total
+constexpr int64_t kBand = 512;      // columns kept in cache
+
+int64_t grain_for(int64_t n) { return std::max<int64_t>(1, kWork / std::max<int64_t>(n, 1)); }
+
+/// Blocks are added in double, so that the error does not grow with n.
+template <class T>
+T sum_line(const T* x, int64_t n) {
+  if (n <= kBlock) return sum_block(x, n);
+  std::conditional_t<std::is_integral_v<T>, T, double> total = 0;
+  for (int64_t i = 0; i < n; i += kBlock) total += sum_block(x + i, std::min(kBlock, n - i));
+  return static_cast<T>(total);
+}
+
+template <class T, class F>
+void for_each_line(const T*, int64_t outer, int64_t n, int64_t inner, F line) {
+  parallel_for(outer * inner, grain_for(n), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) line(r, (r / inner) * n * inner + r % inner);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void sum(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+  if (inner == 1) {
+    parallel_for(outer, grain_for(n), [=](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o) y[o] = sum_line(x + o * n, n);
+    });
+    return;
+  }
+  const int64_t bands = (inner + kBand - 1) / kBand;
+  parallel_for(outer * bands, grain_for(n * std::min(inner, kBand)),
+               [=](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r) {
+                   const int64_t o = r / bands, i = r % bands * kBand;
+                   sum_columns(x + o * n * inner + i, y + o * inner + i, n,
+                               std::min(kBand, inner - i), inner);
+                 }
+               });
+}
+
+template <class T>
+void max(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner) {
+  for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
+    extreme(true, x + at, n, inner, y + r, index ? index + r : nullptr);
+  });
+}
+
+template <class T>
+void min(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner) {
+  for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
+    extreme(false, x + at, n, inner, y + r, index ? index + r : nullptr);
+  });
+}
+
+template <class T>
+void logsumexp(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+  for_each_line(x, outer, n, inner,
+                [=](int64_t r, int64_t at) { y[r] = logsumexp_line(x + at, n, inner); });
+}
+
+template void sum(const float*, float*, int64_t, int64_t, int64_t);
+template void sum(const double*, double*, int64_t, int64_t, int64_t);
+template void sum(const int64_t*, int64_t*, int64_t, int64_t, int64_t);
+template void max(const float*, float*, int64_t*, int64_t, int64_t, int64_t);
+template void max(const double*, double*, int64_t*, int64_t, int64_t, int64_t);
+template void max(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t);
+template void min(const float*, float*, int64_t*, int64_t, int64_t, int64_t);
+template void min(const double*, double*, int64_t*, int64_t, int64_t, int64_t);
+template void min(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t);
+template void logsumexp(const float*, float*, int64_t, int64_t, int64_t);
+template void logsumexp(const double*, double*, int64_t, int64_t, int64_t);
+
+}  // namespace weft::kernels

@@ -1,0 +1,27 @@
+// Reductions of a contiguous [outer, n, inner] over n, to [outer, inner]. They thread inside, on a
+// grid that depends on the shape alone.
+#pragma once
+
+#include <cstdint>
+
+namespace weft::kernels {
+
+/// y[o, i] = sum_j x[o, j, i]; n may be 0. T: float, double or int64_t. A float sum of a million
+/// terms is right to about 1e-6 of the sum of magnitudes.
+template <class T>
+void sum(const T* x, T* y, int64_t outer, int64_t n, int64_t inner);
+
+/// y = max_j x[o, j, i] and the first j that attains it (index may be null). A NaN wins, as in
+/// PyTorch. n must be at least 1. T: float, double or int64_t.
+template <class T>
+void max(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner);
+
+/// As max, for the least.
+template <class T>
+void min(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner);
+
+/// y = log sum_j exp x[o, j, i], without overflow; -inf when all terms are. T: float or double.
+template <class T>
+void logsumexp(const T* x, T* y, int64_t outer, int64_t n, int64_t inner);
+
+}  // namespace weft::kernels

@@ -1,0 +1,65 @@
+// Reduction loops over one line or one band of columns.
+#include <weft/core/kernels/math.h>
+#include <weft/core/kernels/reduce_cells.h>
+
+namespace weft::kernels::WEFT_ISA {
+
+template <class T>
+T sum_block(const T* x, int64_t n) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) total += x[i];
+  return total;
+}
+
+template <class T>
+void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride) {
+  for (int64_t i = 0; i < width; ++i) y[i] = 0;
+  for (int64_t j = 0; j < n; ++j, x += stride) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] += x[i];
+  }
+}
+
+template <class T>
+void extreme(bool largest, const T* x, int64_t n, int64_t stride, T* y, int64_t* index) {
+  T best = x[0];
+  int64_t at = 0;
+  for (int64_t j = 1; j < n && best == best; ++j) {
+    const T v = x[j * stride];
+    if (v != v || (largest ? v > best : v < best)) {
+      best = v;
+      at = j;
+    }
+  }
+  *y = best;
+  if (index) *index = at;
+}
+
+template <class T>
+T logsumexp_line(const T* x, int64_t n, int64_t stride) {
+  const T infinity = static_cast<T>(__builtin_inf());
+  T m = -infinity, total = 0;
+  for (int64_t j = 0; j < n; ++j) m = x[j * stride] > m ? x[j * stride] : m;
+  if (m == infinity) return infinity;
+  const T shift = m == -infinity ? T(0) : m;
+  if (stride == 1) {
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < n; ++j) total += exp_of(x[j] - shift);
+  } else {
+    for (int64_t j = 0; j < n; ++j) total += exp_of(x[j * stride] - shift);
+  }
+  return log_of(total) + shift;
+}
+
+#define WEFT_INSTANTIATE(T)                                           \
+  template T sum_block(const T*, int64_t);                            \
+  template void sum_columns(const T*, T*, int64_t, int64_t, int64_t); \
+  template void extreme(bool, const T*, int64_t, int64_t, T*, int64_t*);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(int64_t)
+template float logsumexp_line(const float*, int64_t, int64_t);
+template double logsumexp_line(const double*, int64_t, int64_t);
+
+}  // namespace weft::kernels::WEFT_ISA

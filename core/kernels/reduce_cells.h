@@ -1,0 +1,24 @@
+// The single-threaded parts of reduce.h, compiled per instruction set.
+#pragma once
+
+#include <weft/core/cpu.h>
+
+#include <cstdint>
+
+namespace weft::kernels {
+
+WEFT_KERNELS(
+    /// Sum of n contiguous numbers.
+    template <class T> T sum_block(const T* x, int64_t n);
+    /// y[i] = sum_j x[j stride + i] for i < width.
+    template <class T> void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride);
+    /// The extreme of n numbers that step by `stride`: the first of equals; a NaN wins.
+    template <class T>
+    void extreme(bool largest, const T* x, int64_t n, int64_t stride, T* y, int64_t* index);
+    template <class T> T logsumexp_line(const T* x, int64_t n, int64_t stride);)
+WEFT_DISPATCH(sum_block)
+WEFT_DISPATCH(sum_columns)
+WEFT_DISPATCH(extreme)
+WEFT_DISPATCH(logsumexp_line)
+
+}  // namespace weft::kernels

@@ -1,0 +1,66 @@
+// Softmax of rows: a pass for the maximum, one for exp and its sum, one to scale.
+#include <weft/core/kernels/math.h>
+#include <weft/core/kernels/softmax.h>
+
+namespace weft::kernels::WEFT_ISA {
+
+template <class T>
+void softmax_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const T m = max_of(x, n);
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < n; ++i) {
+      y[i] = exp_of(x[i] - m);
+      total += y[i];
+    }
+    const T inverse = T(1) / total;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] *= inverse;
+  }
+}
+
+template <class T>
+void softmax_grad_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r, y += n, dy += n, dx += n) {
+    T dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (int64_t i = 0; i < n; ++i) dot += y[i] * dy[i];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - dot);
+  }
+}
+
+template <class T>
+void log_softmax_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const T m = max_of(x, n);
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < n; ++i) total += exp_of(x[i] - m);
+    const T log_total = log_of(total);
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] - m - log_total;
+  }
+}
+
+template <class T>
+void log_softmax_grad_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r, y += n, dy += n, dx += n) {
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < n; ++i) total += dy[i];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] - exp_of(y[i]) * total;
+  }
+}
+
+#define WEFT_INSTANTIATE(T)                                                  \
+  template void softmax_rows(const T*, T*, int64_t, int64_t);                \
+  template void softmax_grad_rows(const T*, const T*, T*, int64_t, int64_t); \
+  template void log_softmax_rows(const T*, T*, int64_t, int64_t);            \
+  template void log_softmax_grad_rows(const T*, const T*, T*, int64_t, int64_t);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+
+}  // namespace weft::kernels::WEFT_ISA
