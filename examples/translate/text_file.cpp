@@ -1,0 +1,108 @@
+// Reading text, with errors that name the file and the line.
+#include <examples/translate/text_file.h>
+#include <examples/translate/utf8.h>
+#include <weft/core/check.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace translate {
+namespace {
+
+void check_utf8(const std::string& line, const std::string& name, size_t number) {
+  if (const auto at = invalid_utf8(line)) {
+    weft::fail("read: expected UTF-8; got byte 0x{:02x} at line {}, byte {} of '{}'",
+               static_cast<unsigned char>(line[*at]), number, *at + 1, name);
+  }
+}
+
+std::ifstream open(const std::filesystem::path& file) {
+  weft::check(!std::filesystem::is_directory(file), "read: expected a file; got the directory '{}'",
+              file.string());
+  std::ifstream in(file, std::ios::binary);
+  weft::check(in.is_open(), "read: cannot open '{}': {}", file.string(), std::strerror(errno));
+  return in;
+}
+
+// Throws Error with the reason that the system gave, unless `ok`.
+void check_write(bool ok, const std::filesystem::path& file) {
+  weft::check(ok, "write: cannot write '{}': {}", file.string(), std::strerror(errno));
+}
+
+// Writes and flushes a new file; a descriptor because streams cannot reach fsync.
+void write_through(const std::filesystem::path& file, const std::string& bytes) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  check_write(fd >= 0, file);
+  size_t done = 0;
+  bool ok = true;
+  while (ok && done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    ok = n > 0 || (n < 0 && errno == EINTR);
+    if (n > 0) done += static_cast<size_t>(n);
+  }
+  ok = ok && ::fsync(fd) == 0;
+  const int reason = errno;
+  ok = ::close(fd) == 0 && ok;
+  if (!ok && reason != 0) errno = reason;
+  check_write(ok, file);
+}
+
+std::vector<std::string> read_corpus(const std::filesystem::path& file) {
+  std::vector<std::string> lines = read_lines(file);
+  weft::check(!lines.empty(), "read_parallel: expected at least one line; got the empty file '{}'",
+              file.string());
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> read_lines(std::istream& in, const std::string& name) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    check_utf8(line, name, lines.size() + 1);
+    lines.push_back(std::move(line));
+  }
+  weft::check(!in.bad(), "read: cannot read '{}' beyond line {}", name, lines.size());
+  return lines;
+}
+
+std::vector<std::string> read_lines(const std::filesystem::path& file) {
+  std::ifstream in = open(file);
+  return read_lines(in, file.string());
+}
+
+ParallelText read_parallel(const std::filesystem::path& source,
+                           const std::filesystem::path& target) {
+  ParallelText text{read_corpus(source), read_corpus(target)};
+  weft::check(text.source.size() == text.target.size(),
+              "read_parallel: expected files of equally many lines; got {} in '{}' and {} in '{}'",
+              text.source.size(), source.string(), text.target.size(), target.string());
+  return text;
+}
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in = open(file);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  weft::check(!in.bad(), "read: cannot read '{}' beyond byte {}", file.string(), bytes.size());
+  return bytes;
+}
+
+void write_file(const std::filesystem::path& file, const std::string& bytes) {
+  std::filesystem::path temporary = file;
+  temporary += ".tmp";
+  try {
+    write_through(temporary, bytes);
+    check_write(std::rename(temporary.c_str(), file.c_str()) == 0, file);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+}  // namespace translate
