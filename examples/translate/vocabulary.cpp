@@ -1,0 +1,145 @@
+// What all vocabularies share, and the one of whole words.
+#include <examples/translate/subwords.h>
+#include <examples/translate/text_file.h>
+#include <examples/translate/utf8.h>
+#include <examples/translate/vocabulary.h>
+#include <weft/core/check.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+
+namespace translate {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kWords = "words";
+constexpr const char* kSubwords = "subwords";
+constexpr const char* kSpecialNames[kSpecials] = {"<pad>", "<unk>", "<s>", "</s>"};
+
+std::filesystem::path file_in(const std::filesystem::path& dir) { return dir / "vocabulary.json"; }
+
+class WordVocabulary : public Vocabulary {
+ public:
+  explicit WordVocabulary(std::vector<std::string> words) : Vocabulary(kWords, std::move(words)) {
+    for (const std::string& word : pieces()) ids_.emplace(word, kSpecials + std::ssize(ids_));
+  }
+
+  std::vector<int64_t> encode(const std::string& text) const override {
+    std::vector<int64_t> ids;
+    for (const std::string_view word : split_words(text)) {
+      const auto found = ids_.find(std::string(word));
+      ids.push_back(found == ids_.end() ? kUnknown : found->second);
+    }
+    return ids;
+  }
+
+  std::string decode(std::span<const int64_t> ids) const override {
+    check_ids(ids);
+    std::string text;
+    for (const int64_t id : ids) {
+      if (id < kSpecials && id != kUnknown) continue;
+      if (!text.empty()) text += ' ';
+      text += id == kUnknown ? kUnknownText : piece(id);
+    }
+    return text;
+  }
+
+ private:
+  std::unordered_map<std::string, int64_t> ids_;
+};
+
+class SubwordVocabulary : public Vocabulary {
+ public:
+  explicit SubwordVocabulary(std::vector<std::string> list)
+      : Vocabulary(kSubwords, std::move(list)),
+        coder_({std::begin(kSpecialNames), std::end(kSpecialNames)}, pieces()) {}
+
+  std::vector<int64_t> encode(const std::string& text) const override {
+    return coder_.encode(text);
+  }
+  std::string decode(std::span<const int64_t> ids) const override {
+    check_ids(ids);
+    return coder_.decode(ids);
+  }
+
+ private:
+  SubwordCoder coder_;
+};
+
+// The file is hostile until every check has passed.
+void check_pieces(const std::vector<std::string>& pieces, bool words, const std::string& file) {
+  std::set<std::string_view> seen(std::begin(kSpecialNames), std::end(kSpecialNames));
+  if (words) seen.clear();  // a word that looks like a special is still a word
+  for (const std::string& piece : pieces) {
+    const bool blank_free = split_words(piece) == std::vector<std::string_view>{piece};
+    weft::check(!piece.empty() && (!words || blank_free),
+                "load_vocabulary: expected words without blanks; got '{}' in '{}'", piece, file);
+    weft::check(seen.insert(piece).second,
+                "load_vocabulary: expected pieces that differ; got '{}' twice in '{}'", piece,
+                file);
+  }
+}
+
+struct Contents {
+  std::string kind;
+  std::vector<std::string> pieces;
+};
+
+Contents parse(const std::string& text, const std::string& file) {
+  try {
+    const json j = json::parse(text);
+    return {j.at("kind").get<std::string>(), j.at("pieces").get<std::vector<std::string>>()};
+  } catch (const json::exception& e) {
+    weft::fail("load_vocabulary: expected JSON with a kind and pieces in '{}'; {}", file, e.what());
+  }
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(std::string kind, std::vector<std::string> pieces)
+    : kind_(std::move(kind)), pieces_(std::move(pieces)) {}
+
+int64_t Vocabulary::size() const { return kSpecials + std::ssize(pieces_); }
+
+std::string Vocabulary::piece(int64_t id) const {
+  check_ids({&id, 1});
+  return id < kSpecials ? kSpecialNames[id] : pieces_[static_cast<size_t>(id - kSpecials)];
+}
+
+void Vocabulary::check_ids(std::span<const int64_t> ids) const {
+  for (const int64_t id : ids) {
+    weft::check(id >= 0 && id < size(), "Vocabulary: id must be in [0, {}); got {}", size(), id);
+  }
+}
+
+void Vocabulary::save(const std::filesystem::path& dir) const {
+  write_file(file_in(dir), json{{"kind", kind_}, {"pieces", pieces_}}.dump(0) + "\n");
+}
+
+std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> sentences) {
+  std::set<std::string> words;
+  for (const std::string& sentence : sentences) {
+    for (const std::string_view word : split_words(sentence)) words.emplace(word);
+  }
+  return std::make_unique<WordVocabulary>(std::vector<std::string>(words.begin(), words.end()));
+}
+
+std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size) {
+  return std::make_unique<SubwordVocabulary>(learn_subwords(sentences, size));
+}
+
+std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir) {
+  const std::string file = file_in(dir).string();
+  Contents contents = parse(read_file(file), file);
+  const bool words = contents.kind == kWords;
+  weft::check(words || contents.kind == kSubwords,
+              "load_vocabulary: kind must be '{}' or '{}'; got '{}' in '{}'", kWords, kSubwords,
+              contents.kind, file);
+  check_pieces(contents.pieces, words, file);
+  if (words) return std::make_unique<WordVocabulary>(std::move(contents.pieces));
+  return std::make_unique<SubwordVocabulary>(std::move(contents.pieces));
+}
+
+}  // namespace translate
