@@ -13,9 +13,9 @@ class RefCounted {
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
 
-  void retain() const { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void add_ref() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   /// True when the caller held the last reference.
-  bool release() const { return refs_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool drop_ref() const { return refs_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   int use_count() const { return refs_.load(std::memory_order_acquire); }
 
  private:
@@ -27,7 +27,7 @@ class Ref {
  public:
   Ref() = default;
   explicit Ref(T* p) : p_(p) {
-    if (p_) p_->retain();
+    if (p_) p_->add_ref();
   }
   Ref(const Ref& o) : Ref(o.p_) {}
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
@@ -36,7 +36,7 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    if (p_ && p_->release()) p_->dispose();
+    if (p_ && p_->drop_ref()) p_->dispose();
   }
 
   T* get() const { return p_; }

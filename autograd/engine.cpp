@@ -1,0 +1,183 @@
+#include <weft/autograd/engine.h>
+#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops.h>
+#include <weft/autograd/ops/elementwise.h>
+#include <weft/core/check.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace weft {
+namespace {
+
+class Engine {
+ public:
+  explicit Engine(const BackwardRequest& request) : request_(request) {
+    for (const Tensor& t : request.inputs) captured_nodes_[node_of(t)] = true;
+    if (!request.inputs.empty())
+      for (const Tensor& t : request.outputs) find_needed(node_of(t));
+  }
+
+  Tensors run() {
+    GradMode mode(request_.options.create_graph);
+    captured_.resize(request_.inputs.size());
+    for (size_t i = 0; i < request_.outputs.size(); ++i) seed(i);
+    while (!ready_.empty()) {
+      std::pop_heap(ready_.begin(), ready_.end(), earlier);
+      Node* node = ready_.back();
+      ready_.pop_back();
+      Tensors dy = std::move(pending_.extract(node).mapped());
+      visit(*node, dy);
+    }
+    return std::move(captured_);
+  }
+
+ private:
+  static bool earlier(const Node* a, const Node* b) { return a->sequence() < b->sequence(); }
+
+  void seed(size_t i) {
+    const Tensor& y = request_.outputs[i];
+    Tensor dy = i < request_.gradients.size() ? request_.gradients[i] : Tensor();
+    if (!dy.defined()) {
+      check(y.numel() == 1,
+            "{}: an output with more than one element needs a gradient; got shape {}", request_.who,
+            y.shape());
+      dy = ones(y.shape(), y.dtype());
+    }
+    check(dy.shape() == y.shape() && dy.dtype() == y.dtype(),
+          "{}: the gradient must have the output's shape and dtype; got {} {} for {} {}",
+          request_.who, dy.shape(), to_string(dy.dtype()), y.shape(), to_string(y.dtype()));
+    deposit(edge_of(y), std::move(dy));
+  }
+
+  // Marks the nodes below which (or at which) a gradient was asked for; depth first, own stack.
+  void find_needed(Node* root) {
+    struct Frame {
+      Node* node;
+      size_t next;
+    };
+    std::vector<Frame> stack;
+    auto enter = [&](Node* node) {
+      const bool here = captured_nodes_.count(node) > 0;
+      if (needed_.emplace(node, here).second) stack.push_back({node, 0});
+    };
+    enter(root);
+    while (!stack.empty()) {
+      Frame& f = stack.back();
+      const auto edges = f.node->edges();
+      if (f.next < edges.size()) {
+        if (Node* below = edges[f.next++].node.get()) enter(below);
+        continue;
+      }
+      Node* done = f.node;
+      stack.pop_back();
+      bool needed = needed_[done];
+      for (const Edge& e : edges) needed = needed || (e.node && needed_[e.node.get()]);
+      needed_[done] = needed;
+    }
+  }
+
+  bool wanted(Node* node) const {
+    if (!node) return false;
+    if (request_.inputs.empty()) return true;
+    const auto it = needed_.find(node);
+    return it != needed_.end() && it->second;
+  }
+
+  void deposit(const Edge& edge, Tensor dx) {
+    Node* node = edge.node.get();
+    if (!dx.defined() || !wanted(node)) return;
+    auto [it, added] = pending_.try_emplace(node);
+    if (added) {
+      it->second.resize(static_cast<size_t>(node->num_outputs()));
+      ready_.push_back(node);
+      std::push_heap(ready_.begin(), ready_.end(), earlier);
+    }
+    accumulate(it->second[static_cast<size_t>(edge.index)], std::move(dx));
+  }
+
+  void visit(Node& node, Tensors& dy) {
+    for (size_t i = 0; i < dy.size(); ++i) observe(node, static_cast<int>(i), dy[i]);
+    if (!node.op()) return arrive(static_cast<Leaf&>(node), dy[0]);
+    check(!node.released(),
+          "{}: backward ran a second time, but the first freed what {} had saved; pass "
+          "retain_graph to the first",
+          request_.who, node.name());
+    const auto edges = node.edges();
+    if (std::none_of(edges.begin(), edges.end(), [&](const Edge& e) { return wanted(e.node.get()); }))
+      return;
+    Tensors dx = node.backward(dy);
+    dy.clear();
+    verify(node, dx);
+    if (!request_.options.retain_graph && !request_.options.create_graph) node.release();
+    for (size_t i = 0; i < dx.size(); ++i) deposit(edges[i], std::move(dx[i]));
+  }
+
+  // Hooks first: what is kept or captured is what flows on.
+  void observe(Node& node, int output, Tensor& dy) {
+    if (!dy.defined()) return;
+    if (OutputExtras* extras = node.extras(output)) {
+      for (auto& [id, hook] : extras->hooks)
+        if (Tensor replaced = hook(dy); replaced.defined()) {
+          check(replaced.shape() == dy.shape() && replaced.dtype() == dy.dtype(),
+                "{}: a hook must keep the gradient's shape {}; got {}", node.name(), dy.shape(),
+                replaced.shape());
+          dy = replaced;
+        }
+      if (extras->retain) accumulate(extras->grad, Tensor(dy));
+    }
+    for (size_t i = 0; i < request_.inputs.size(); ++i)
+      if (node_of(request_.inputs[i]) == &node && request_.inputs[i].output_index() == output)
+        captured_[i] = dy;
+  }
+
+  void arrive(Leaf& leaf, Tensor& dy) {
+    if (!request_.inputs.empty()) return;
+    // A gradient that somebody else holds too is copied: optimizers scale gradients in place.
+    if (!leaf.grad.defined() && !request_.options.create_graph)
+      leaf.grad = dy.is_unique() && dy.is_contiguous() ? std::move(dy) : clone(dy);
+    else
+      accumulate(leaf.grad, std::move(dy));
+  }
+
+  void verify(const Node& node, const Tensors& dx) const {
+    const auto edges = node.edges();
+    check(dx.size() == edges.size(), "{}: its vjp must return {} gradients; got {}", node.name(),
+          edges.size(), dx.size());
+    for (size_t i = 0; i < dx.size(); ++i) {
+      if (!edges[i].node || !dx[i].defined()) continue;
+      const auto& want = edges[i].node->output(edges[i].index);
+      check(dx[i].shape() == want.shape && dx[i].dtype() == want.dtype,
+            "{}: its vjp must return a gradient of shape {} and dtype {} for input {}; got {} {}",
+            node.name(), want.shape, to_string(want.dtype), i, dx[i].shape(),
+            to_string(dx[i].dtype()));
+    }
+  }
+
+  void accumulate(Tensor& sum, Tensor dx) const {
+    if (!sum.defined())
+      sum = std::move(dx);
+    else if (!request_.options.create_graph && sum.is_unique() && sum.is_contiguous())
+      add_in_place(sum, dx);
+    else
+      sum = add(sum, dx);
+  }
+
+  const BackwardRequest& request_;
+  std::unordered_map<Node*, bool> captured_nodes_, needed_;
+  std::unordered_map<Node*, Tensors> pending_;
+  std::vector<Node*> ready_;  // a heap: the latest node on top
+  Tensors captured_;
+};
+
+}  // namespace
+
+Tensors run_backward(const BackwardRequest& request) {
+  for (const Tensor& y : request.outputs)
+    check(y.defined() && y.requires_grad(),
+          "{}: the output does not depend on any tensor that requires a gradient", request.who);
+  return Engine(request).run();
+}
+
+}  // namespace weft

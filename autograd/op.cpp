@@ -1,0 +1,69 @@
+#include <weft/autograd/op.h>
+#include <weft/core/check.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+namespace weft {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<const Op*> ops;
+};
+
+Registry& registry() {
+  static Registry& r = *new Registry;  // outlives every static Op
+  return r;
+}
+
+}  // namespace
+
+Op::Op(const char* op_name, void (*make_samples)(Samples&)) : name(op_name), samples(make_samples) {
+  invariant(samples != nullptr, "an op needs samples for the gradient check");
+  Registry& r = registry();
+  std::lock_guard lock(r.mutex);
+  r.ops.push_back(this);
+}
+
+std::vector<const Op*> registered_ops() {
+  Registry& r = registry();
+  std::lock_guard lock(r.mutex);
+  std::vector<const Op*> ops = r.ops;
+  std::sort(ops.begin(), ops.end(),
+            [](const Op* a, const Op* b) { return std::strcmp(a->name, b->name) < 0; });
+  return ops;
+}
+
+Saved save(const Tensor& input) {
+  Saved s;
+  if (!grad_enabled() || !input.defined()) return s;
+  s.tensor_ = input;
+  s.version_ = input.storage().version();
+  return s;
+}
+
+Saved save_output(const Tensor& y, int index) {
+  Saved s;
+  if (!grad_enabled()) return s;
+  s.tensor_ = y.strided_view(y.shape(), y.strides());  // without the node: a cycle otherwise
+  s.version_ = y.storage().version();
+  s.output_ = index;
+  return s;
+}
+
+Tensor Backward::saved(const Saved& s) const {
+  if (!s.tensor_.defined()) return {};
+  const Storage& storage = s.tensor_.storage();
+  check(storage.version() == s.version_,
+        "{}: a tensor of shape {} that its backward needs was changed in place by {}; clone it "
+        "first, or change it after backward",
+        node_.name(), s.tensor_.shape(), storage.last_writer());
+  if (s.output_ < 0) return s.tensor_;
+  Tensor y = s.tensor_.strided_view(s.tensor_.shape(), s.tensor_.strides());
+  y.set_slot(Ref<AutogradSlot>(&node_), s.output_);
+  return y;
+}
+
+}  // namespace weft

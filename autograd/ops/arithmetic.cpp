@@ -1,0 +1,183 @@
+// add, sub, mul, div, pow, maximum, minimum, with broadcasting. Where an operand was stretched, its
+// gradient is summed back by sum_to.
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops/elementwise.h>
+#include <weft/autograd/samples.h>
+
+#include <cmath>
+
+namespace weft {
+namespace {
+
+using kernels::Binary;
+
+// The shapes that every broadcasting op is sampled on.
+template <class F>
+void add_broadcasts(Samples& s, const std::string& who, F f, Tensor (*make)(Samples&, const Shape&)) {
+  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
+  s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
+  s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
+  s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
+  s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
+  s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
+  s.add_error({s.normal({2, 3}), s.normal({4})}, op, who + ": shapes do not broadcast; got [2, 3] and [4]");
+}
+
+Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
+Tensor positive(Samples& s, const Shape& shape) { return s.uniform(shape, 0.5, 2.0); }
+
+template <class F>
+void add_reused(Samples& s, F f, Tensor x) {
+  s.add("reused input", {std::move(x)}, [f](const Tensors& in) { return f(in[0], in[0]); });
+}
+
+const Op kAdd{"add", [](Samples& s) {
+  auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+  add_broadcasts(s, "add", f, any);
+  add_reused(s, f, s.normal({3}));
+  s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
+  s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})}, [](const Tensors& in) { return add(in[0], in[1]); });
+}};
+const Op kSub{"sub", [](Samples& s) {
+  auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
+  add_broadcasts(s, "sub", f, any);
+}};
+const Op kMul{"mul", [](Samples& s) {
+  auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
+  add_broadcasts(s, "mul", f, any);
+  add_reused(s, f, s.normal({3}));
+  s.add("number", {s.normal({3})}, [](const Tensors& in) { return mul(in[0], -2.5); });
+}};
+const Op kDiv{"div", [](Samples& s) {
+  auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+  add_broadcasts(s, "div", f, positive);
+}};
+const Op kPow{"pow", [](Samples& s) {
+  add_broadcasts(s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
+  s.add("square of negatives", {s.normal({5})}, [](const Tensors& in) { return pow(in[0], 2); });
+  s.add("number", {positive(s, {5})}, [](const Tensors& in) { return pow(in[0], -1.5); });
+}};
+
+// Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
+template <class F>
+void add_untied(Samples& s, F f) {
+  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})}, [f](const Tensors& in) { return f(in[0], in[1]); });
+  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})}, [f](const Tensors& in) { return f(in[0], in[1]); });
+}
+const Op kMaximum{"maximum", [](Samples& s) {
+  add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
+}};
+const Op kMinimum{"minimum", [](Samples& s) {
+  add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
+}};
+
+// Gradient of maximum/minimum: to the operand that was taken, half each at ties.
+template <class Taken>
+Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
+  const Tensor x = b.saved(sa), y = b.saved(sb), dy = b.dy();
+  const Tensor share = where(eq(x, y), full({}, 0.5, dy.dtype()), full({}, 1, dy.dtype()));
+  const Tensor flow = dy * share, zero = zeros({}, dy.dtype());
+  return {sum_to(where(taken(x, y), flow, zero), x.shape()),
+          sum_to(where(taken(y, x), flow, zero), y.shape())};
+}
+
+// Both operands as they enter the arithmetic: floating where either is.
+struct Operands {
+  Tensor a, b;
+  Operands(const Tensor& x, const Tensor& y)
+      : a(x.defined() && y.defined() ? to(x, promote(x.dtype(), y.dtype())) : x),
+        b(x.defined() && y.defined() ? to(y, promote(x.dtype(), y.dtype())) : y) {}
+};
+
+}  // namespace
+
+Tensor add(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kAdd, binary("add", Binary::add, a, b), {a, b},
+                [sa = a.shape(), sb = b.shape()](Backward& g) {
+                  return Tensors{g.needs(0) ? sum_to(g.dy(), sa) : Tensor(),
+                                 g.needs(1) ? sum_to(g.dy(), sb) : Tensor()};
+                });
+}
+
+Tensor add(const Tensor& a, double b) {
+  return record(kAdd, binary("add", Binary::add, a, b), {a}, [](Backward& g) { return g.dy(); });
+}
+
+Tensor sub(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kSub, binary("sub", Binary::sub, a, b), {a, b},
+                [sa = a.shape(), sb = b.shape()](Backward& g) {
+                  return Tensors{g.needs(0) ? sum_to(g.dy(), sa) : Tensor(),
+                                 g.needs(1) ? sum_to(-g.dy(), sb) : Tensor()};
+                });
+}
+
+Tensor mul(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kMul, binary("mul", Binary::mul, a, b), {a, b},
+                [a = save(a), b = save(b)](Backward& g) {
+                  const Tensor u = g.saved(a), v = g.saved(b);
+                  return Tensors{g.needs(0) ? sum_to(g.dy() * v, u.shape()) : Tensor(),
+                                 g.needs(1) ? sum_to(g.dy() * u, v.shape()) : Tensor()};
+                });
+}
+
+Tensor mul(const Tensor& a, double b) {
+  return record(kMul, binary("mul", Binary::mul, a, b), {a}, [b](Backward& g) { return g.dy() * b; });
+}
+
+Tensor div(const Tensor& x, const Tensor& y) {
+  check(x.defined() && y.defined(), "div: an operand is undefined");
+  const DType dtype = promote(promote(x.dtype(), y.dtype()), kFloat32);  // true division, as in PyTorch
+  const Tensor a = to(x, dtype), b = to(y, dtype);
+  return record(kDiv, binary("div", Binary::div, a, b), {a, b},
+                [a = save(a), b = save(b)](Backward& g) {  // d/da = 1/b, d/db = -a/b^2
+                  const Tensor u = g.saved(a), v = g.saved(b), da = g.dy() / v;
+                  return Tensors{g.needs(0) ? sum_to(da, u.shape()) : Tensor(),
+                                 g.needs(1) ? sum_to(-(da * u / v), v.shape()) : Tensor()};
+                });
+}
+
+Tensor pow(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kPow, binary("pow", Binary::pow, a, b), {a, b},
+                [a = save(a), b = save(b)](Backward& g) {
+                  // d/da = b a^(b-1), d/db = a^b log a, 0 where a = 0
+                  const Tensor u = g.saved(a), v = g.saved(b);
+                  Tensors d(2);
+                  if (g.needs(0)) d[0] = sum_to(g.dy() * v * pow(u, v - 1), u.shape());
+                  if (g.needs(1)) {
+                    const Tensor safe = where(gt(u, 0), u, ones({}, u.dtype()));
+                    d[1] = sum_to(g.dy() * pow(u, v) * log(safe), v.shape());
+                  }
+                  return d;
+                });
+}
+
+Tensor pow(const Tensor& a, double exponent) {
+  return record(kPow, binary("pow", Binary::pow, a, exponent), {a},
+                [a = save(a), exponent](Backward& g) {
+                  if (exponent == 0) return g.dy() * 0.0;
+                  if (exponent == 1) return g.dy();
+                  return g.dy() * (pow(g.saved(a), exponent - 1) * exponent);
+                });
+}
+
+Tensor maximum(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kMaximum, binary("maximum", Binary::maximum, a, b), {a, b},
+                [a = save(a), b = save(b)](Backward& g) {
+                  return choose(g, a, b, [](const Tensor& u, const Tensor& v) { return ge(u, v); });
+                });
+}
+
+Tensor minimum(const Tensor& x, const Tensor& y) {
+  const auto [a, b] = Operands(x, y);
+  return record(kMinimum, binary("minimum", Binary::minimum, a, b), {a, b},
+                [a = save(a), b = save(b)](Backward& g) {
+                  return choose(g, a, b, [](const Tensor& u, const Tensor& v) { return le(u, v); });
+                });
+}
+
+}  // namespace weft

@@ -1,0 +1,25 @@
+// Shared by the elementwise ops: running a kernel over broadcast operands. Not public.
+#pragma once
+
+#include <weft/autograd/ops.h>
+#include <weft/core/broadcast.h>
+#include <weft/core/check.h>
+#include <weft/core/kernels/elementwise.h>
+
+namespace weft {
+
+/// Runs a binary kernel over tensors of one dtype into `y`, whose shape they broadcast to.
+void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y);
+/// y += x, broadcasting x; `y` is contiguous and nobody else looks at it.
+inline void add_in_place(Tensor& y, const Tensor& x) { binary_into(kernels::Binary::add, y, x, y); }
+
+/// A new tensor: the binary kernel on promoted, broadcast operands. Not recorded.
+Tensor binary(const char* who, kernels::Binary op, const Tensor& a, const Tensor& b);
+/// The same with a number on the right. An integer tensor with a fraction becomes float32.
+Tensor binary(const char* who, kernels::Binary op, const Tensor& a, double b);
+/// A new tensor: the unary kernel on x (floating). Not recorded.
+Tensor unary(const char* who, kernels::Unary op, const Tensor& x);
+/// dx from dy, and from x and y = op(x), both row-major; one pass. Not recorded.
+Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Tensor& dy);
+
+}  // namespace weft

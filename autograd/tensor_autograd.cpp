@@ -1,0 +1,82 @@
+// The members of Tensor that are about gradients.
+#include <weft/autograd/engine.h>
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+Leaf* leaf_of(const Tensor& t) {
+  Node* node = node_of(t);
+  return node && !node->op() ? static_cast<Leaf*>(node) : nullptr;
+}
+
+Node& require_node(const char* who, const Tensor& t) {
+  check(t.defined() && t.slot() != nullptr, "{}: the tensor does not require a gradient", who);
+  return *node_of(t);
+}
+
+}  // namespace
+
+bool Tensor::requires_grad() const { return defined() && slot() != nullptr; }
+
+bool Tensor::is_leaf() const { return !slot() || leaf_of(*this); }
+
+Tensor& Tensor::set_requires_grad(bool on) {
+  check(defined(), "set_requires_grad: the tensor is undefined");
+  check(is_leaf(), "set_requires_grad: only leaves can be set; this is a result of {}; detach() it first",
+        node_of(*this)->name());
+  check(!on || is_floating(dtype()), "set_requires_grad: expected a floating dtype; got {}",
+        weft::to_string(dtype()));
+  if (on && !slot()) set_slot(Ref<AutogradSlot>(new Leaf(*this)), 0);
+  if (!on) set_slot({}, 0);
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  if (!requires_grad()) return {};
+  if (Leaf* leaf = leaf_of(*this)) return leaf->grad;
+  const OutputExtras* extras = node_of(*this)->extras(output_index());
+  return extras ? extras->grad : Tensor();
+}
+
+void Tensor::set_grad(const Tensor& gradient) {
+  Leaf* leaf = requires_grad() ? leaf_of(*this) : nullptr;
+  check(leaf != nullptr, "set_grad: only a leaf that requires a gradient has one to set");
+  check(!gradient.defined() || (gradient.shape() == shape() && gradient.dtype() == dtype()),
+        "set_grad: expected shape {} and dtype {}; got {} {}", shape(), weft::to_string(dtype()),
+        gradient.defined() ? gradient.shape() : Shape(),
+        gradient.defined() ? weft::to_string(gradient.dtype()) : "");
+  leaf->grad = gradient;
+}
+
+void Tensor::retain_grad() {
+  Node& node = require_node("retain_grad", *this);
+  if (node.op()) node.make_extras(output_index()).retain = true;
+}
+
+int Tensor::register_hook(TensorHook hook) {
+  OutputExtras& extras = require_node("register_hook", *this).make_extras(output_index());
+  extras.hooks.emplace_back(extras.next_hook, std::move(hook));
+  return extras.next_hook++;
+}
+
+void Tensor::remove_hook(int id) {
+  OutputExtras* extras = require_node("remove_hook", *this).extras(output_index());
+  auto is_it = [id](const auto& entry) { return entry.first == id; };
+  const auto found = extras ? std::find_if(extras->hooks.begin(), extras->hooks.end(), is_it)
+                            : decltype(extras->hooks.end()){};
+  check(extras && found != extras->hooks.end(), "remove_hook: no hook has the id {}", id);
+  extras->hooks.erase(found);
+}
+
+void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
+  run_backward({"backward", {this, 1}, {&gradient, 1}, {}, options});
+}
+
+Tensor Tensor::detach() const { return strided_view(shape(), strides()); }
+
+}  // namespace weft
