@@ -105,7 +105,8 @@ class Engine {
           "retain_graph to the first",
           request_.who, node.name());
     const auto edges = node.edges();
-    if (std::none_of(edges.begin(), edges.end(), [&](const Edge& e) { return wanted(e.node.get()); }))
+    if (std::none_of(edges.begin(), edges.end(),
+                     [&](const Edge& e) { return wanted(e.node.get()); }))
       return;
     Tensors dx = node.backward(dy);
     dy.clear();

@@ -7,7 +7,7 @@
 namespace weft {
 
 struct BackwardRequest {
-  const char* who;                    // named in errors
+  const char* who;  // named in errors
   std::span<const Tensor> outputs;
   std::span<const Tensor> gradients;  // of the outputs; empty or undefined: ones
   std::span<const Tensor> inputs;     // capture these gradients; empty: accumulate into leaves

@@ -12,8 +12,12 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
         "grad: expected one grad_output for each of {} outputs; got {}", outputs.size(),
         options.grad_outputs.size());
   for (size_t i = 0; i < inputs.size(); ++i)
-    check(inputs[i].defined() && inputs[i].requires_grad(), "grad: input {} does not require a gradient", i);
-  Tensors found = run_backward({"grad", outputs, options.grad_outputs, inputs,
+    check(inputs[i].defined() && inputs[i].requires_grad(),
+          "grad: input {} does not require a gradient", i);
+  Tensors found = run_backward({"grad",
+                                outputs,
+                                options.grad_outputs,
+                                inputs,
                                 {options.retain_graph, options.create_graph}});
   for (size_t i = 0; i < found.size(); ++i)
     check(found[i].defined() || options.allow_unused,
@@ -35,14 +39,16 @@ Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy) {
     const bool floating = x.defined() && is_floating(x.dtype());
     Tensor alias = x;
     if (floating)
-      alias = differentiable && x.requires_grad() ? reshape(x, x.shape()) : x.detach().set_requires_grad();
+      alias = differentiable && x.requires_grad() ? reshape(x, x.shape())
+                                                  : x.detach().set_requires_grad();
     fresh.push_back(alias);
     if (!floating) continue;
     where.push_back(fresh.size() - 1);
     wanted.push_back(alias);
   }
   Tensors ys = f(fresh), outputs, gradients;
-  check(ys.size() == dy.size(), "vjp: expected one gradient for each of {} outputs; got {}", ys.size(), dy.size());
+  check(ys.size() == dy.size(), "vjp: expected one gradient for each of {} outputs; got {}",
+        ys.size(), dy.size());
   for (size_t i = 0; i < ys.size(); ++i)
     if (dy[i].defined() && ys[i].requires_grad()) {
       outputs.push_back(ys[i]);
@@ -50,7 +56,8 @@ Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy) {
     }
   Tensors result(inputs.size());
   if (outputs.empty() || wanted.empty()) return result;
-  Tensors found = run_backward({"vjp", outputs, gradients, wanted, {differentiable, differentiable}});
+  Tensors found =
+      run_backward({"vjp", outputs, gradients, wanted, {differentiable, differentiable}});
   for (size_t i = 0; i < where.size(); ++i) result[where[i]] = found[i];
   return result;
 }

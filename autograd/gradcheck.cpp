@@ -13,7 +13,8 @@ bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype
 // Inputs anew, with floating ones as leaves whose layout (strides) is that of the originals.
 Tensors leaves_of(const Tensors& inputs) {
   Tensors out;
-  for (const Tensor& t : inputs) out.push_back(differentiable(t) ? t.detach().set_requires_grad() : t);
+  for (const Tensor& t : inputs)
+    out.push_back(differentiable(t) ? t.detach().set_requires_grad() : t);
   return out;
 }
 
@@ -73,7 +74,9 @@ class Checker {
       GradMode record_f(true);
       Tensors xs, cs(in.begin() + static_cast<std::ptrdiff_t>(n), in.end());
       for (size_t i = 0; i < n; ++i)
-        xs.push_back(differentiable(in[i]) && !in[i].requires_grad() ? in[i].detach().set_requires_grad() : in[i]);
+        xs.push_back(differentiable(in[i]) && !in[i].requires_grad()
+                         ? in[i].detach().set_requires_grad()
+                         : in[i]);
       return gradients(f(xs), cs, xs, true);
     };
     run(gradient, all, "second order, ");
@@ -82,7 +85,8 @@ class Checker {
   GradcheckReport take() { return std::move(report_); }
 
  private:
-  static Tensors gradients(const Tensors& ys, const Tensors& cotangents, const Tensors& xs, bool create = false) {
+  static Tensors gradients(const Tensors& ys, const Tensors& cotangents, const Tensors& xs,
+                           bool create = false) {
     Tensors outputs, seeds, wanted, all(xs.size());
     for (size_t i = 0; i < ys.size(); ++i)
       if (ys[i].requires_grad() && cotangents[i].defined()) {
@@ -92,7 +96,8 @@ class Checker {
     for (const Tensor& x : xs)
       if (x.requires_grad()) wanted.push_back(x);
     Tensors found(wanted.size());
-    if (!outputs.empty() && !wanted.empty()) found = grad(outputs, wanted, {seeds, create, create, true});
+    if (!outputs.empty() && !wanted.empty())
+      found = grad(outputs, wanted, {seeds, create, create, true});
     size_t next = 0;
     for (size_t i = 0; i < xs.size(); ++i) {
       if (!xs[i].requires_grad()) continue;
@@ -104,34 +109,40 @@ class Checker {
 
   Tensors cotangents_for(const Tensors& ys) {
     Tensors out;
-    for (const Tensor& y : ys) out.push_back(differentiable(y) ? randn(y.shape(), generator_, kFloat64) : Tensor());
+    for (const Tensor& y : ys)
+      out.push_back(differentiable(y) ? randn(y.shape(), generator_, kFloat64) : Tensor());
     return out;
   }
 
   static double dot(const Tensors& ys, const Tensors& cotangents) {
     double total = 0;
     for (size_t i = 0; i < ys.size(); ++i)
-      if (ys[i].defined() && cotangents[i].defined()) total += sum(ys[i].detach() * cotangents[i]).item();
+      if (ys[i].defined() && cotangents[i].defined())
+        total += sum(ys[i].detach() * cotangents[i]).item();
     return total;
   }
 
   template <class F>
-  void compare_input(F&& value, const Tensors& inputs, size_t i, const Tensor& analytic, const std::string& order) {
+  void compare_input(F&& value, const Tensors& inputs, size_t i, const Tensor& analytic,
+                     const std::string& order) {
     const Shape& shape = inputs[i].shape();
     const int64_t n = inputs[i].numel();
     const bool every = options_.directions == 0 || n <= options_.directions;
     const int64_t count = every ? n : options_.directions;
     for (int64_t k = 0; k < count; ++k) {
       Tensor direction = zeros(shape, kFloat64);
-      if (every) direction.mutable_data<double>()[k] = 1;
-      else direction = randn(shape, generator_, kFloat64);
+      if (every)
+        direction.mutable_data<double>()[k] = 1;
+      else
+        direction = randn(shape, generator_, kFloat64);
       Tensors at = inputs;
       at[i] = moved(inputs[i].detach(), direction, options_.step);
       const double above = value(at);
       at[i] = moved(inputs[i].detach(), direction, -options_.step);
       const double numeric = (above - value(at)) / (2 * options_.step);
       const double exact = sum(analytic.detach() * direction).item();
-      const std::string where = every ? to_string(index_at(shape, k)) : fmt::format("direction {}", k);
+      const std::string where =
+          every ? to_string(index_at(shape, k)) : fmt::format("direction {}", k);
       note(exact, numeric, fmt::format("{}input {} at {}", order, i, where));
     }
   }
@@ -141,7 +152,8 @@ class Checker {
     const double error = std::abs(exact - numeric) / std::max(1.0, std::abs(numeric));
     const bool bad = !(error <= options_.tolerance);  // NaN is bad
     if (bad && (report_.failure.empty() || error > report_.worst))
-      report_.failure = fmt::format("{}: {}: analytic {:.6g}, numeric {:.6g}", name_, where, exact, numeric);
+      report_.failure =
+          fmt::format("{}: {}: analytic {:.6g}, numeric {:.6g}", name_, where, exact, numeric);
     if (!(error <= report_.worst)) report_.worst = error;
   }
 
@@ -175,7 +187,8 @@ Evaluation evaluate(const SampleFunction& f, const Tensors& inputs, DType dtype)
   Generator generator(7);
   Tensors seeds;
   for (const Tensor& y : e.values)
-    seeds.push_back(differentiable(y) ? to(randn(y.shape(), generator, kFloat64), y.dtype()) : Tensor());
+    seeds.push_back(differentiable(y) ? to(randn(y.shape(), generator, kFloat64), y.dtype())
+                                      : Tensor());
   Tensors outputs, cotangents, wanted;
   for (size_t i = 0; i < e.values.size(); ++i)
     if (e.values[i].requires_grad()) {
@@ -184,11 +197,13 @@ Evaluation evaluate(const SampleFunction& f, const Tensors& inputs, DType dtype)
     }
   for (const Tensor& x : xs)
     if (x.requires_grad()) wanted.push_back(x);
-  if (!outputs.empty() && !wanted.empty()) e.gradients = grad(outputs, wanted, {cotangents, false, false, true});
+  if (!outputs.empty() && !wanted.empty())
+    e.gradients = grad(outputs, wanted, {cotangents, false, false, true});
   return e;
 }
 
-void compare(OpReport& report, const std::string& what, const Evaluation& a, const Evaluation& b, double tolerance) {
+void compare(OpReport& report, const std::string& what, const Evaluation& a, const Evaluation& b,
+             double tolerance) {
   const double value = largest_difference(a.values, b.values);
   const double gradient = largest_difference(a.gradients, b.gradients);
   if (!(value <= tolerance))
@@ -206,7 +221,8 @@ void check_error(OpReport& report, const Op& op, const ErrorSample& e) {
   }
   ++report.errors;
   if (message != e.message)
-    report.failures.push_back(fmt::format("{}: expected the error \"{}\"; got \"{}\"", op.name, e.message, message));
+    report.failures.push_back(
+        fmt::format("{}: expected the error \"{}\"; got \"{}\"", op.name, e.message, message));
 }
 
 }  // namespace
@@ -228,7 +244,8 @@ OpReport check_op(const Op& op, const GradcheckOptions& options) {
   Samples samples;
   op.samples(samples);
   OpReport report;
-  if (samples.samples().empty()) report.failures.push_back(fmt::format("{}: has no samples", op.name));
+  if (samples.samples().empty())
+    report.failures.push_back(fmt::format("{}: has no samples", op.name));
   for (const Sample& s : samples.samples()) {
     const std::string name = fmt::format("{}/{}", op.name, s.name);
     const GradcheckReport r = gradcheck(name, s.f, s.inputs, options);
@@ -237,9 +254,11 @@ OpReport check_op(const Op& op, const GradcheckOptions& options) {
     report.worst = std::max(report.worst, r.worst);
     if (!r.failure.empty()) report.failures.push_back(r.failure);
     const Evaluation exact = evaluate(s.f, s.inputs, kFloat64);
-    compare(report, name + ", float32 against float64", evaluate(s.f, s.inputs, kFloat32), exact, kSingle);
+    compare(report, name + ", float32 against float64", evaluate(s.f, s.inputs, kFloat32), exact,
+            kSingle);
     if (s.composition)
-      compare(report, name + " against its composition", exact, evaluate(s.composition, s.inputs, kFloat64), kExact);
+      compare(report, name + " against its composition", exact,
+              evaluate(s.composition, s.inputs, kFloat64), kExact);
   }
   for (const ErrorSample& e : samples.errors()) check_error(report, op, e);
   return report;

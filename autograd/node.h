@@ -61,7 +61,9 @@ class Node : public AutogradSlot {
   OutputExtras& make_extras(int i);
 
  protected:
-  void set_output(int i, const Tensor& t) { outputs_[static_cast<size_t>(i)] = {t.shape(), t.dtype()}; }
+  void set_output(int i, const Tensor& t) {
+    outputs_[static_cast<size_t>(i)] = {t.shape(), t.dtype()};
+  }
 
  private:
   const Op* op_;

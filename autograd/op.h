@@ -136,16 +136,14 @@ void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&&
 /// Tensor where there is one input; undefined means zero. `y` must be a handle of the op's own.
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
-  if (detail::wants_record(inputs))
-    detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
+  if (detail::wants_record(inputs)) detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
   return y;
 }
 
 /// The same for an op with several outputs; the vjp may find some of their gradients undefined.
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensors record_all(const Op& op, Tensors outputs, const Inputs& inputs, Vjp&& vjp) {
-  if (detail::wants_record(inputs))
-    detail::attach(op, outputs, inputs, std::forward<Vjp>(vjp));
+  if (detail::wants_record(inputs)) detail::attach(op, outputs, inputs, std::forward<Vjp>(vjp));
   return outputs;
 }
 

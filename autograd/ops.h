@@ -40,7 +40,8 @@ inline Tensor operator/(const Tensor& a, double b) { return mul(a, 1 / b); }
 inline Tensor operator/(double a, const Tensor& b) { return mul(pow(b, -1), a); }
 inline Tensor operator-(const Tensor& a) { return mul(a, -1); }
 
-// --- Comparisons and choice (ops/compare.cpp); results of comparisons are bool, without gradient ---
+// --- Comparisons and choice (ops/compare.cpp); results of comparisons are bool, without gradient
+// ---
 
 Tensor eq(const Tensor& a, const Tensor& b);
 Tensor ne(const Tensor& a, const Tensor& b);
@@ -157,7 +158,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 Tensor softmax(const Tensor& x, int dim);
 Tensor log_softmax(const Tensor& x, int dim);
-/// (x - mean) / sqrt(var + eps) * weight + bias over the last dim; weight and bias [D] or undefined.
+/// (x - mean) / sqrt(var + eps) * weight + bias over the last dim; weight and bias [D] or
+/// undefined.
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
 
@@ -179,15 +181,16 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
                                         const Tensor& pos_weight = {});
 
 struct CrossEntropyOptions {
-  Tensor weight;                  ///< [V]: the weight of each class; undefined: all 1
-  int64_t ignore_index = -100;    ///< rows with this target count nothing
-  double label_smoothing = 0;     ///< in [0, 1]
+  Tensor weight;                          ///< [V]: the weight of each class; undefined: all 1
+  int64_t ignore_index = -100;            ///< rows with this target count nothing
+  double label_smoothing = 0;             ///< in [0, 1]
   Reduction reduction = Reduction::mean;  ///< mean over the weights of the rows that count
 };
 
 /// -log p(target) from log-probabilities [N, V] or [V] and targets [N] or []. Label smoothing does
 /// not apply.
-Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const CrossEntropyOptions& options = {});
+Tensor nll_loss(const Tensor& log_probs, const Tensor& target,
+                const CrossEntropyOptions& options = {});
 /// From logits [..., V] and targets [...]: V is the last dim (PyTorch has classes second).
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options = {});

@@ -40,14 +40,16 @@ class Samples {
   /// The same for a fused op, with the composition of other ops that it must equal.
   template <class F, class C>
   void add(std::string name, Tensors inputs, F f, C composition) {
-    samples_.push_back({std::move(name), std::move(inputs), wrap(std::move(f)), wrap(std::move(composition))});
+    samples_.push_back(
+        {std::move(name), std::move(inputs), wrap(std::move(f)), wrap(std::move(composition))});
   }
   template <class F>
   void add_error(Tensors inputs, F f, std::string message) {
     errors_.push_back({std::move(inputs), wrap(std::move(f)), std::move(message)});
   }
 
-  /// float64 inputs: standard normal; uniform in [lo, hi); at least `gap` away from each of `kinks`.
+  /// float64 inputs: standard normal; uniform in [lo, hi); at least `gap` away from each of
+  /// `kinks`.
   Tensor normal(const Shape& shape);
   Tensor uniform(const Shape& shape, double lo, double hi);
   Tensor away_from(const Shape& shape, std::initializer_list<double> kinks, double gap = 0.05);

@@ -27,8 +27,9 @@ bool Tensor::is_leaf() const { return !slot() || leaf_of(*this); }
 
 Tensor& Tensor::set_requires_grad(bool on) {
   check(defined(), "set_requires_grad: the tensor is undefined");
-  check(is_leaf(), "set_requires_grad: only leaves can be set; this is a result of {}; detach() it first",
-        node_of(*this)->name());
+  if (!is_leaf())
+    fail("set_requires_grad: only leaves can be set; this is a result of {}; detach() it first",
+         node_of(*this)->name());
   check(!on || is_floating(dtype()), "set_requires_grad: expected a floating dtype; got {}",
         weft::to_string(dtype()));
   if (on && !slot()) set_slot(Ref<AutogradSlot>(new Leaf(*this)), 0);

@@ -44,7 +44,8 @@ class BroadcastLoop {
     }
     parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
                  [&](int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) f(row * n, offsets_of(row), steps, n);
+                   for (int64_t row = begin; row < end; ++row)
+                     f(row * n, offsets_of(row), steps, n);
                  });
   }
 
@@ -56,11 +57,15 @@ class BroadcastLoop {
     const int last = sizes_.rank() - 1;
     bool merge = last >= 0;
     for (size_t k = 0; k < N && merge; ++k) merge = strides_[k][last] == strides[k][d] * size;
-    if (merge) sizes_[last] *= size;
-    else sizes_.push_back(size);
+    if (merge)
+      sizes_[last] *= size;
+    else
+      sizes_.push_back(size);
     for (size_t k = 0; k < N; ++k) {
-      if (merge) strides_[k][last] = strides[k][d];
-      else strides_[k].push_back(strides[k][d]);
+      if (merge)
+        strides_[k][last] = strides[k][d];
+      else
+        strides_[k].push_back(strides[k][d]);
     }
   }
 

@@ -29,7 +29,7 @@ class Printer {
     for (int64_t i = 0; i < n; ++i) {
       if (write && i) out_ += separator(d);
       if (n > kShortenFrom && i == kEdge) {
-        if (write) out_ += "..." + separator(d);
+        if (write) out_ += fmt::format("...{}", separator(d));
         i = n - kEdge;
       }
       index_[d] = i;
@@ -41,8 +41,7 @@ class Printer {
   std::string separator(int d) const {
     const int deeper = t_.dim() - d - 1;
     if (deeper == 0) return ", ";
-    return "," + std::string(static_cast<size_t>(deeper), '\n') +
-           std::string(static_cast<size_t>(d) + 8, ' ');
+    return fmt::format(",{:\n>{}}{:>{}}", "", deeper, "", d + 8);
   }
 
   std::string element() const {

@@ -13,14 +13,16 @@ using kernels::Binary;
 
 // The shapes that every broadcasting op is sampled on.
 template <class F>
-void add_broadcasts(Samples& s, const std::string& who, F f, Tensor (*make)(Samples&, const Shape&)) {
+void add_broadcasts(Samples& s, const std::string& who, F f,
+                    Tensor (*make)(Samples&, const Shape&)) {
   auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
   s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
   s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
   s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
   s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
   s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
-  s.add_error({s.normal({2, 3}), s.normal({4})}, op, who + ": shapes do not broadcast; got [2, 3] and [4]");
+  s.add_error({s.normal({2, 3}), s.normal({4})}, op,
+              who + ": shapes do not broadcast; got [2, 3] and [4]");
 }
 
 Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
@@ -32,44 +34,51 @@ void add_reused(Samples& s, F f, Tensor x) {
 }
 
 const Op kAdd{"add", [](Samples& s) {
-  auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
-  add_broadcasts(s, "add", f, any);
-  add_reused(s, f, s.normal({3}));
-  s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
-  s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})}, [](const Tensors& in) { return add(in[0], in[1]); });
-}};
+                auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+                add_broadcasts(s, "add", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
+                s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})},
+                      [](const Tensors& in) { return add(in[0], in[1]); });
+              }};
 const Op kSub{"sub", [](Samples& s) {
-  auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
-  add_broadcasts(s, "sub", f, any);
-}};
+                auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
+                add_broadcasts(s, "sub", f, any);
+              }};
 const Op kMul{"mul", [](Samples& s) {
-  auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
-  add_broadcasts(s, "mul", f, any);
-  add_reused(s, f, s.normal({3}));
-  s.add("number", {s.normal({3})}, [](const Tensors& in) { return mul(in[0], -2.5); });
-}};
+                auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
+                add_broadcasts(s, "mul", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})},
+                      [](const Tensors& in) { return mul(in[0], -2.5); });
+              }};
 const Op kDiv{"div", [](Samples& s) {
-  auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
-  add_broadcasts(s, "div", f, positive);
-}};
+                auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+                add_broadcasts(s, "div", f, positive);
+              }};
 const Op kPow{"pow", [](Samples& s) {
-  add_broadcasts(s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
-  s.add("square of negatives", {s.normal({5})}, [](const Tensors& in) { return pow(in[0], 2); });
-  s.add("number", {positive(s, {5})}, [](const Tensors& in) { return pow(in[0], -1.5); });
-}};
+                add_broadcasts(
+                    s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
+                s.add("square of negatives", {s.normal({5})},
+                      [](const Tensors& in) { return pow(in[0], 2); });
+                s.add("number", {positive(s, {5})},
+                      [](const Tensors& in) { return pow(in[0], -1.5); });
+              }};
 
 // Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
 template <class F>
 void add_untied(Samples& s, F f) {
-  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})}, [f](const Tensors& in) { return f(in[0], in[1]); });
-  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})}, [f](const Tensors& in) { return f(in[0], in[1]); });
+  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
+  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
 }
 const Op kMaximum{"maximum", [](Samples& s) {
-  add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
-}};
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
+                  }};
 const Op kMinimum{"minimum", [](Samples& s) {
-  add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
-}};
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
+                  }};
 
 // Gradient of maximum/minimum: to the operand that was taken, half each at ties.
 template <class Taken>
@@ -124,12 +133,14 @@ Tensor mul(const Tensor& x, const Tensor& y) {
 }
 
 Tensor mul(const Tensor& a, double b) {
-  return record(kMul, binary("mul", Binary::mul, a, b), {a}, [b](Backward& g) { return g.dy() * b; });
+  return record(kMul, binary("mul", Binary::mul, a, b), {a},
+                [b](Backward& g) { return g.dy() * b; });
 }
 
 Tensor div(const Tensor& x, const Tensor& y) {
   check(x.defined() && y.defined(), "div: an operand is undefined");
-  const DType dtype = promote(promote(x.dtype(), y.dtype()), kFloat32);  // true division, as in PyTorch
+  const DType dtype =
+      promote(promote(x.dtype(), y.dtype()), kFloat32);  // true division, as in PyTorch
   const Tensor a = to(x, dtype), b = to(y, dtype);
   return record(kDiv, binary("div", Binary::div, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {  // d/da = 1/b, d/db = -a/b^2

@@ -10,17 +10,18 @@ namespace {
 using kernels::Compare;
 
 const Op kWhere{"where", [](Samples& s) {
-  auto f = [](const Tensors& in) { return where(in[0], in[1], in[2]); };
-  s.add("same shape", {s.booleans({3, 4}), s.normal({3, 4}), s.normal({3, 4})}, f);
-  s.add("broadcast", {s.booleans({4}), s.normal({3, 1}), s.normal({})}, f);
-  s.add("masked_fill", {s.normal({2, 3, 4}), s.booleans({3, 1})},
-        [](const Tensors& in) { return masked_fill(in[0], in[1], -2); });
-  s.add_error({s.normal({3}), s.normal({3}), s.normal({3})}, f,
-              "where: the condition must be bool; got float64");
-  s.add_error({s.normal({3}), s.booleans({2, 3})},
-              [](const Tensors& in) { return masked_fill(in[0], in[1], 0); },
-              "masked_fill: the mask must broadcast to shape [3]; got [2, 3]");
-}};
+                  auto f = [](const Tensors& in) { return where(in[0], in[1], in[2]); };
+                  s.add("same shape", {s.booleans({3, 4}), s.normal({3, 4}), s.normal({3, 4})}, f);
+                  s.add("broadcast", {s.booleans({4}), s.normal({3, 1}), s.normal({})}, f);
+                  s.add("masked_fill", {s.normal({2, 3, 4}), s.booleans({3, 1})},
+                        [](const Tensors& in) { return masked_fill(in[0], in[1], -2); });
+                  s.add_error({s.normal({3}), s.normal({3}), s.normal({3})}, f,
+                              "where: the condition must be bool; got float64");
+                  s.add_error(
+                      {s.normal({3}), s.booleans({2, 3})},
+                      [](const Tensors& in) { return masked_fill(in[0], in[1], 0); },
+                      "masked_fill: the mask must broadcast to shape [3]; got [2, 3]");
+                }};
 
 Tensor compare(const char* who, Compare op, const Tensor& x, const Tensor& z) {
   check(x.defined() && z.defined(), "{}: an operand is undefined", who);
@@ -49,7 +50,8 @@ Tensor compare(const char* who, Compare op, const Tensor& a, double b) {
 }
 
 Tensor choose(const Tensor& c, const Tensor& a, const Tensor& b) {
-  Tensor y(broadcast_shapes("where", c.shape(), broadcast_shapes("where", a.shape(), b.shape())), a.dtype());
+  Tensor y(broadcast_shapes("where", c.shape(), broadcast_shapes("where", a.shape(), b.shape())),
+           a.dtype());
   const BroadcastLoop<3> loop(y.shape(), {&c, &a, &b});
   const bool* pc = c.data<bool>();
   dispatch(y.dtype(), [&](auto tag) {
@@ -57,7 +59,8 @@ Tensor choose(const Tensor& c, const Tensor& a, const Tensor& b) {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = static_cast<T*>(y.raw());
     loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-      kernels::where(pc + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2], py + at, n);
+      kernels::where(pc + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2],
+                     py + at, n);
     });
   });
   return y;

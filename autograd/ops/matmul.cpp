@@ -11,44 +11,60 @@ namespace {
 
 void add_products(Samples& s, std::initializer_list<std::pair<Shape, Shape>> shapes) {
   for (const auto& pair : shapes)
-    s.add(to_string(pair.first) + " x " + to_string(pair.second), {s.normal(pair.first), s.normal(pair.second)},
+    s.add(to_string(pair.first) + " x " + to_string(pair.second),
+          {s.normal(pair.first), s.normal(pair.second)},
           [](const Tensors& in) { return matmul(in[0], in[1]); });
 }
 
-const Op kMatmul{"matmul", [](Samples& s) {
-  add_products(s, {{{2, 3}, {3, 4}}, {{3}, {3}}, {{2, 3}, {3}}, {{3}, {3, 4}}, {{2, 3, 4}, {4, 5}},
-                   {{2, 3, 4}, {2, 4, 2}}, {{2, 1, 3, 2}, {4, 2, 3}}, {{3, 2}, {2, 2, 4}}, {{2, 3, 4}, {4}},
-                   {{1, 3}, {3, 1}}, {{0, 3}, {3, 2}}, {{2, 0}, {0, 3}}});
-  s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
-        [](const Tensors& in) { return matmul(in[0], in[1]); });
-  s.add("reused input", {s.normal({3, 3})}, [](const Tensors& in) { return matmul(in[0], in[0]); });
-  s.add("with its transpose", {s.normal({2, 3})},
-        [](const Tensors& in) { return matmul(in[0], transpose(in[0], 0, 1)); });
-  auto f = [](const Tensors& in) { return matmul(in[0], in[1]); };
-  s.add_error({s.normal({8, 16, 32}), s.normal({8, 64, 16})}, f,
-              "matmul: inner dimensions must agree; got [8, 16, 32] x [8, 64, 16]");
-  s.add_error({s.normal({2, 3, 4}), s.normal({3, 4, 5})}, f,
-              "matmul: batch dimensions must broadcast; got [2, 3, 4] x [3, 4, 5]");
-  s.add_error({s.normal({}), s.normal({3})}, f, "matmul: needs at least one dim on each side; got [] x [3]");
-}};
+const Op kMatmul{
+    "matmul", [](Samples& s) {
+      add_products(s, {{{2, 3}, {3, 4}},
+                       {{3}, {3}},
+                       {{2, 3}, {3}},
+                       {{3}, {3, 4}},
+                       {{2, 3, 4}, {4, 5}},
+                       {{2, 3, 4}, {2, 4, 2}},
+                       {{2, 1, 3, 2}, {4, 2, 3}},
+                       {{3, 2}, {2, 2, 4}},
+                       {{2, 3, 4}, {4}},
+                       {{1, 3}, {3, 1}},
+                       {{0, 3}, {3, 2}},
+                       {{2, 0}, {0, 3}}});
+      s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("reused input", {s.normal({3, 3})},
+            [](const Tensors& in) { return matmul(in[0], in[0]); });
+      s.add("with its transpose", {s.normal({2, 3})},
+            [](const Tensors& in) { return matmul(in[0], transpose(in[0], 0, 1)); });
+      auto f = [](const Tensors& in) { return matmul(in[0], in[1]); };
+      s.add_error({s.normal({8, 16, 32}), s.normal({8, 64, 16})}, f,
+                  "matmul: inner dimensions must agree; got [8, 16, 32] x [8, 64, 16]");
+      s.add_error({s.normal({2, 3, 4}), s.normal({3, 4, 5})}, f,
+                  "matmul: batch dimensions must broadcast; got [2, 3, 4] x [3, 4, 5]");
+      s.add_error({s.normal({}), s.normal({3})}, f,
+                  "matmul: needs at least one dim on each side; got [] x [3]");
+    }};
 
-const Op kLinear{"linear", [](Samples& s) {
-  auto composed = [](const Tensors& in) {
-    const Tensor y = matmul(in[0], transpose(in[1], 0, 1));
-    return in.size() > 2 ? y + in[2] : y;
-  };
-  auto with_bias = [](const Tensors& in) { return linear(in[0], in[1], in[2]); };
-  auto without = [](const Tensors& in) { return linear(in[0], in[1]); };
-  s.add("bias", {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, with_bias, composed);
-  s.add("no bias", {s.normal({3, 4}), s.normal({2, 4})}, without, composed);
-  s.add("vector", {s.normal({4}), s.normal({3, 4}), s.normal({3})}, with_bias, composed);
-  s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias, composed);
-  s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
-  s.add_error({s.normal({2, 3}), s.normal({5, 4})}, without,
-              "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
-  s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
-              "linear: the bias must have shape [5]; got [4]");
-}};
+const Op kLinear{
+    "linear", [](Samples& s) {
+      auto composed = [](const Tensors& in) {
+        const Tensor y = matmul(in[0], transpose(in[1], 0, 1));
+        return in.size() > 2 ? y + in[2] : y;
+      };
+      auto with_bias = [](const Tensors& in) { return linear(in[0], in[1], in[2]); };
+      auto without = [](const Tensors& in) { return linear(in[0], in[1]); };
+      s.add("bias", {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, with_bias, composed);
+      s.add("no bias", {s.normal({3, 4}), s.normal({2, 4})}, without, composed);
+      s.add("vector", {s.normal({4}), s.normal({3, 4}), s.normal({3})}, with_bias, composed);
+      s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias,
+            composed);
+      s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
+      s.add_error(
+          {s.normal({2, 3}), s.normal({5, 4})}, without,
+          "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
+      s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
+                  "linear: the bias must have shape [5]; got [4]");
+    }};
 
 // A matrix as BLAS sees it: the last two dims, row-major or stored transposed.
 struct Matrix {
@@ -64,8 +80,10 @@ bool steps_like_rows(int64_t rows, int64_t cols, int64_t row_step, int64_t col_s
 Matrix as_matrix(const Tensor& t) {
   const int r = t.dim() - 2, c = t.dim() - 1;
   const int64_t rows = t.shape()[r], cols = t.shape()[c], rs = t.strides()[r], cs = t.strides()[c];
-  if (steps_like_rows(rows, cols, rs, cs)) return {t, false, rows <= 1 ? std::max<int64_t>(cols, 1) : rs};
-  if (steps_like_rows(cols, rows, cs, rs)) return {t, true, cols <= 1 ? std::max<int64_t>(rows, 1) : cs};
+  if (steps_like_rows(rows, cols, rs, cs))
+    return {t, false, rows <= 1 ? std::max<int64_t>(cols, 1) : rs};
+  if (steps_like_rows(cols, rows, cs, rs))
+    return {t, true, cols <= 1 ? std::max<int64_t>(rows, 1) : cs};
   return {contiguous(t), false, std::max<int64_t>(cols, 1)};
 }
 
@@ -87,7 +105,9 @@ bool two_steps(const Shape& batch, const Shape& strides, int split, BatchStride&
   return merge(0, split, out.outer) && merge(split, batch.rank(), out.inner);
 }
 
-Shape batch_dims(const Tensor& t) { return Shape(std::span(t.shape().begin(), static_cast<size_t>(t.dim() - 2))); }
+Shape batch_dims(const Tensor& t) {
+  return Shape(std::span(t.shape().begin(), static_cast<size_t>(t.dim() - 2)));
+}
 
 // [..., m, k] x [..., k, n] for ranks of 2 and more.
 Tensor product(const Tensor& a, const Tensor& b) {
@@ -107,11 +127,25 @@ Tensor product(const Tensor& a, const Tensor& b) {
   const int split = std::max(batch.rank() - 1, 0);
   BatchStride sx, sy;
   if (!two_steps(batch, strides_of(x.t), split, sx)) {
-    x = {contiguous(expand(x.t, [&] { Shape s = batch; s.push_back(m); s.push_back(k); return s; }())), false, k};
+    x = {contiguous(expand(x.t,
+                           [&] {
+                             Shape s = batch;
+                             s.push_back(m);
+                             s.push_back(k);
+                             return s;
+                           }())),
+         false, k};
     two_steps(batch, strides_of(x.t), split, sx);
   }
   if (!two_steps(batch, strides_of(y.t), split, sy)) {
-    y = {contiguous(expand(y.t, [&] { Shape s = batch; s.push_back(k); s.push_back(n); return s; }())), false, n};
+    y = {contiguous(expand(y.t,
+                           [&] {
+                             Shape s = batch;
+                             s.push_back(k);
+                             s.push_back(n);
+                             return s;
+                           }())),
+         false, n};
     two_steps(batch, strides_of(y.t), split, sy);
   }
   const int64_t inner = batch.rank() ? batch.back() : 1, outer = inner ? batch.numel() / inner : 0;
@@ -120,11 +154,12 @@ Tensor product(const Tensor& a, const Tensor& b) {
     T* out = static_cast<T*>(c.raw());
     const int64_t ld = std::max<int64_t>(n, 1);
     if (outer * inner == 1)
-      gemm<T>(x.transposed, y.transposed, m, n, k, T(1), x.t.data<T>(), x.row_stride, y.t.data<T>(), y.row_stride,
-              T(0), out, ld);
+      gemm<T>(x.transposed, y.transposed, m, n, k, T(1), x.t.data<T>(), x.row_stride, y.t.data<T>(),
+              y.row_stride, T(0), out, ld);
     else
-      gemm_batched<T>(x.transposed, y.transposed, outer, inner, m, n, k, T(1), x.t.data<T>(), x.row_stride, sx,
-                      y.t.data<T>(), y.row_stride, sy, T(0), out, ld, {inner * m * n, m * n});
+      gemm_batched<T>(x.transposed, y.transposed, outer, inner, m, n, k, T(1), x.t.data<T>(),
+                      x.row_stride, sx, y.t.data<T>(), y.row_stride, sy, T(0), out, ld,
+                      {inner * m * n, m * n});
   });
   return c;
 }
@@ -141,14 +176,16 @@ Tensor shared_right_gradient(const Tensor& a, const Tensor& dy) {
 
 Tensor matmul(const Tensor& x, const Tensor& z) {
   check(x.defined() && z.defined(), "matmul: an operand is undefined");
-  check(x.dim() > 0 && z.dim() > 0, "matmul: needs at least one dim on each side; got {} x {}", x.shape(),
-        z.shape());
+  check(x.dim() > 0 && z.dim() > 0, "matmul: needs at least one dim on each side; got {} x {}",
+        x.shape(), z.shape());
   if (x.dim() == 1) return squeeze(matmul(unsqueeze(x, 0), z), z.dim() == 1 ? 0 : -2);
   if (z.dim() == 1) return squeeze(matmul(x, unsqueeze(z, 1)), -1);
-  check(x.size(-1) == z.size(-2), "matmul: inner dimensions must agree; got {} x {}", x.shape(), z.shape());
+  check(x.size(-1) == z.size(-2), "matmul: inner dimensions must agree; got {} x {}", x.shape(),
+        z.shape());
   const DType dtype = promote(x.dtype(), z.dtype());
   const Tensor a = to(x, dtype), b = to(z, dtype);
-  if (a.dim() > 2 && b.dim() == 2 && a.is_contiguous() && a.numel() > 0) {  // fold the batch into rows
+  if (a.dim() > 2 && b.dim() == 2 && a.is_contiguous() &&
+      a.numel() > 0) {  // fold the batch into rows
     Shape shape = a.shape();
     shape[a.dim() - 1] = b.size(1);
     return reshape(matmul(reshape(a, {-1, a.size(-1)}), b), shape);
@@ -163,8 +200,9 @@ Tensor matmul(const Tensor& x, const Tensor& z) {
     Tensors d(2);
     if (g.needs(0)) d[0] = sum_to(matmul(g.dy(), swap_last(v)), u.shape());
     if (g.needs(1))
-      d[1] = v.dim() == 2 && u.dim() > 2 && u.numel() > 0 ? shared_right_gradient(u, g.dy())
-                                                          : sum_to(matmul(swap_last(u), g.dy()), v.shape());
+      d[1] = v.dim() == 2 && u.dim() > 2 && u.numel() > 0
+                 ? shared_right_gradient(u, g.dy())
+                 : sum_to(matmul(swap_last(u), g.dy()), v.shape());
     return d;
   });
 }
@@ -173,13 +211,16 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   check(input.defined() && weight.defined(), "linear: an operand is undefined");
   check(weight.dim() == 2, "linear: the weight must be [out, in]; got {}", weight.shape());
   check(input.dim() > 0 && input.size(-1) == weight.size(1),
-        "linear: the input's last dim must be the weight's; got {} for weight {}", input.shape(), weight.shape());
-  const int64_t out = weight.size(0), in = weight.size(1), rows = in ? input.numel() / in : input.numel();
-  check(!bias.defined() || bias.shape() == Shape{out}, "linear: the bias must have shape [{}]; got {}", out,
+        "linear: the input's last dim must be the weight's; got {} for weight {}", input.shape(),
+        weight.shape());
+  const int64_t out = weight.size(0), in = weight.size(1),
+                rows = in ? input.numel() / in : input.numel();
+  check(!bias.defined() || bias.shape() == Shape{out},
+        "linear: the bias must have shape [{}]; got {}", out,
         bias.defined() ? bias.shape() : Shape());
   check(input.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == weight.dtype()),
-        "linear: input, weight and bias must have one dtype; got {} and {}", to_string(input.dtype()),
-        to_string(weight.dtype()));
+        "linear: input, weight and bias must have one dtype; got {} and {}",
+        to_string(input.dtype()), to_string(weight.dtype()));
   const Tensor x = contiguous(input);
   Shape shape = x.shape();
   shape[x.dim() - 1] = out;
@@ -193,8 +234,9 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
     auto add_bias = [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) kernels::add_inplace(py + row * out, pb, out);
     };
-    gemm<T>(false, !w.transposed, rows, out, in, T(1), x.data<T>(), std::max<int64_t>(in, 1), w.t.data<T>(),
-            w.row_stride, T(0), py, std::max<int64_t>(out, 1), pb ? RowEpilogue(add_bias) : RowEpilogue());
+    gemm<T>(false, !w.transposed, rows, out, in, T(1), x.data<T>(), std::max<int64_t>(in, 1),
+            w.t.data<T>(), w.row_stride, T(0), py, std::max<int64_t>(out, 1),
+            pb ? RowEpilogue(add_bias) : RowEpilogue());
   });
   return record(kLinear, y, {x, weight, bias}, [x = save(x), w = save(weight), rows](Backward& g) {
     const Tensor u = g.saved(x), v = g.saved(w), dy = reshape(g.dy(), {rows, v.size(0)});

@@ -1,5 +1,6 @@
 // sum, mean, var, max, min, argmax, logsumexp, over any dims.
-//   mean = sum / n     var = sum (x - mean)^2 / (n - correction)     logsumexp = m + log sum e^(x-m)
+//   mean = sum / n     var = sum (x - mean)^2 / (n - correction)     logsumexp = m + log sum
+//   e^(x-m)
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
@@ -11,30 +12,44 @@
 namespace weft {
 namespace {
 
-const Op kSum{"sum", [](Samples& s) {
-  s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0]); });
-  s.add("first dim", {s.normal({4, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
-  s.add("middle dim, kept", {s.normal({2, 3, 4})}, [](const Tensors& in) { return sum(in[0], {-2}, true); });
-  s.add("outer dims", {s.normal({2, 3, 4})}, [](const Tensors& in) { return sum(in[0], {0, 2}); });
-  s.add("transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return sum(in[0], {1}); });
-  s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
-  s.add("sum_to", {s.normal({2, 3, 4})}, [](const Tensors& in) { return sum_to(in[0], {3, 1}); });
-  s.add_error({s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
-              "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
-}};
-const Op kMax{"max", [](Samples& s) {
-  s.add("last dim", {s.distinct({3, 5})}, [](const Tensors& in) { return max(in[0], {-1}); });
-  s.add("all", {s.distinct({2, 3})}, [](const Tensors& in) { return max(in[0]); });
-  s.add_error({s.normal({2, 0})}, [](const Tensors& in) { return max(in[0], {1}); },
-              "max: needs at least one element; got shape [2, 0] and dims [1]");
-}};
+const Op kSum{
+    "sum", [](Samples& s) {
+      s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0]); });
+      s.add("first dim", {s.normal({4, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
+      s.add("middle dim, kept", {s.normal({2, 3, 4})},
+            [](const Tensors& in) { return sum(in[0], {-2}, true); });
+      s.add("outer dims", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return sum(in[0], {0, 2});
+      });
+      s.add("transposed", {s.transposed({3, 4})},
+            [](const Tensors& in) { return sum(in[0], {1}); });
+      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
+      s.add("sum_to", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return sum_to(in[0], {3, 1});
+      });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
+          "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+    }};
+const Op kMax{
+    "max", [](Samples& s) {
+      s.add("last dim", {s.distinct({3, 5})}, [](const Tensors& in) { return max(in[0], {-1}); });
+      s.add("all", {s.distinct({2, 3})}, [](const Tensors& in) { return max(in[0]); });
+      s.add_error(
+          {s.normal({2, 0})}, [](const Tensors& in) { return max(in[0], {1}); },
+          "max: needs at least one element; got shape [2, 0] and dims [1]");
+    }};
 const Op kMin{"min", [](Samples& s) {
-  s.add("first dim, kept", {s.distinct({3, 5})}, [](const Tensors& in) { return min(in[0], {0}, true); });
-}};
+                s.add("first dim, kept", {s.distinct({3, 5})},
+                      [](const Tensors& in) { return min(in[0], {0}, true); });
+              }};
 const Op kLogsumexp{"logsumexp", [](Samples& s) {
-  s.add("last dim", {s.normal({3, 5})}, [](const Tensors& in) { return logsumexp(in[0], {-1}); });
-  s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) { return logsumexp(in[0], {0, 2}, true); });
-}};
+                      s.add("last dim", {s.normal({3, 5})},
+                            [](const Tensors& in) { return logsumexp(in[0], {-1}); });
+                      s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
+                        return logsumexp(in[0], {0, 2}, true);
+                      });
+                    }};
 
 // A reduction as a kernel sees it: x as contiguous [outer, n, inner] and the result's shapes.
 struct Reduction3 {
@@ -49,7 +64,8 @@ Reduction3 arrange(const char* who, const Tensor& x, const Shape& dims) {
   Shape reduced = Shape::filled(x.dim(), dims.rank() == 0 ? 1 : 0);
   for (int64_t d : dims) {
     int64_t& mark = reduced[normalize_dim(who, static_cast<int>(d), x.shape())];
-    check(x.dim() == 0 || mark++ == 0, "{}: a dim is named twice; got {} for shape {}", who, dims, x.shape());
+    check(x.dim() == 0 || mark++ == 0, "{}: a dim is named twice; got {} for shape {}", who, dims,
+          x.shape());
   }
   Reduction3 r;
   r.kept = x.shape();
@@ -81,8 +97,10 @@ Reduction3 arrange(const char* who, const Tensor& x, const Shape& dims) {
 template <class F>
 void dispatch_numbers(const char* who, DType dtype, F&& f) {
   dispatch(dtype, [&](auto tag) {
-    if constexpr (std::is_same_v<typename decltype(tag)::type, bool>) fail("{}: expected numbers; got bool", who);
-    else f(tag);
+    if constexpr (std::is_same_v<typename decltype(tag)::type, bool>)
+      fail("{}: expected numbers; got bool", who);
+    else
+      f(tag);
   });
 }
 
@@ -103,7 +121,8 @@ template <class Kernel>
 Tensor extremum(const Op& op, const Tensor& x, const Shape& dims, bool keepdim, Kernel kernel) {
   NoGrad no_grad;
   const Reduction3 r = arrange(op.name, x, dims);
-  check(r.n > 0, "{}: needs at least one element; got shape {} and dims {}", op.name, x.shape(), dims);
+  check(r.n > 0, "{}: needs at least one element; got shape {} and dims {}", op.name, x.shape(),
+        dims);
   Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
   dispatch_numbers(op.name, x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -142,28 +161,32 @@ Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
   check(x.defined() && is_floating(x.dtype()), "mean: expected a floating dtype; got {}",
         x.defined() ? to_string(x.dtype()) : "an undefined tensor");
   const Tensor total = sum(x, dims, keepdim);
-  return total * (static_cast<double>(std::max<int64_t>(total.numel(), 1)) / static_cast<double>(x.numel()));
+  return total * (static_cast<double>(std::max<int64_t>(total.numel(), 1)) /
+                  static_cast<double>(x.numel()));
 }
 
 Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
   const Tensor deviation = x - mean(x, dims, true);
   const Tensor squares = sum(deviation * deviation, dims, keepdim);
-  const auto n = static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(squares.numel(), 1));
+  const auto n =
+      static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(squares.numel(), 1));
   return squares * (1 / std::max(n - correction, 0.0));
 }
 
 Tensor max(const Tensor& x, const Shape& dims, bool keepdim) {
   Tensor y = extremum(kMax, x, dims, keepdim, [](auto... args) { kernels::max(args...); });
-  return record(kMax, y, {x}, [x = save(x), y = save_output(y), kept = kept_shape("max", x, dims)](Backward& b) {
-    return share_among_ties(b, x, y, kept);
-  });
+  return record(kMax, y, {x},
+                [x = save(x), y = save_output(y), kept = kept_shape("max", x, dims)](Backward& b) {
+                  return share_among_ties(b, x, y, kept);
+                });
 }
 
 Tensor min(const Tensor& x, const Shape& dims, bool keepdim) {
   Tensor y = extremum(kMin, x, dims, keepdim, [](auto... args) { kernels::min(args...); });
-  return record(kMin, y, {x}, [x = save(x), y = save_output(y), kept = kept_shape("min", x, dims)](Backward& b) {
-    return share_among_ties(b, x, y, kept);
-  });
+  return record(kMin, y, {x},
+                [x = save(x), y = save_output(y), kept = kept_shape("min", x, dims)](Backward& b) {
+                  return share_among_ties(b, x, y, kept);
+                });
 }
 
 Tensor argmax(const Tensor& x, int dim, bool keepdim) {
@@ -173,8 +196,8 @@ Tensor argmax(const Tensor& x, int dim, bool keepdim) {
   Tensor index(keepdim ? r.kept : r.dropped, kInt64), largest(r.dropped, x.dtype());
   dispatch_numbers("argmax", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::max(r.x.data<T>(), static_cast<T*>(largest.raw()), static_cast<int64_t*>(index.raw()), r.outer,
-                 r.n, r.inner);
+    kernels::max(r.x.data<T>(), static_cast<T*>(largest.raw()), static_cast<int64_t*>(index.raw()),
+                 r.outer, r.n, r.inner);
   });
   return index;
 }
@@ -193,7 +216,8 @@ Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim) {
   return record(kLogsumexp, y, {x}, [x = save(x), y = save_output(y), kept = r.kept](Backward& b) {
     // d/dx = exp(x - y); a row of -inf has y = -inf and gets 0
     const Tensor u = b.saved(x), out = reshape(b.saved(y), kept);
-    const Tensor finite = where(gt(out, -std::numeric_limits<double>::infinity()), out, zeros({}, u.dtype()));
+    const Tensor finite =
+        where(gt(out, -std::numeric_limits<double>::infinity()), out, zeros({}, u.dtype()));
     return exp(u - finite) * reshape(b.dy(), kept);
   });
 }

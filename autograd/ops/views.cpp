@@ -12,41 +12,67 @@
 namespace weft {
 namespace {
 
-const Op kReshape{"reshape", [](Samples& s) {
-  s.add("merge", {s.normal({2, 3, 4})}, [](const Tensors& in) { return reshape(in[0], {6, -1}); });
-  s.add("of a transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return reshape(in[0], {12}); });
-  s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
-  s.add_error({s.normal({2, 3})}, [](const Tensors& in) { return reshape(in[0], {4, -1}); },
-              "reshape: 6 elements do not fit; got shape [2, 3] for [4, -1]");
-}};
+const Op kReshape{
+    "reshape", [](Samples& s) {
+      s.add("merge", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return reshape(in[0], {6, -1});
+      });
+      s.add("of a transposed", {s.transposed({3, 4})},
+            [](const Tensors& in) { return reshape(in[0], {12}); });
+      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
+      s.add_error(
+          {s.normal({2, 3})},
+          [](const Tensors& in) {
+            return reshape(in[0], {4, -1});
+          },
+          "reshape: 6 elements do not fit; got shape [2, 3] for [4, -1]");
+    }};
 const Op kPermute{"permute", [](Samples& s) {
-  s.add("rotate", {s.normal({2, 3, 4})}, [](const Tensors& in) { return permute(in[0], {2, 0, 1}); });
-  s.add("transpose", {s.normal({2, 3, 1})}, [](const Tensors& in) { return transpose(in[0], 0, -2); });
-  s.add_error({s.normal({2, 3})}, [](const Tensors& in) { return permute(in[0], {0, 0}); },
-              "permute: dims must name each dim of shape [2, 3] once; got [0, 0]");
-}};
+                    s.add("rotate", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+                      return permute(in[0], {2, 0, 1});
+                    });
+                    s.add("transpose", {s.normal({2, 3, 1})},
+                          [](const Tensors& in) { return transpose(in[0], 0, -2); });
+                    s.add_error(
+                        {s.normal({2, 3})},
+                        [](const Tensors& in) {
+                          return permute(in[0], {0, 0});
+                        },
+                        "permute: dims must name each dim of shape [2, 3] once; got [0, 0]");
+                  }};
 const Op kExpand{"expand", [](Samples& s) {
-  s.add("stretch", {s.normal({3, 1})}, [](const Tensors& in) { return expand(in[0], {2, -1, 4}); });
-  s.add_error({s.normal({3, 2})}, [](const Tensors& in) { return expand(in[0], {3, 4}); },
-              "expand: only dims of size 1 stretch; got shape [3, 2] for [3, 4]");
-}};
-const Op kSlice{"slice", [](Samples& s) {
-  s.add("middle", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 0, 1, -1); });
-  s.add("nothing", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 1, 2, 2); });
-  s.add("select", {s.normal({5, 3})}, [](const Tensors& in) { return select(in[0], 1, -1); });
-  s.add_error({s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
-              "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
-}};
-const Op kClone{"clone", [](Samples& s) {
-  s.add("transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return clone(in[0]); });
-  s.add("contiguous", {s.transposed({3, 4})}, [](const Tensors& in) { return contiguous(in[0]); });
-}};
+                   s.add("stretch", {s.normal({3, 1})}, [](const Tensors& in) {
+                     return expand(in[0], {2, -1, 4});
+                   });
+                   s.add_error(
+                       {s.normal({3, 2})},
+                       [](const Tensors& in) {
+                         return expand(in[0], {3, 4});
+                       },
+                       "expand: only dims of size 1 stretch; got shape [3, 2] for [3, 4]");
+                 }};
+const Op kSlice{
+    "slice", [](Samples& s) {
+      s.add("middle", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 0, 1, -1); });
+      s.add("nothing", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 1, 2, 2); });
+      s.add("select", {s.normal({5, 3})}, [](const Tensors& in) { return select(in[0], 1, -1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
+          "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
+    }};
+const Op kClone{
+    "clone", [](Samples& s) {
+      s.add("transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return clone(in[0]); });
+      s.add("contiguous", {s.transposed({3, 4})},
+            [](const Tensors& in) { return contiguous(in[0]); });
+    }};
 const Op kTo{"to", [](Samples& s) {
-  s.add("same dtype", {s.normal({3})}, [](const Tensors& in) { return to(in[0], in[0].dtype()) * 2; });
-  s.add("there and back", {s.integers({3}, 4), s.normal({3})}, [](const Tensors& in) {
-    return to(in[0], in[1].dtype()) * to(in[1], kFloat64);
-  });
-}};
+               s.add("same dtype", {s.normal({3})},
+                     [](const Tensors& in) { return to(in[0], in[0].dtype()) * 2; });
+               s.add("there and back", {s.integers({3}, 4), s.normal({3})}, [](const Tensors& in) {
+                 return to(in[0], in[1].dtype()) * to(in[1], kFloat64);
+               });
+             }};
 
 // Shape with its one -1 worked out.
 Shape complete(const Tensor& x, const Shape& shape) {
@@ -56,8 +82,10 @@ Shape complete(const Tensor& x, const Shape& shape) {
   for (int d = 0; d < shape.rank(); ++d) {
     check(shape[d] >= -1 && (shape[d] >= 0 || unknown < 0),
           "reshape: sizes must not be negative, but for one -1; got {}", shape);
-    if (shape[d] < 0) unknown = d;
-    else known *= shape[d];
+    if (shape[d] < 0)
+      unknown = d;
+    else
+      known *= shape[d];
   }
   if (unknown >= 0 && known > 0) full[unknown] = x.numel() / known;
   check(full.numel() == x.numel() && (unknown < 0 || known > 0),
@@ -117,8 +145,9 @@ Tensor squeeze(const Tensor& x, int dim) {
 }
 
 Tensor unsqueeze(const Tensor& x, int dim) {
-  check(dim >= -x.dim() - 1 && dim <= x.dim(), "unsqueeze: dim must be in [{}, {}]; got {} for shape {}",
-        -x.dim() - 1, x.dim(), dim, x.shape());
+  check(dim >= -x.dim() - 1 && dim <= x.dim(),
+        "unsqueeze: dim must be in [{}, {}]; got {} for shape {}", -x.dim() - 1, x.dim(), dim,
+        x.shape());
   const int d = dim < 0 ? dim + x.dim() + 1 : dim;
   Shape shape = x.shape(), strides = x.strides();
   shape.insert(d, 1);
@@ -157,8 +186,9 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end) {
 Tensor select(const Tensor& x, int dim, int64_t index) {
   const int d = normalize_dim("select", dim, x.shape());
   const int64_t n = x.dim() ? x.shape()[d] : 0;
-  check(index >= -n && index < n, "select: index must be in [{}, {}]; got {} for dim {} of shape {}", -n,
-        n - 1, index, d, x.shape());
+  check(index >= -n && index < n,
+        "select: index must be in [{}, {}]; got {} for dim {} of shape {}", -n, n - 1, index, d,
+        x.shape());
   const int64_t i = index < 0 ? index + n : index;
   return squeeze(slice(x, d, i, i + 1), d);
 }
