@@ -57,8 +57,7 @@ WEFT_INLINE T normal_cdf(T x) {
 
 template <class T>
 WEFT_INLINE T softplus_of(T x) {
-  const T magnitude = x < T(0) ? -x : x;
-  return (x < T(0) ? T(0) : x) + log1p_of(exp_of(-magnitude));
+  return (x < T(0) ? T(0) : x) + log1p_of(exp_of(-abs_of(x)));
 }
 
 template <class T>
@@ -126,7 +125,7 @@ void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
     case Unary::neg:
       return run([](T v) { return -v; });
     case Unary::abs:
-      return run([](T v) { return v < T(0) ? -v : v == T(0) ? T(0) : v; });
+      return run([](T v) { return abs_of(v); });
     case Unary::sign:
       return run([](T v) { return sign_of(v); });
     case Unary::square:
@@ -260,7 +259,11 @@ template <class T>
 void where(const bool* c, int64_t sc, const T* a, int64_t sa, const T* b, int64_t sb, T* y,
            int64_t n) {
   if (sc == 1 && sa == 1 && sb == 1) {
-    for (int64_t i = 0; i < n; ++i) y[i] = c[i] ? a[i] : b[i];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      const T u = a[i], v = b[i];  // both read, so that the loop vectorizes
+      y[i] = c[i] ? u : v;
+    }
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = c[i * sc] ? a[i * sa] : b[i * sb];
   }

@@ -1,5 +1,6 @@
 // Functions of one float that compilers vectorize inside plain loops, to about 2 ulp; for double,
 // the C library's. For files compiled per instruction set: everything here has internal linkage.
+// The polynomials are Chebyshev fits on the stated intervals.
 #pragma once
 
 #include <math.h>
@@ -14,6 +15,9 @@ namespace weft::kernels::WEFT_ISA {
 WEFT_INLINE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 WEFT_INLINE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); }
 
+/// ln 2 in two parts; an integer below 2^14 times the first is exact.
+constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+
 /// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, e^r by a polynomial. Adding 1.5 * 2^23
 /// rounds to an integer that stands in the low bits. 2^n is applied in two factors: n may be -150
 /// or 128.
@@ -23,13 +27,12 @@ WEFT_INLINE float exp_of(float x) {
   const float kRound = 12582912.0f;
   const float t = x * 1.44269504f + kRound;
   const float n = t - kRound;
-  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  float p = 1.392625083e-3f;
+  p = p * r + 8.363232884e-3f;
+  p = p * r + 4.166655421e-2f;
+  p = p * r + 1.666657667e-1f;
+  p = p * r + 0.5f;
   p = (p * r) * r + r + 1.0f;
   const uint32_t k = as_bits(t) - as_bits(kRound);
   const uint32_t half = static_cast<uint32_t>(static_cast<int32_t>(k) >> 1);
@@ -37,20 +40,81 @@ WEFT_INLINE float exp_of(float x) {
 }
 WEFT_INLINE double exp_of(double x) { return ::exp(x); }
 
-WEFT_INLINE float log_of(float x) { return ::logf(x); }
+/// log x = n ln 2 + log(1 + f), x = 2^n (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); numbers below the
+/// least normal one are scaled by 2^23 first.
+WEFT_INLINE float log_of(float x) {
+  const bool tiny = x < 0x1p-126f;
+  const uint32_t bits = as_bits(tiny ? x * 0x1p23f : x);
+  const uint32_t above = bits - 0x3f3504f3u;  // sqrt(1/2)
+  const float n = static_cast<float>(static_cast<int32_t>(above) >> 23) - (tiny ? 23.0f : 0.0f);
+  const float f = as_float((above & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+  float p = 6.971611471e-2f;
+  p = p * f - 1.147973385e-1f;
+  p = p * f + 1.168541992e-1f;
+  p = p * f - 1.242568733e-1f;
+  p = p * f + 1.424905765e-1f;
+  p = p * f - 1.666780232e-1f;
+  p = p * f + 2.000071575e-1f;
+  p = p * f - 2.499999696e-1f;
+  p = p * f + 3.333333118e-1f;
+  const float f2 = f * f;
+  float y = (p * f) * f2 + n * kLn2Low - 0.5f * f2 + f + n * kLn2High;
+  y = x == 0.0f ? -__builtin_inff() : y;
+  y = x < 0.0f ? __builtin_nanf("") : y;
+  return x < __builtin_inff() ? y : x;  // inf and NaN are themselves
+}
 WEFT_INLINE double log_of(double x) { return ::log(x); }
 
-WEFT_INLINE float log1p_of(float x) { return ::log1pf(x); }
+/// log(1 + x) for x in [0, 1]; the last term gives back what rounding 1 + x lost.
+WEFT_INLINE float log1p_of(float x) {
+  const float w = 1.0f + x;
+  return log_of(w) + (x - (w - 1.0f)) / w;
+}
 WEFT_INLINE double log1p_of(double x) { return ::log1p(x); }
 
-WEFT_INLINE float tanh_of(float x) { return ::tanhf(x); }
+/// x + x^3 P(x^2) for |x| < 0.63, else 1 - 2 / (e^(2 |x|) + 1) with the sign of x.
+WEFT_INLINE float tanh_of(float x) {
+  const float size = __builtin_fabsf(x), z = x * x;
+  float p = -6.045165097e-3f;
+  p = p * z + 2.096132911e-2f;
+  p = p * z - 5.384326318e-2f;
+  p = p * z + 1.333271885e-1f;
+  p = p * z - 3.333332843e-1f;
+  const float large = 1.0f - 2.0f / (exp_of(2.0f * size) + 1.0f);
+  return size < 0.63f ? p * z * x + x : __builtin_copysignf(large, x);
+}
 WEFT_INLINE double tanh_of(double x) { return ::tanh(x); }
 
-WEFT_INLINE float erf_of(float x) { return ::erff(x); }
+/// x P(x^2) for |x| < 0.95, else 1 - e^(-Q(|x|)) with the sign of x, Q a fit to -log erfc.
+WEFT_INLINE float erf_of(float x) {
+  const float z = x * x;
+  float p = 7.875875063e-5f;
+  p = p * z - 8.016864287e-4f;
+  p = p * z + 5.189087423e-3f;
+  p = p * z - 2.685421201e-2f;
+  p = p * z + 1.128359472e-1f;
+  p = p * z - 3.761262667e-1f;
+  p = p * z + 1.128379166f;
+  float t = __builtin_fabsf(x);
+  const bool small = t < 0.95f;
+  t = t > 4.0f ? 4.0f : t;
+  float q = -1.643063656e-6f;
+  q = q * t + 4.616385863e-5f;
+  q = q * t - 5.975857702e-4f;
+  q = q * t + 4.762625833e-3f;
+  q = q * t - 2.642763715e-2f;
+  q = q * t + 1.100871665e-1f;
+  q = q * t + 6.318239181e-1f;
+  q = q * t + 1.130231055f;
+  q = q * t - 3.185396624e-4f;
+  return small ? p * x : __builtin_copysignf(1.0f - exp_of(-q), x);
+}
 WEFT_INLINE double erf_of(double x) { return ::erf(x); }
 
 WEFT_INLINE float sqrt_of(float x) { return __builtin_sqrtf(x); }
 WEFT_INLINE double sqrt_of(double x) { return __builtin_sqrt(x); }
+WEFT_INLINE float abs_of(float x) { return __builtin_fabsf(x); }
+WEFT_INLINE double abs_of(double x) { return __builtin_fabs(x); }
 
 WEFT_INLINE float sin_of(float x) { return ::sinf(x); }
 WEFT_INLINE double sin_of(double x) { return ::sin(x); }
@@ -65,12 +129,44 @@ WEFT_INLINE T sigmoid_of(T x) {
   return T(1) / (T(1) + exp_of(-x));
 }
 
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+/// One vector register. For loops that compilers do not vectorize by themselves.
+template <class T>
+struct Lanes {
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+  static constexpr int64_t count = kVectorBytes / static_cast<int64_t>(sizeof(T));
+};
+
+template <class T>
+WEFT_INLINE typename Lanes<T>::type load(const T* x) {
+  typename Lanes<T>::type v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return v;
+}
+
 /// The largest of n numbers, NaN aside; -inf for none.
 template <class T>
 WEFT_INLINE T max_of(const T* x, int64_t n) {
-  T m = static_cast<T>(-__builtin_inf());
-#pragma omp simd reduction(max : m)
-  for (int64_t i = 0; i < n; ++i) m = x[i] > m ? x[i] : m;
+  constexpr int64_t kCount = Lanes<T>::count;
+  const T least = static_cast<T>(-__builtin_inf());
+  typename Lanes<T>::type m0 = least - typename Lanes<T>::type{}, m1 = m0;
+  int64_t i = 0;
+  for (; i + 2 * kCount <= n; i += 2 * kCount) {
+    const auto a = load(x + i), b = load(x + i + kCount);
+    m0 = a > m0 ? a : m0;
+    m1 = b > m1 ? b : m1;
+  }
+  m0 = m1 > m0 ? m1 : m0;
+  T m = least;
+  for (; i < n; ++i) m = x[i] > m ? x[i] : m;
+  for (int64_t j = 0; j < kCount; ++j) m = m0[j] > m ? m0[j] : m;
   return m;
 }
 
