@@ -11,7 +11,6 @@ namespace {
 
 constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
 constexpr int64_t kBlock = 1024;    // terms added without an intermediate total
-constexpr int64_t kBand = 512;      // columns kept in cache
 
 int64_t grain_for(int64_t n) { return std::max<int64_t>(1, kWork / std::max<int64_t>(n, 1)); }
 

@@ -2,6 +2,8 @@
 #include <weft/core/kernels/math.h>
 #include <weft/core/kernels/reduce_cells.h>
 
+#include <type_traits>
+
 namespace weft::kernels::WEFT_ISA {
 
 template <class T>
@@ -14,11 +16,19 @@ T sum_block(const T* x, int64_t n) {
 
 template <class T>
 void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride) {
-  for (int64_t i = 0; i < width; ++i) y[i] = 0;
-  for (int64_t j = 0; j < n; ++j, x += stride) {
+  constexpr int64_t kRows = 64;
+  std::conditional_t<std::is_integral_v<T>, T, double> total[kBand] = {};
+  for (int64_t first = 0; first < n; first += kRows) {
+    const int64_t end = first + kRows < n ? first + kRows : n;
+    T part[kBand] = {};
+    for (int64_t j = first; j < end; ++j) {
+      const T* row = x + j * stride;
 #pragma omp simd
-    for (int64_t i = 0; i < width; ++i) y[i] += x[i];
+      for (int64_t i = 0; i < width; ++i) part[i] += row[i];
+    }
+    for (int64_t i = 0; i < width; ++i) total[i] += part[i];
   }
+  for (int64_t i = 0; i < width; ++i) y[i] = static_cast<T>(total[i]);
 }
 
 template <class T>

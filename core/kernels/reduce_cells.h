@@ -7,10 +7,14 @@
 
 namespace weft::kernels {
 
+/// The most columns that sum_columns takes at once.
+constexpr int64_t kBand = 128;
+
 WEFT_KERNELS(
     /// Sum of n contiguous numbers.
     template <class T> T sum_block(const T* x, int64_t n);
-    /// y[i] = sum_j x[j stride + i] for i < width.
+    /// y[i] = sum_j x[j stride + i] for i < width <= kBand; partial sums of 64 rows are added in
+    /// double.
     template <class T> void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride);
     /// The extreme of n numbers that step by `stride`: the first of equals; a NaN wins.
     template <class T>
