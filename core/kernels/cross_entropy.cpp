@@ -16,7 +16,7 @@ void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight,
       if (lse) lse[r] = 0;
       continue;
     }
-    const T m = max_of(logits, classes);
+    const T m = extreme_of<true>(logits, classes);
     T total = 0, sum = 0;
 #pragma omp simd reduction(+ : total, sum)
     for (int64_t j = 0; j < classes; ++j) {

@@ -10,6 +10,7 @@ namespace weft::kernels {
 namespace {
 
 constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
+constexpr int64_t kTile = 32;
 
 /// Dims merged where one step of the outer is a whole turn of the inner; dims of size 1 dropped.
 struct Coalesced {
@@ -33,22 +34,68 @@ Coalesced coalesce(const Shape& shape, const Shape& strides) {
   return c;
 }
 
-/// Calls line(offset in the strided side, offset in the contiguous side, count, step) per last dim.
+/// The dims but for the last and `skip`, as an odometer: line number to offsets on both sides.
+struct Odometer {
+  Coalesced c;
+  Shape dense;  // strides of the contiguous side
+  int skip;
+
+  int64_t lines() const {
+    int64_t n = 1;
+    for (int i = 0; i + 1 < c.shape.rank(); ++i) n *= i == skip ? 1 : c.shape[i];
+    return n;
+  }
+  void at(int64_t line, int64_t* strided, int64_t* contiguous) const {
+    *strided = *contiguous = 0;
+    for (int i = c.shape.rank() - 2; i >= 0; --i) {
+      if (i == skip) continue;
+      *strided += line % c.shape[i] * c.strides[i];
+      *contiguous += line % c.shape[i] * dense[i];
+      line /= c.shape[i];
+    }
+  }
+};
+
+/// Calls line(strided offset, contiguous offset, count, step) for each run along the last dim.
 template <class F>
-void for_each_line(const Shape& shape, const Shape& strides, F line) {
-  if (shape.numel() == 0) return;
-  const Coalesced c = coalesce(shape, strides);
-  const int last = c.shape.rank() - 1;
-  const int64_t n = c.shape[last], lines = c.shape.numel() / n;
-  parallel_for(lines, std::max<int64_t>(1, kWork / n), [&](int64_t begin, int64_t end) {
+void for_each_line(const Coalesced& c, F line) {
+  const Odometer odometer{c, contiguous_strides(c.shape), -1};
+  const int64_t n = c.shape.back(), step = c.strides.back();
+  parallel_for(odometer.lines(), std::max<int64_t>(1, kWork / n), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      int64_t at = 0;
-      for (int64_t i = last - 1, rest = r; i >= 0; --i) {
-        const int dim = static_cast<int>(i);
-        at += rest % c.shape[dim] * c.strides[dim];
-        rest /= c.shape[dim];
-      }
-      line(at, r * n, n, c.strides[last]);
+      int64_t strided, contiguous;
+      odometer.at(r, &strided, &contiguous);
+      line(strided, contiguous, n, step);
+    }
+  });
+}
+
+/// A dim of stride 1 other than the last, if the last one's is not 1: a transpose.
+int transposed_dim(const Coalesced& c) {
+  const int last = c.shape.rank() - 1;
+  if (c.strides[last] == 1) return -1;
+  for (int i = last - 1; i >= 0; --i)
+    if (c.strides[i] == 1) return i;
+  return -1;
+}
+
+/// Swaps dim `d` with the last in square tiles, so that both sides use whole cache lines.
+template <class T>
+void copy_transposed(const T* x, const Coalesced& c, int d, T* y) {
+  const Odometer odometer{c, contiguous_strides(c.shape), d};
+  const int64_t rows = c.shape[d], columns = c.shape.back();
+  const int64_t step_x = c.strides.back(), step_y = odometer.dense[d];
+  const int64_t bands = (rows + kTile - 1) / kTile;
+  const int64_t grain = std::max<int64_t>(1, kWork / (kTile * columns));
+  parallel_for(odometer.lines() * bands, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      int64_t from, to;
+      odometer.at(r / bands, &from, &to);
+      const int64_t first = r % bands * kTile, past = std::min(rows, first + kTile);
+      for (int64_t tile = 0; tile < columns; tile += kTile)
+        for (int64_t i = first; i < past; ++i)
+          for (int64_t j = tile; j < std::min(columns, tile + kTile); ++j)
+            y[to + i * step_y + j] = x[from + i + j * step_x];
     }
   });
 }
@@ -75,7 +122,10 @@ void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count,
 
 template <class T>
 void copy_strided(const T* x, const Shape& shape, const Shape& strides, T* y) {
-  for_each_line(shape, strides, [=](int64_t from, int64_t to, int64_t n, int64_t step) {
+  if (shape.numel() == 0) return;
+  const Coalesced c = coalesce(shape, strides);
+  if (const int d = transposed_dim(c); d >= 0) return copy_transposed(x, c, d, y);
+  for_each_line(c, [=](int64_t from, int64_t to, int64_t n, int64_t step) {
     if (step == 1)
       std::copy_n(x + from, n, y + to);
     else
@@ -85,7 +135,8 @@ void copy_strided(const T* x, const Shape& shape, const Shape& strides, T* y) {
 
 template <class T>
 void scatter_strided(const T* x, const Shape& shape, const Shape& strides, T* y) {
-  for_each_line(shape, strides, [=](int64_t to, int64_t from, int64_t n, int64_t step) {
+  if (shape.numel() == 0) return;
+  for_each_line(coalesce(shape, strides), [=](int64_t to, int64_t from, int64_t n, int64_t step) {
     for (int64_t i = 0; i < n; ++i) y[to + i * step] = x[from + i];
   });
 }

@@ -151,22 +151,23 @@ WEFT_INLINE typename Lanes<T>::type load(const T* x) {
   return v;
 }
 
-/// The largest of n numbers, NaN aside; -inf for none.
-template <class T>
-WEFT_INLINE T max_of(const T* x, int64_t n) {
+/// The largest (or least) of n >= 1 numbers; NaNs may be passed over.
+template <bool kLargest, class T>
+WEFT_INLINE T extreme_of(const T* x, int64_t n) {
   constexpr int64_t kCount = Lanes<T>::count;
-  const T least = static_cast<T>(-__builtin_inf());
-  typename Lanes<T>::type m0 = least - typename Lanes<T>::type{}, m1 = m0;
+  typename Lanes<T>::type m0, m1;
+  for (int64_t j = 0; j < kCount; ++j) m0[j] = x[0];
+  m1 = m0;
   int64_t i = 0;
   for (; i + 2 * kCount <= n; i += 2 * kCount) {
     const auto a = load(x + i), b = load(x + i + kCount);
-    m0 = a > m0 ? a : m0;
-    m1 = b > m1 ? b : m1;
+    m0 = (kLargest ? a > m0 : a < m0) ? a : m0;
+    m1 = (kLargest ? b > m1 : b < m1) ? b : m1;
   }
-  m0 = m1 > m0 ? m1 : m0;
-  T m = least;
-  for (; i < n; ++i) m = x[i] > m ? x[i] : m;
-  for (int64_t j = 0; j < kCount; ++j) m = m0[j] > m ? m0[j] : m;
+  m0 = (kLargest ? m1 > m0 : m1 < m0) ? m1 : m0;
+  T m = x[0];
+  for (; i < n; ++i) m = (kLargest ? x[i] > m : x[i] < m) ? x[i] : m;
+  for (int64_t j = 0; j < kCount; ++j) m = (kLargest ? m0[j] > m : m0[j] < m) ? m0[j] : m;
   return m;
 }
 

@@ -31,18 +31,36 @@ void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride) {
   for (int64_t i = 0; i < width; ++i) y[i] = static_cast<T>(total[i]);
 }
 
+namespace {
+
+template <bool kLargest, class T>
+WEFT_INLINE int64_t extreme_index(const T* x, int64_t n, int64_t stride) {
+  constexpr int64_t kBlock = 256;
+  int64_t at = 0;
+  for (int64_t i = 0; i < n && x[at * stride] == x[at * stride]; ++i) {
+    if (stride == 1 && i % kBlock == 0 && i + kBlock <= n) {  // skip blocks that hold no better one
+      const T best = extreme_of<kLargest>(x + i, kBlock);
+      int any_nan = 0;
+#pragma omp simd reduction(| : any_nan)
+      for (int64_t j = i; j < i + kBlock; ++j) any_nan |= x[j] != x[j];
+      if (!any_nan && !(kLargest ? best > x[at] : best < x[at])) {
+        i += kBlock - 1;
+        continue;
+      }
+    }
+    const T v = x[i * stride], best = x[at * stride];
+    if (v != v || (kLargest ? v > best : v < best)) at = i;
+  }
+  return at;
+}
+
+}  // namespace
+
 template <class T>
 void extreme(bool largest, const T* x, int64_t n, int64_t stride, T* y, int64_t* index) {
-  T best = x[0];
-  int64_t at = 0;
-  for (int64_t j = 1; j < n && best == best; ++j) {
-    const T v = x[j * stride];
-    if (v != v || (largest ? v > best : v < best)) {
-      best = v;
-      at = j;
-    }
-  }
-  *y = best;
+  const int64_t at =
+      largest ? extreme_index<true>(x, n, stride) : extreme_index<false>(x, n, stride);
+  *y = x[at * stride];
   if (index) *index = at;
 }
 

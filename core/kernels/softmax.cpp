@@ -6,8 +6,9 @@ namespace weft::kernels::WEFT_ISA {
 
 template <class T>
 void softmax_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  if (n == 0) return;
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
-    const T m = max_of(x, n);
+    const T m = extreme_of<true>(x, n);
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < n; ++i) {
@@ -33,8 +34,9 @@ void softmax_grad_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t n) 
 
 template <class T>
 void log_softmax_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  if (n == 0) return;
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
-    const T m = max_of(x, n);
+    const T m = extreme_of<true>(x, n);
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < n; ++i) total += exp_of(x[i] - m);

@@ -152,6 +152,11 @@ TEST_CASE("max and min find the first extreme; a NaN wins", "[kernels]") {
   kernels::min(with_nan.data(), &y, &at, 1, 4, 1);
   CHECK((std::isnan(y) && at == 1));
 
+  std::vector<float> late_nan(1000, 1.0f);
+  late_nan[700] = NAN;
+  kernels::max(late_nan.data(), &y, &at, 1, 1000, 1);
+  CHECK((std::isnan(y) && at == 700));
+
   for (int64_t n : {1, 15, 16, 17, 100, 1000}) {
     const auto v = random_vector<float>(n, 5);
     kernels::max(v.data(), &y, &at, 1, n, 1);
