@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Trains the small English-German model of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, then
+# translates test_2016_flickr greedily and scores it. Arguments go to `translate train`:
+#   scripts/multi30k.sh --minutes 1
+# The corpus is looked for in $MULTI30K_DIR, else ../shared/multi30k, else it is downloaded once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+model=runs/multi30k
+commit=a3d2e0d26b56f3846f66a952536ffed4e401d05a  # of github.com/multi30k/dataset
+checksums="\
+08925f8e0572bcd5a006702fc5fe20e2d77c6917d4eebd576fc20de6693c2119  train.lc.norm.tok.en
+cb5a23529b65ec2061f1dc446192a9c37382b63cc75f81a0be59d34894b3a505  train.lc.norm.tok.de
+46573ce391ae227f1c72f873392436a20ef18e0a6d518098cfbd70b77c8572ec  val.lc.norm.tok.en
+97232bd273eceb7207f689527386a97e4be2616b18ada47576bdaf96c8ae1f00  val.lc.norm.tok.de
+5b7f32627cf99eced828311b955dae9800bb52bc8b91cf8b6526829e605b29d2  test_2016_flickr.lc.norm.tok.en
+c6a33d39d48f9f510de147651316cd9d918e09ad0219df734a2f16b6baccacc4  test_2016_flickr.lc.norm.tok.de"
+
+die() {
+  echo "multi30k.sh: $1" >&2
+  exit 1
+}
+
+# Fetches the corpus into a folder beside $1 and renames it when every checksum is right.
+download() {
+  local partial=$1.partial file
+  scripts/packages.sh curl ca-certificates
+  echo "Downloading Multi30K (for research and education; Elliott et al. 2016) into $1"
+  mkdir -p "$partial"
+  while read -r _ file; do
+    curl --fail --silent --show-error --location --retry 3 --output "$partial/$file" \
+      "https://raw.githubusercontent.com/multi30k/dataset/$commit/data/task1/tok/$file" ||
+      die "cannot download $file; put the corpus into a folder and name it in MULTI30K_DIR"
+  done <<<"$checksums"
+  (cd "$partial" && sha256sum --check --quiet <<<"$checksums") || die "the download is damaged; run again"
+  mv "$partial" "$1"
+}
+
+if [ -n "${MULTI30K_DIR:-}" ]; then
+  corpus=$MULTI30K_DIR
+elif [ -d ../shared/multi30k ]; then
+  corpus=../shared/multi30k
+else
+  corpus=data/multi30k
+  [ -d "$corpus" ] || download "$corpus"
+fi
+while read -r _ file; do
+  [ -r "$corpus/$file" ] || die "$corpus has no readable $file"
+done <<<"$checksums"
+
+scripts/setup.sh release translate
+translate=build/release/examples/translate/translate
+
+"$translate" train --model-dir "$model" \
+  --train-source "$corpus/train.lc.norm.tok.en" --train-target "$corpus/train.lc.norm.tok.de" \
+  --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
+  --vocab-size 10000 --layers 4 --d-model 128 --ffn 256 --heads 4 \
+  --dropout 0.3 --attention-dropout 0 --activation-dropout 0 --label-smoothing 0.1 \
+  --lr 0.005 --warmup 2000 --max-tokens 4096 "$@"
+
+test=$corpus/test_2016_flickr.lc.norm.tok
+hypothesis=$model/test_2016_flickr.de
+"$translate" run --model-dir "$model" --beam 1 <"$test.en" >"$hypothesis"
+"$translate" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
+echo "model: $model; translations: $hypothesis"

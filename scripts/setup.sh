@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs the missing packages, configures and builds: scripts/setup.sh [PRESET [TARGET...]]
+# The preset is release unless named; without targets, everything is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=${1:-release}
+targets=("${@:2}")
+
+scripts/packages.sh g++ cmake ninja-build ccache pkg-config \
+  libopenblas-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsentencepiece-dev catch2
+
+cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" ${targets:+--target "${targets[@]}"}

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# From a bare machine to a translator: installs what is missing, builds, trains on the built-in toy
+# corpus and translates sentences that training never saw. Arguments go to `translate train`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh release translate
+build/release/examples/translate/translate train --task toy --model-dir runs/toy "$@"
