@@ -1,0 +1,53 @@
+// Draws the meanings of random sentences: who does what, such that it makes sense.
+#pragma once
+
+#include <examples/translate/toy/meaning.h>
+#include <weft/core/random.h>
+
+namespace translate::toy {
+
+class Sampler {
+ public:
+  explicit Sampler(weft::Generator generator) : generator_(std::move(generator)) {}
+
+  /// A statement, a question or two joined clauses.
+  Sentence sentence();
+
+ private:
+  bool chance(double p) { return generator_.uniform() < p; }
+  /// A row of `table` that `accept` takes, each equally likely; null if there is none.
+  template <class T, class Accept>
+  const T* pick(std::span<const T> table, Accept accept);
+  template <class T>
+  const T* pick(std::span<const T> table) {
+    return pick(table, [](const T&) { return true; });
+  }
+
+  Sentence statement();
+  Sentence question();
+  Sentence linked();
+  Sentence report();
+
+  Clause clause();
+  Clause clause(const Verb& verb);
+  Clause clause(const Adjective& predicate);
+  void add_perfect_or_modal(Clause& c);
+  void add_negation(Clause& c);
+  void add_objects(Clause& c);
+  void add_place(Clause& c);
+  void add_adverb(Clause& c);
+
+  void choose_front(Clause& c);
+  void add_relative_clause(Clause& c);
+  Clause relative_clause(const NounPhrase& head);
+
+  NounPhrase subject(Kinds kinds, bool negated);
+  NounPhrase participant(const Clause& c, Kinds kinds, References references);
+  NounPhrase noun_phrase(Kinds kinds, References references, const Noun* except = nullptr);
+  const Determiner* determiner(const Noun& noun, bool plural, References references);
+
+  weft::Generator generator_;
+  double detail_ = 1;  // scales the chances of what could be left out
+};
+
+}  // namespace translate::toy
