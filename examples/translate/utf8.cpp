@@ -43,6 +43,22 @@ char32_t simple_lower(char32_t c) {
   return static_cast<char32_t>(towlower_l(static_cast<wint_t>(c), unicode_locale()));
 }
 
+bool is_in(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
+
+// Control characters, line separators, the marks that turn the direction of text, noncharacters.
+bool is_unprintable(char32_t c) {
+  return c < 0x20 || is_in(c, 0x7f, 0x9f) || is_in(c, 0x2028, 0x202e) || is_in(c, 0x2066, 0x2069) ||
+         (c & 0xfffe) == 0xfffe;
+}
+
+bool is_combining(char32_t c) { return is_in(c, 0x300, 0x36f) || is_in(c, 0x200b, 0x200f); }
+
+bool is_wide(char32_t c) {
+  return is_in(c, 0x1100, 0x115f) || is_in(c, 0x2e80, 0xa4cf) || is_in(c, 0xac00, 0xd7a3) ||
+         is_in(c, 0xf900, 0xfaff) || is_in(c, 0xfe30, 0xfe6f) || is_in(c, 0xff00, 0xff60) ||
+         is_in(c, 0x1f300, 0x1faff) || is_in(c, 0x20000, 0x3fffd);
+}
+
 bool is_cased(char32_t c) {
   const auto upper = static_cast<char32_t>(towupper_l(static_cast<wint_t>(c), unicode_locale()));
   return simple_lower(c) != c || upper != c;
@@ -125,15 +141,6 @@ std::vector<std::string_view> split_words(std::string_view text) {
   return words;
 }
 
-std::string join_words(const std::vector<std::string_view>& words) {
-  std::string text;
-  for (const std::string_view word : words) {
-    if (!text.empty()) text += ' ';
-    text += word;
-  }
-  return text;
-}
-
 std::string lower_case(std::string_view text) {
   const std::u32string upper = decode_utf8(text);
   std::u32string lower;
@@ -148,6 +155,24 @@ std::string lower_case(std::string_view text) {
     }
   }
   return encode_utf8(lower);
+}
+
+std::string printable(std::string_view text, size_t max_characters) {
+  std::u32string characters = decode_utf8(text);
+  for (char32_t& c : characters) {
+    if (is_unprintable(c)) c = U'\ufffd';
+  }
+  if (characters.size() > max_characters) {
+    characters.resize(max_characters);
+    characters.back() = U'\u2026';
+  }
+  return encode_utf8(characters);
+}
+
+size_t display_width(std::string_view text) {
+  size_t width = 0;
+  for (const char32_t c : decode_utf8(text)) width += is_combining(c) ? 0 : is_wide(c) ? 2 : 1;
+  return width;
 }
 
 }  // namespace translate

@@ -24,10 +24,14 @@ bool is_space(char32_t c);
 /// The maximal runs of characters that are not white space; views into `text`.
 std::vector<std::string_view> split_words(std::string_view text);
 
-/// The words with one blank between neighbours.
-std::string join_words(const std::vector<std::string_view>& words);
-
 /// Full Unicode lower case as Python's str.lower: with the final sigma and the dotted capital I.
 std::string lower_case(std::string_view text);
+
+/// `text` for display: characters that would steer a terminal or break XML become U+FFFD, and all
+/// beyond `max_characters` an ellipsis.
+std::string printable(std::string_view text, size_t max_characters);
+
+/// Terminal cells that `text` takes up: wide East Asian characters two, combining marks none.
+size_t display_width(std::string_view text);
 
 }  // namespace translate
