@@ -1,0 +1,62 @@
+#include <fcntl.h>
+#include <unistd.h>
+#include <weft/core/atomic_file.h>
+#include <weft/core/check.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace weft {
+namespace {
+
+// Some file systems cannot flush a folder; the rename is atomic there all the same.
+void flush_folder_of(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const char* who, std::string path)
+    : who_(who),
+      path_(std::move(path)),
+      temporary_(path_ + ".tmp"),
+      descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+  require(descriptor_ >= 0);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* bytes, size_t n) {
+  const char* from = static_cast<const char*>(bytes);
+  while (n > 0) {
+    const ssize_t written = ::write(descriptor_, from, n);
+    if (written < 0 && errno == EINTR) continue;
+    require(written >= 0);
+    from += written;
+    n -= static_cast<size_t>(written);
+  }
+}
+
+void AtomicFile::commit() {
+  require(::fsync(descriptor_) == 0);
+  require(std::rename(temporary_.c_str(), path_.c_str()) == 0);
+  ::close(std::exchange(descriptor_, -1));
+  flush_folder_of(path_);
+}
+
+void AtomicFile::require(bool ok) const {
+  if (!ok) fail("{}: cannot write {}: {}", who_, path_, std::strerror(errno));
+}
+
+}  // namespace weft

@@ -1,0 +1,32 @@
+// A file that appears whole or not at all: it is written beside its target, flushed and renamed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace weft {
+
+/// Writes `path` + ".tmp"; commit() puts it in the place of `path`. Without a commit (an exception,
+/// a crash) what was at `path` stays as it was. Every failure is an Error that names the path:
+/// `save: cannot write model.safetensors: No space left on device`.
+class AtomicFile {
+ public:
+  /// `who` starts the error messages and must outlive the object.
+  AtomicFile(const char* who, std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* bytes, size_t n);
+  /// Flushes file and folder to the disk, so that the new contents survive a power cut.
+  void commit();
+
+ private:
+  void require(bool ok) const;
+
+  const char* who_;
+  std::string path_, temporary_;
+  int descriptor_;
+};
+
+}  // namespace weft

@@ -1,0 +1,192 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <weft/core/atomic_file.h>
+#include <weft/core/check.h>
+#include <weft/core/safetensors_header.h>
+#include <weft/core/serialize.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <set>
+
+namespace weft {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+
+Tensor row_major(const Tensor& t) {
+  if (t.is_contiguous()) return t;
+  return dispatch(t.dtype(), [&](auto tag) {
+    return from_vector(t.to_vector<typename decltype(tag)::type>(), t.shape());
+  });
+}
+
+// Widest elements first: readers that map the file, PyTorch's among them, want each tensor aligned
+// to its elements.
+std::vector<size_t> aligned_order(const NamedTensors& tensors) {
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return size_of(tensors[a].tensor.dtype()) > size_of(tensors[b].tensor.dtype());
+  });
+  return order;
+}
+
+size_t byte_count(const Tensor& t) { return static_cast<size_t>(t.numel()) * size_of(t.dtype()); }
+
+SafetensorsHeader lay_out(const std::string& where, const NamedTensors& tensors,
+                          const Metadata& metadata, const std::vector<size_t>& order) {
+  SafetensorsHeader header{{}, metadata};
+  std::set<std::string> names{"__metadata__"};
+  for (const NamedTensor& t : tensors) {
+    check(names.insert(t.name).second, "{}: the name \"{}\" is taken", where, t.name);
+    header.tensors.push_back({t.name, stored_type(t.tensor.dtype()), t.tensor.shape()});
+  }
+  uint64_t at = 0;
+  for (size_t i : order) {
+    header.tensors[i].begin = at;
+    header.tensors[i].end = at += byte_count(tensors[i].tensor);
+  }
+  return header;
+}
+
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path)
+      : where_(fmt::format("load_safetensors: {}", path)),
+        descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (descriptor_ < 0) fail("{}: {}", where_, std::strerror(errno));
+    struct stat status {};
+    if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode))
+      bytes_ = static_cast<uint64_t>(status.st_size);
+    else
+      not_a_file();
+  }
+  ~InputFile() { ::close(descriptor_); }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& where() const { return where_; }
+  uint64_t bytes() const { return bytes_; }
+
+  void read(void* to, size_t n, uint64_t from) const {
+    while (n > 0) {
+      const ssize_t got = ::pread(descriptor_, to, n, static_cast<off_t>(from));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail("{}: {}", where_, std::strerror(errno));
+      if (got == 0) fail("{}: the file became shorter while it was read", where_);
+      to = static_cast<char*>(to) + got;
+      from += static_cast<uint64_t>(got);
+      n -= static_cast<size_t>(got);
+    }
+  }
+
+ private:
+  [[noreturn]] void not_a_file() const {
+    ::close(descriptor_);  // the destructor of a half-made object does not run
+    fail("{}: not a regular file", where_);
+  }
+
+  std::string where_;
+  int descriptor_;
+  uint64_t bytes_ = 0;
+};
+
+float widen_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+// 1 sign bit, 5 of exponent (bias 15), 10 of fraction.
+float widen_float16(uint16_t bits) {
+  const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  float magnitude;
+  if (exponent == 31)
+    magnitude = fraction ? NAN : INFINITY;
+  else if (exponent == 0)
+    magnitude = std::ldexp(static_cast<float>(fraction), -24);
+  else
+    magnitude = std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return (bits >> 15) ? -magnitude : magnitude;
+}
+
+Tensor read_half(const InputFile& file, const StoredTensor& stored, uint64_t from) {
+  std::vector<uint16_t> half(static_cast<size_t>(stored.end - stored.begin) / 2);
+  file.read(half.data(), half.size() * 2, from);
+  Tensor t(stored.shape, kFloat32);
+  std::transform(half.begin(), half.end(), t.mutable_data<float>(),
+                 stored.type == StoredType::f16 ? widen_float16 : widen_bfloat16);
+  return t;
+}
+
+Tensor read_tensor(const InputFile& file, const StoredTensor& stored, uint64_t data_start) {
+  const uint64_t from = data_start + stored.begin;
+  if (size_of(stored.type) == 2) return read_half(file, stored, from);
+  Tensor t(stored.shape, loaded_dtype(stored.type));
+  const size_t bytes = byte_count(t);
+  file.read(t.raw(), bytes, from);
+  const auto* raw = static_cast<const unsigned char*>(t.raw());
+  if (stored.type == StoredType::boolean)
+    check(std::all_of(raw, raw + bytes, [](unsigned char b) { return b <= 1; }),
+          "{}: tensor \"{}\" is BOOL but holds bytes other than 0 and 1", file.where(),
+          stored.name);
+  return t;
+}
+
+}  // namespace
+
+bool SafetensorsFile::contains(std::string_view name) const {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const NamedTensor& t) { return t.name == name; });
+}
+
+const Tensor& SafetensorsFile::at(std::string_view name) const {
+  for (const NamedTensor& t : tensors)
+    if (t.name == name) return t.tensor;
+  fail("{}: no tensor is named \"{}\"", path, name);
+}
+
+void save_safetensors(const std::string& path, const NamedTensors& tensors,
+                      const Metadata& metadata) {
+  const std::string where = fmt::format("save_safetensors: {}", path);
+  for (const NamedTensor& t : tensors)
+    check(t.tensor.defined(), "{}: tensor \"{}\" is undefined", where, t.name);
+  const std::vector<size_t> order = aligned_order(tensors);
+  const std::string header =
+      format_safetensors_header(where, lay_out(where, tensors, metadata, order));
+  const uint64_t header_bytes = header.size();
+  AtomicFile file("save_safetensors", path);
+  file.write(&header_bytes, sizeof header_bytes);
+  file.write(header.data(), header.size());
+  for (size_t i : order) {
+    const Tensor t = row_major(tensors[i].tensor);
+    file.write(t.raw(), byte_count(t));
+  }
+  file.commit();
+}
+
+SafetensorsFile load_safetensors(const std::string& path) {
+  const InputFile file(path);
+  uint64_t header_bytes = 0;
+  check(file.bytes() >= 8, "{}: expected at least 8 bytes; got {}", file.where(), file.bytes());
+  file.read(&header_bytes, 8, 0);
+  check(header_bytes <= kMaxHeaderBytes, "{}: the header may have at most {} bytes; got {}",
+        file.where(), kMaxHeaderBytes, header_bytes);
+  check(header_bytes <= file.bytes() - 8, "{}: the header claims {} bytes; only {} follow",
+        file.where(), header_bytes, file.bytes() - 8);
+  std::string text(header_bytes, '\0');
+  file.read(text.data(), text.size(), 8);
+  const uint64_t data_start = 8 + header_bytes;
+  SafetensorsHeader header =
+      parse_safetensors_header(file.where(), text, file.bytes() - data_start);
+  SafetensorsFile result{path, {}, std::move(header.metadata)};
+  for (const StoredTensor& stored : header.tensors)
+    result.tensors.push_back({stored.name, read_tensor(file, stored, data_start)});
+  return result;
+}
+
+}  // namespace weft
