@@ -1,3 +1,4 @@
+// Gradients as values: grad(), vjp() and what is built on them, over the engine.
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/engine.h>
 #include <weft/autograd/ops.h>
