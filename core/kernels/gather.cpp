@@ -100,6 +100,15 @@ void copy_transposed(const T* x, const Coalesced& c, int d, T* y) {
   });
 }
 
+/// Calls f(o) for every o < outer, each `work` elements.
+template <class F>
+void for_each_slab(int64_t outer, int64_t work, F f) {
+  parallel_for(outer, std::max<int64_t>(1, kWork / std::max<int64_t>(work, 1)),
+               [=](int64_t begin, int64_t end) {
+                 for (int64_t o = begin; o < end; ++o) f(o);
+               });
+}
+
 }  // namespace
 
 template <class T>
@@ -121,6 +130,26 @@ void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count,
 }
 
 template <class T>
+void gather_along(const T* x, const int64_t* index, T* y, int64_t outer, int64_t n, int64_t m,
+                  int64_t inner) {
+  for_each_slab(outer, m * inner, [=](int64_t o) {
+    const int64_t* at = index + o * m * inner;
+    for (int64_t j = 0; j < m * inner; ++j)
+      y[o * m * inner + j] = x[(o * n + at[j]) * inner + j % inner];
+  });
+}
+
+template <class T>
+void scatter_add_along(const T* x, const int64_t* index, T* y, int64_t outer, int64_t n, int64_t m,
+                       int64_t inner) {
+  for_each_slab(outer, m * inner, [=](int64_t o) {
+    const int64_t* at = index + o * m * inner;
+    for (int64_t j = 0; j < m * inner; ++j)
+      y[(o * n + at[j]) * inner + j % inner] += x[o * m * inner + j];
+  });
+}
+
+template <class T>
 void copy_strided(const T* x, const Shape& shape, const Shape& strides, T* y) {
   if (shape.numel() == 0) return;
   const Coalesced c = coalesce(shape, strides);
@@ -137,13 +166,17 @@ template <class T>
 void scatter_strided(const T* x, const Shape& shape, const Shape& strides, T* y) {
   if (shape.numel() == 0) return;
   for_each_line(coalesce(shape, strides), [=](int64_t to, int64_t from, int64_t n, int64_t step) {
-    for (int64_t i = 0; i < n; ++i) y[to + i * step] = x[from + i];
+    if (step == 1)
+      std::copy_n(x + from, n, y + to);
+    else
+      for (int64_t i = 0; i < n; ++i) y[to + i * step] = x[from + i];
   });
 }
 
-#define WEFT_INSTANTIATE(T)                                                  \
-  template void gather_rows(const T*, const int64_t*, T*, int64_t, int64_t); \
-  template void copy_strided(const T*, const Shape&, const Shape&, T*);      \
+#define WEFT_INSTANTIATE(T)                                                                     \
+  template void gather_rows(const T*, const int64_t*, T*, int64_t, int64_t);                    \
+  template void gather_along(const T*, const int64_t*, T*, int64_t, int64_t, int64_t, int64_t); \
+  template void copy_strided(const T*, const Shape&, const Shape&, T*);                         \
   template void scatter_strided(const T*, const Shape&, const Shape&, T*);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
@@ -151,5 +184,9 @@ WEFT_INSTANTIATE(int64_t)
 WEFT_INSTANTIATE(bool)
 template void scatter_add_rows(const float*, const int64_t*, float*, int64_t, int64_t);
 template void scatter_add_rows(const double*, const int64_t*, double*, int64_t, int64_t);
+template void scatter_add_along(const float*, const int64_t*, float*, int64_t, int64_t, int64_t,
+                                int64_t);
+template void scatter_add_along(const double*, const int64_t*, double*, int64_t, int64_t, int64_t,
+                                int64_t);
 
 }  // namespace weft::kernels
