@@ -4,3 +4,11 @@
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/tensor.h>
+#include <weft/nn/dropout.h>
+#include <weft/nn/embedding.h>
+#include <weft/nn/init.h>
+#include <weft/nn/layer_norm.h>
+#include <weft/nn/linear.h>
+#include <weft/nn/module.h>
+#include <weft/nn/module_list.h>
+#include <weft/nn/sequential.h>

@@ -1,0 +1,15 @@
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+#include <weft/nn/dropout.h>
+
+namespace weft {
+
+Dropout::Dropout(double p, Generator generator) : p_(p), generator_(std::move(generator)) {
+  check(p >= 0 && p < 1, "dropout: p must be in [0, 1); got {}", p);
+}
+
+Tensor Dropout::forward(const Tensor& x) {
+  return training() && p_ > 0 ? dropout(x, p_, generator_.next_key()) : x;
+}
+
+}  // namespace weft

@@ -1,0 +1,275 @@
+#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/node.h>
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+#include <weft/nn/init.h>
+#include <weft/nn/module.h>
+
+#include <algorithm>
+#include <map>
+
+namespace weft {
+
+struct Module::Hooks {
+  struct Forward {
+    int id;
+    ModuleHook call;
+  };
+  struct Backward {
+    int id;
+    std::shared_ptr<ModuleBackwardHook> call;  // graphs keep it; emptied when removed
+  };
+  std::vector<Forward> before, after;
+  std::vector<Backward> backward;
+  int next_id = 0;
+};
+
+Module::Module() = default;
+Module::~Module() = default;
+
+// --- Registering ---
+
+void Module::claim(const std::string& name) const {
+  check(!name.empty() && name.find('.') == std::string::npos,
+        "module: a name must not be empty or hold a dot; got \"{}\"", name);
+  for (const Entry& e : own_)
+    check(e.name != name, "module: the name \"{}\" is taken by a parameter or buffer", name);
+  for (const auto& c : children_)
+    check(c.first != name, "module: the name \"{}\" is taken by a child", name);
+}
+
+Tensor Module::parameter(const std::string& name, const Tensor& value) {
+  claim(name);
+  if (!value.defined()) return value;
+  check(value.is_leaf() && is_floating(value.dtype()),
+        "module: the parameter \"{}\" must be a floating leaf tensor; got {}, {}", name,
+        to_string(value.dtype()), value.is_leaf() ? "a leaf" : "a result of recorded ops");
+  Tensor handle = value;
+  handle.set_requires_grad();
+  own_.push_back({name, handle, true});
+  return handle;
+}
+
+Tensor Module::buffer(const std::string& name, const Tensor& value) {
+  claim(name);
+  check(value.defined(), "module: the buffer \"{}\" is undefined", name);
+  own_.push_back({name, value, false});
+  return value;
+}
+
+void Module::adopt(const std::string& name, std::unique_ptr<Module> module) {
+  claim(name);
+  module->parent_ = this;
+  module->name_ = name;
+  children_.emplace_back(name, std::move(module));
+}
+
+// --- Listing ---
+
+void Module::collect(const std::string& prefix, std::vector<Entry>& into) const {
+  for (const Entry& e : own_) into.push_back({prefix + e.name, e.tensor, e.learns});
+  for (const auto& c : children_) c.second->collect(prefix + c.first + ".", into);
+}
+
+std::vector<Module::Entry> Module::entries() const {
+  std::vector<Entry> all;
+  collect("", all);
+  return all;
+}
+
+NamedTensors Module::named(bool learns) const {
+  NamedTensors found;
+  for (const Entry& e : entries()) {
+    auto same = [&](const auto& known) { return known.tensor.same_handle(e.tensor); };
+    if (e.learns == learns && std::none_of(found.begin(), found.end(), same))
+      found.push_back({e.name, e.tensor});
+  }
+  return found;
+}
+
+NamedTensors Module::named_parameters() const { return named(true); }
+NamedTensors Module::named_buffers() const { return named(false); }
+
+Tensors Module::parameters() const {
+  Tensors found;
+  for (const auto& p : named_parameters()) found.push_back(p.tensor);
+  return found;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::children() const {
+  std::vector<std::pair<std::string, Module*>> found;
+  for (const auto& c : children_) found.emplace_back(c.first, c.second.get());
+  return found;
+}
+
+std::string Module::path() const {
+  if (!parent_) return name_;
+  const std::string above = parent_->path();
+  return above.empty() ? name_ : above + "." + name_;
+}
+
+// --- Changing ---
+
+void Module::train(bool on) {
+  training_ = on;
+  for (const auto& c : children_) c.second->train(on);
+}
+
+void Module::to(DType dtype) {
+  check(is_floating(dtype), "module: to expects a floating dtype; got {}", to_string(dtype));
+  NoGrad no_grad;
+  for (const Entry& e : entries()) {
+    Tensor t = e.tensor;
+    if (!is_floating(t.dtype()) || t.dtype() == dtype) continue;
+    const Tensor gradient = t.grad();
+    t.set_data(weft::to(t, dtype));
+    if (!t.requires_grad()) continue;
+    static_cast<Leaf*>(node_of(t))->match(t);
+    t.set_grad(gradient.defined() ? weft::to(gradient, dtype) : Tensor());
+  }
+}
+
+void Module::set_requires_grad(bool on) {
+  for (Tensor p : parameters()) p.set_requires_grad(on);
+}
+
+void Module::zero_grad() {
+  for (Tensor p : parameters())
+    if (p.requires_grad()) p.set_grad({});
+}
+
+// --- State ---
+
+NamedTensors Module::state_dict() const {
+  NamedTensors state;
+  for (const NamedTensors& part : {named_parameters(), named_buffers()})
+    for (const NamedTensor& entry : part) state.push_back({entry.name, entry.tensor.detach()});
+  return state;
+}
+
+namespace {
+
+bool equal_values(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && !sum(to(ne(a, b), kInt64)).item<bool>();
+}
+
+// Faults of a state dict, collected so that the user sees all of them at once.
+class Faults {
+ public:
+  void add(const char* kind, const std::string& what) {
+    std::string& list = lists_[kind];
+    list += (list.empty() ? "" : ", ") + what;
+  }
+  void add_if_unfit(const std::string& name, const Tensor& value, const Tensor& target) {
+    if (value.shape() != target.shape())
+      add("wrong shape", fmt::format("{} {} instead of {}", name, value.shape(), target.shape()));
+    else if (value.dtype() != target.dtype() &&
+             !(is_floating(value.dtype()) && is_floating(target.dtype())))
+      add("wrong dtype", fmt::format("{} {} instead of {}", name, to_string(value.dtype()),
+                                     to_string(target.dtype())));
+  }
+  void raise() const {
+    std::string message = "load_state_dict: the state does not fit the module";
+    for (const auto& entry : lists_) message += fmt::format("; {}: {}", entry.first, entry.second);
+    check(lists_.empty(), "{}", message);
+  }
+
+ private:
+  std::map<std::string, std::string> lists_;
+};
+
+}  // namespace
+
+void Module::load_state_dict(const NamedTensors& state, bool strict) {
+  const std::vector<Entry> all = entries();
+  std::map<std::string, Tensor> given;
+  for (const NamedTensor& entry : state) given[entry.name] = entry.tensor;
+  auto under_another_name = [&](const Entry& e) {
+    for (const Entry& other : all)
+      if (other.tensor.same_handle(e.tensor) && other.name != e.name && given.count(other.name))
+        return given[other.name];
+    return Tensor();
+  };
+
+  Faults faults;
+  for (const Entry& e : all) {
+    const Tensor alias = under_another_name(e);
+    if (!given.count(e.name)) {
+      if (strict && !alias.defined()) faults.add("missing", e.name);
+      continue;
+    }
+    faults.add_if_unfit(e.name, given[e.name], e.tensor);
+    if (alias.defined() && !equal_values(alias, given[e.name]))
+      faults.add("tied but different", e.name);
+  }
+  auto known = [&](const std::string& name) {
+    return std::any_of(all.begin(), all.end(), [&](const Entry& e) { return e.name == name; });
+  };
+  for (const NamedTensor& entry : state)
+    if (strict && !known(entry.name)) faults.add("unexpected", entry.name);
+  faults.raise();
+  for (const Entry& e : all)
+    if (given.count(e.name)) init::copy(e.tensor, given[e.name]);
+}
+
+// --- Hooks ---
+
+namespace {
+
+template <class List>
+bool erase_id(List& list, int id) {
+  const auto found =
+      std::find_if(list.begin(), list.end(), [id](const auto& h) { return h.id == id; });
+  if (found == list.end()) return false;
+  list.erase(found);
+  return true;
+}
+
+}  // namespace
+
+int Module::register_forward_pre_hook(ModuleHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<Hooks>();
+  hooks_->before.push_back({hooks_->next_id, std::move(hook)});
+  return hooks_->next_id++;
+}
+
+int Module::register_forward_hook(ModuleHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<Hooks>();
+  hooks_->after.push_back({hooks_->next_id, std::move(hook)});
+  return hooks_->next_id++;
+}
+
+int Module::register_backward_hook(ModuleBackwardHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<Hooks>();
+  hooks_->backward.push_back(
+      {hooks_->next_id, std::make_shared<ModuleBackwardHook>(std::move(hook))});
+  return hooks_->next_id++;
+}
+
+void Module::remove_hook(int id) {
+  if (hooks_)
+    for (const auto& h : hooks_->backward)
+      if (h.id == id) *h.call = nullptr;
+  check(hooks_ && (erase_id(hooks_->before, id) || erase_id(hooks_->after, id) ||
+                   erase_id(hooks_->backward, id)),
+        "remove_hook: no hook of the module \"{}\" has the id {}", path(), id);
+}
+
+void Module::before_forward(ModuleCall& call) {
+  const auto hooks = hooks_->before;  // a copy: a hook may remove itself
+  for (const auto& h : hooks) h.call(call);
+}
+
+void Module::after_forward(ModuleCall& call) {
+  const auto hooks = hooks_->after;
+  for (const auto& h : hooks) h.call(call);
+  for (const auto& h : hooks_->backward)
+    for (size_t i = 0; i < call.outputs.size(); ++i)
+      if (call.outputs[i]->requires_grad())
+        call.outputs[i]->register_hook(
+            [hook = h.call, index = static_cast<int>(i)](const Tensor& gradient) {
+              return *hook ? (*hook)(index, gradient) : Tensor();
+            });
+}
+
+}  // namespace weft

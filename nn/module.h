@@ -1,0 +1,174 @@
+// Module: named parameters, buffers and child modules. Layer: a module with a typed forward.
+//
+//   class FeedForward : public Layer<FeedForward> {
+//    public:
+//     FeedForward(int64_t d_model, int64_t d_hidden, Generator gen)
+//         : expand_(child<Linear>("linear1", d_model, d_hidden, gen)),
+//           project_(child<Linear>("linear2", d_hidden, d_model, gen)) {}
+//     Tensor forward(const Tensor& x) { return project_(gelu(expand_(x))); }
+//
+//    private:
+//     Linear &expand_, &project_;
+//   };
+#pragma once
+
+#include <weft/autograd/module_path.h>
+#include <weft/core/serialize.h>
+#include <weft/core/tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+class Module;
+
+/// One call of a layer, as hooks see it: its tensor arguments and results, which a hook may
+/// replace. Before forward there are no outputs.
+struct ModuleCall {
+  Module& module;
+  std::vector<Tensor*> inputs, outputs;
+};
+using ModuleHook = std::function<void(ModuleCall&)>;
+/// Takes the gradient of output `index` of a call; returns its replacement, or an undefined Tensor
+/// to keep it.
+using ModuleBackwardHook = std::function<Tensor(int index, const Tensor& gradient)>;
+
+class Module : public PathSource {
+ public:
+  Module();
+  virtual ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// Parameters of this module and all below it, under dotted names, in order of registration. A
+  /// tensor with several names is listed once, under the first.
+  NamedTensors named_parameters() const;
+  NamedTensors named_buffers() const;
+  Tensors parameters() const;
+  /// The modules right below this one.
+  std::vector<std::pair<std::string, Module*>> children() const;
+  std::string path() const override;
+
+  /// Switches this module and all below it between training and inference (dropout off).
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+
+  /// Converts floating parameters, their gradients and buffers in place: every handle to them, tied
+  /// ones too, sees the new dtype.
+  void to(DType dtype);
+  /// Freezes all parameters (false) or lets them learn.
+  void set_requires_grad(bool on = true);
+  void zero_grad();
+
+  /// Parameters and buffers by name, sharing memory with the module; tied ones once. This is what
+  /// save_safetensors() writes.
+  NamedTensors state_dict() const;
+  /// Copies values in, converting among floating dtypes. A tied parameter may come under any of its
+  /// names. All is checked first: shapes always, missing and unexpected names if `strict`; the
+  /// Error lists every fault.
+  void load_state_dict(const NamedTensors& state, bool strict = true);
+
+  /// Hooks run on every call through operator(): before forward, after it, and in backward. The id
+  /// removes a hook; a removed backward hook does not run for earlier calls either.
+  int register_forward_pre_hook(ModuleHook hook);
+  int register_forward_hook(ModuleHook hook);
+  int register_backward_hook(ModuleBackwardHook hook);
+  void remove_hook(int id);
+
+ protected:
+  /// Registers `value` as a parameter that learns, and returns its handle. Undefined tensors are
+  /// not registered. An Error if the name is taken, empty or has a dot.
+  Tensor parameter(const std::string& name, const Tensor& value);
+  /// Registers a tensor that is saved but does not learn.
+  Tensor buffer(const std::string& name, const Tensor& value);
+  /// Builds a layer of type L from `args`, owned by this module.
+  template <class L, class... Args>
+  L& child(const std::string& name, Args&&... args) {
+    auto owned = std::make_unique<L>(std::forward<Args>(args)...);
+    L& layer = *owned;
+    adopt(name, std::move(owned));
+    return layer;
+  }
+
+  bool has_hooks() const { return static_cast<bool>(hooks_); }
+  void before_forward(ModuleCall& call);
+  void after_forward(ModuleCall& call);
+
+ private:
+  struct Hooks;
+  struct Entry {
+    std::string name;
+    Tensor tensor;
+    bool learns;
+  };
+  void claim(const std::string& name) const;
+  void adopt(const std::string& name, std::unique_ptr<Module> module);
+  void collect(const std::string& prefix, std::vector<Entry>& into) const;
+  std::vector<Entry> entries() const;
+  NamedTensors named(bool learns) const;
+
+  std::vector<Entry> own_;
+  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+  const Module* parent_ = nullptr;
+  std::string name_;
+  bool training_ = true;
+  std::unique_ptr<Hooks> hooks_;
+};
+
+namespace detail {
+
+/// A tensor argument is held by value, so that a hook can replace it; others pass through.
+template <class Arg>
+using HookArg = std::conditional_t<std::is_same_v<std::remove_cvref_t<Arg>, Tensor>, Tensor, Arg&&>;
+
+/// The tensors of an argument or result: itself, or what its tensors() names.
+template <class T>
+void collect_tensors(T& x, std::vector<Tensor*>& into) {
+  if constexpr (std::is_same_v<T, Tensor>) {
+    into.push_back(&x);
+  } else if constexpr (requires { x.tensors(); }) {
+    for (Tensor* t : x.tensors())
+      if (t->defined()) into.push_back(t);
+  }
+}
+
+}  // namespace detail
+
+/// Base of layers: `class Mine : public Layer<Mine>` writes forward(...) with arguments of its
+/// choice and is called like a function. A result type of several tensors lists pointers to them in
+/// tensors(), for hooks.
+template <class Self>
+class Layer : public Module {
+ public:
+  template <class... Args>
+  auto operator()(Args&&... args) {
+    const ModuleScope scope(*this);
+    if (has_hooks()) return call_with_hooks(std::forward<Args>(args)...);
+    return static_cast<Self&>(*this).forward(std::forward<Args>(args)...);
+  }
+
+ private:
+  template <class... Args>
+  auto call_with_hooks(Args&&... args) {
+    std::tuple<detail::HookArg<Args>...> held(std::forward<Args>(args)...);
+    ModuleCall call{*this, {}, {}};
+    std::apply([&](auto&... a) { (detail::collect_tensors(a, call.inputs), ...); }, held);
+    before_forward(call);
+    auto result = std::apply(
+        [&](auto&... a) {
+          return static_cast<Self&>(*this).forward(static_cast<detail::HookArg<Args>&&>(a)...);
+        },
+        held);
+    detail::collect_tensors(result, call.outputs);
+    after_forward(call);
+    return result;
+  }
+};
+
+}  // namespace weft

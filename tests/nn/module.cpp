@@ -1,0 +1,200 @@
+// Modules: names, ties, state, dtype, hooks, paths.
+#include <weft/autograd/ops.h>
+#include <weft/nn/layer_norm.h>
+#include <weft/nn/linear.h>
+#include <weft/nn/module_list.h>
+#include <weft/nn/sequential.h>
+#include <weft/tests/catch.h>
+
+using namespace weft;
+
+namespace {
+
+class FeedForward : public Layer<FeedForward> {
+ public:
+  FeedForward(int64_t d_model, int64_t d_hidden, Generator gen)
+      : expand_(child<Linear>("linear1", d_model, d_hidden, gen)),
+        project_(child<Linear>("linear2", d_hidden, d_model, gen)) {}
+
+  Tensor forward(const Tensor& x) { return project_(abs(expand_(x))); }
+
+ private:
+  Linear& expand_;
+  Linear& project_;
+};
+
+// Two layers with one weight.
+class Tied : public Layer<Tied> {
+ public:
+  explicit Tied(Generator gen)
+      : first_(child<Linear>("first", 3, 3, gen)),
+        second_(child<Linear>("second", first_.weight)) {}
+  Tensor forward(const Tensor& x) { return second_(first_(x)); }
+
+ private:
+  Linear& first_;
+  Linear& second_;
+};
+
+std::vector<std::string> names(const NamedTensors& tensors) {
+  std::vector<std::string> found;
+  for (const NamedTensor& t : tensors) found.push_back(t.name);
+  return found;
+}
+
+std::vector<double> values(const Tensor& t) { return to(t.detach(), kFloat64).to_vector<double>(); }
+
+}  // namespace
+
+TEST_CASE("parameters have dotted names in order of registration") {
+  FeedForward layer(3, 4, Generator(1));
+  CHECK(
+      names(layer.named_parameters()) ==
+      std::vector<std::string>{"linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"});
+  CHECK(layer.parameters().size() == 4);
+  CHECK(layer.children().size() == 2);
+  CHECK(layer.children()[1].second->path() == "linear2");
+}
+
+TEST_CASE("names are unique, not empty and without dots") {
+  struct Bad : Module {
+    Bad(const std::string& a, const std::string& b) {
+      parameter(a, ones({1}));
+      child<Linear>(b, ones({1, 1}));
+    }
+  };
+  CHECK(message_of([] { Bad("x", "x"); }) ==
+        "module: the name \"x\" is taken by a parameter or buffer");
+  CHECK(message_of([] { Bad("x.y", "z"); }) ==
+        "module: a name must not be empty or hold a dot; got \"x.y\"");
+  CHECK(message_of([] { Bad("", "z"); }) ==
+        "module: a name must not be empty or hold a dot; got \"\"");
+}
+
+TEST_CASE("train and eval reach every module below") {
+  Sequential chain;
+  chain.add<FeedForward>(3, 4, Generator(1)).add<LayerNorm>(3);
+  CHECK(chain.training());
+  chain.eval();
+  for (const auto& c : chain.children()) {
+    CHECK_FALSE(c.second->training());
+    for (const auto& below : c.second->children()) CHECK_FALSE(below.second->training());
+  }
+}
+
+TEST_CASE("to(dtype) converts handles, ties and gradients in place") {
+  Tied layer(Generator(1));
+  sum(layer(ones({2, 3}))).backward();
+  const Tensor weight = layer.named_parameters()[0].tensor;
+  const auto before = values(weight), gradient = values(weight.grad());
+  layer.to(kFloat64);
+  CHECK(weight.dtype() == kFloat64);
+  CHECK(values(weight) == before);
+  CHECK(values(weight.grad()) == gradient);
+  CHECK(layer.parameters().size() == 2);
+  layer.zero_grad();
+  CHECK_FALSE(weight.grad().defined());
+  sum(layer(ones({2, 3}, kFloat64))).backward();
+  CHECK(weight.grad().dtype() == kFloat64);
+}
+
+TEST_CASE("a frozen module learns nothing, and thaws") {
+  FeedForward layer(3, 4, Generator(1));
+  layer.set_requires_grad(false);
+  CHECK_FALSE(layer(ones({1, 3})).requires_grad());
+  CHECK(layer.named_parameters().size() == 4);
+  layer.set_requires_grad();
+  CHECK(layer(ones({1, 3})).requires_grad());
+}
+
+TEST_CASE("a state dict goes to another module") {
+  FeedForward a(3, 4, Generator(1)), b(3, 4, Generator(2));
+  const Tensor x = ones({2, 3});
+  CHECK(values(a(x)) != values(b(x)));
+  b.load_state_dict(a.state_dict());
+  CHECK(values(a(x)) == values(b(x)));
+}
+
+TEST_CASE("a tied weight is stored once and loads under either name") {
+  Tied layer(Generator(1));
+  CHECK(names(layer.state_dict()) == std::vector<std::string>{"first.weight", "first.bias"});
+  const Tensor sevens = full({3, 3}, 7), ones_bias = ones({3});
+  for (const char* name : {"first.weight", "second.weight"}) {
+    layer.load_state_dict({{name, sevens}, {"first.bias", ones_bias}});
+    CHECK(values(layer(ones({1, 3}))) == std::vector<double>{462, 462, 462});  // 21 * 22
+    layer.load_state_dict({{"first.weight", zeros({3, 3})}}, false);
+  }
+  CHECK(message_of([&] {
+          layer.load_state_dict({{"first.weight", sevens},
+                                 {"second.weight", zeros({3, 3})},
+                                 {"first.bias", ones_bias}});
+        }) ==
+        "load_state_dict: the state does not fit the module; tied but different: first.weight, "
+        "second.weight");
+}
+
+TEST_CASE("loading lists every fault and changes nothing") {
+  FeedForward layer(3, 4, Generator(1));
+  const auto before = values(layer.parameters()[0]);
+  const NamedTensors bad = {{"linear1.weight", ones({4, 3})},
+                            {"linear1.bias", ones({5})},
+                            {"linear2.bias", ones({3}, kInt64)},
+                            {"linear3.bias", ones({3})}};
+  CHECK(message_of([&] { layer.load_state_dict(bad); }) ==
+        "load_state_dict: the state does not fit the module; missing: linear2.weight; unexpected: "
+        "linear3.bias; wrong dtype: linear2.bias int64 instead of float32; wrong shape: "
+        "linear1.bias [5] instead of [4]");
+  CHECK(values(layer.parameters()[0]) == before);
+  layer.load_state_dict({{"linear1.bias", full({4}, 2, kFloat64)}, {"other", ones({1})}}, false);
+  CHECK(values(layer.parameters()[1]) == std::vector<double>(4, 2));
+}
+
+TEST_CASE("hooks see and replace inputs, outputs and gradients") {
+  FeedForward layer(2, 2, Generator(1));
+  const Tensor x = Tensor(ones({1, 2})).set_requires_grad();
+  std::string path;
+  const int pre = layer.register_forward_pre_hook(
+      [](ModuleCall& call) { *call.inputs.at(0) = *call.inputs.at(0) * 0; });
+  const int post = layer.register_forward_hook([&](ModuleCall& call) {
+    path = module_path();
+    *call.outputs.at(0) = *call.outputs.at(0) * 0 + *call.inputs.at(0) + 5;
+  });
+  CHECK(values(layer(x)) == std::vector<double>{5, 5});
+  CHECK(path.empty());
+  layer.remove_hook(pre);
+  CHECK(values(layer(x)) == std::vector<double>{6, 6});
+  const int back = layer.register_backward_hook(
+      [](int index, const Tensor& gradient) { return gradient * (index + 3); });
+  sum(layer(x)).backward();
+  CHECK(values(x.grad()) == std::vector<double>{3, 3});
+  const Tensor y = layer(x);
+  layer.remove_hook(back);
+  sum(y).backward();
+  CHECK(values(x.grad()) == std::vector<double>{4, 4});
+  layer.remove_hook(post);
+  CHECK(message_of([&] { layer.remove_hook(post); }) ==
+        "remove_hook: no hook of the module \"\" has the id 1");
+}
+
+TEST_CASE("the module path is known inside forward") {
+  std::string inside;
+  Sequential outer;
+  outer.add<Activation>([&](const Tensor& x) {
+    inside = module_path();
+    return x;
+  });
+  outer(ones({1}));
+  CHECK(inside == "0");
+  CHECK(module_path().empty());
+}
+
+TEST_CASE("a module list names its layers by number") {
+  struct Stack : Module {
+    ModuleList<LayerNorm>& layers = child<ModuleList<LayerNorm>>("layers");
+  } stack;
+  stack.layers.add(2);
+  stack.layers.add(2, 1e-3, false);
+  CHECK(names(stack.named_parameters()) ==
+        std::vector<std::string>{"layers.0.weight", "layers.0.bias", "layers.1.weight"});
+  CHECK(stack.layers[1].path() == "layers.1");
+}
