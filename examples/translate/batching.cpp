@@ -60,7 +60,8 @@ TrainingBatches training_batches(std::span<const Pair> pairs, int64_t max_tokens
   const auto longest = [&](int64_t i) { return std::max(lengths(i).first, lengths(i).second); };
   std::vector<int64_t> order = count_up(std::ssize(pairs));
   TrainingBatches result;
-  result.skipped = std::erase_if(order, [&](int64_t i) { return longest(i) > max_tokens; });
+  const auto too_long = [&](int64_t i) { return longest(i) > max_tokens; };
+  result.skipped = static_cast<int64_t>(std::erase_if(order, too_long));
   weft::Generator random(seed);
   random.set_state(random.next(), static_cast<uint64_t>(epoch) << 32);
   shuffle(order, random);

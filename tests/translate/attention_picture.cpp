@@ -85,8 +85,8 @@ TEST_CASE("the SVG draws a cell per weight, with words and weight as its tooltip
 }
 
 TEST_CASE("pictures of any size from 1 to 8 heads and 1 to 60 words are well-formed") {
-  for (const size_t heads : {1, 8}) {
-    for (const size_t words : {1, 7, 60}) {
+  for (const size_t heads : {1u, 8u}) {
+    for (const size_t words : {1u, 7u, 60u}) {
       const AttentionPicture picture = uniform(heads, heads, words, 61 - words);
       const std::string svg = draw_svg(picture);
       CHECK(is_balanced(svg));
