@@ -1,6 +1,6 @@
 // Writes the meaning of a sentence in English:
-// clause = [fronted] subject [auxiliary] [not] [frequency] verb [object] [to recipient] [place] [time]
-// [time], with "do" where there is nothing else to negate or to invert.
+// clause = [fronted] subject [auxiliary] [not] [frequency] verb [object] [to recipient]
+//          [place] [time], with "do" where there is nothing else to negate or to invert.
 #include <examples/translate/toy/meaning.h>
 
 namespace translate::toy {

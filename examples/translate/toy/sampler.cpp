@@ -80,7 +80,7 @@ Sentence Sampler::statement() {
   return s;
 }
 
-/// Turns a statement into a question; one for which there is nothing to ask becomes yes or no.
+/// Turns a statement into a question; one that has no such part to ask for becomes yes or no.
 Sentence Sampler::question() {
   Sentence s;
   s.stop = '?';
@@ -89,26 +89,41 @@ Sentence Sampler::question() {
   while (c.negated);
   c.question = true;
   c.front = Front::nothing;
-  const auto kind = generator_.below(5);
-  if (kind == 0 && c.verb && c.verb->subjects & kPerson) {
-    c.subject = pronoun(kWho);
-    c.front = Front::subject;
-  } else if (kind == 1 && c.object) {
-    c.object = pronoun(c.verb->objects & kPerson ? kWho : kWhat);
-    c.front = Front::object;
-  } else if (kind == 2 && c.object && c.object->noun) {
-    c.object->determiner = &kWhich;
-    c.front = Front::object;
-  } else if (kind == 3 && c.verb) {
-    const Roles roles = c.place ? 0 : c.verb->roles;
-    c.time = *pick(question_adverbs(), [&](const Adverb& a) {
-      return !(a.asks_for & ~roles) &&
-             (a.with_perfect || !has_auxiliary(c, Auxiliary::Kind::perfect));
-    });
-    c.frequency = {};
-    c.front = Front::time;
-  }
+  const auto part = generator_.below(5);
+  if (part == 0) ask_who(c);
+  if (part == 1) ask_what(c);
+  if (part == 2) ask_which(c);
+  if (part == 3) ask_when_or_where(c);
   return s;
+}
+
+void Sampler::ask_who(Clause& c) {
+  if (!c.verb || !(c.verb->subjects & kPerson)) return;
+  c.subject = pronoun(kWho);
+  c.front = Front::subject;
+}
+
+void Sampler::ask_what(Clause& c) {
+  if (!c.object) return;
+  c.object = pronoun(c.verb->objects & kPerson ? kWho : kWhat);
+  c.front = Front::object;
+}
+
+void Sampler::ask_which(Clause& c) {
+  if (!c.object || !c.object->noun) return;
+  c.object->determiner = &kWhich;
+  c.front = Front::object;
+}
+
+void Sampler::ask_when_or_where(Clause& c) {
+  if (lasting(c)) return;
+  const Roles roles = c.verb && !c.place ? c.verb->roles : 0;
+  const bool perfect = has_auxiliary(c, Auxiliary::Kind::perfect);
+  c.time = *pick(question_adverbs(), [&](const Adverb& a) {
+    return !(a.asks_for & ~roles) && (a.with_perfect || !perfect);
+  });
+  c.frequency = {};
+  c.front = Front::time;
 }
 
 /// "the child sleeps because it is tired": any two clauses.

@@ -28,6 +28,11 @@ class Sampler {
   Sentence linked();
   Sentence report();
 
+  void ask_who(Clause& c);
+  void ask_what(Clause& c);
+  void ask_which(Clause& c);
+  void ask_when_or_where(Clause& c);
+
   Clause clause();
   Clause clause(const Verb& verb);
   Clause clause(const Adjective& predicate);

@@ -36,8 +36,8 @@ std::vector<Link> align(const std::vector<Word>& source, const std::vector<Word>
   std::vector<Link> links;
   for (size_t i = 0; i < source.size(); ++i) {
     for (size_t j = 0; j < target.size(); ++j) {
-      if (aligned(source[i], target[j]))
-        links.push_back({static_cast<int64_t>(i), static_cast<int64_t>(j)});
+      if (!aligned(source[i], target[j])) continue;
+      links.push_back({static_cast<int64_t>(i), static_cast<int64_t>(j)});
     }
   }
   return links;
