@@ -14,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr size_t kShown = 40;  // characters of foreign text in a message
 constexpr const char* kWords = "words";
 constexpr const char* kSubwords = "subwords";
 constexpr const char* kSpecialNames[kSpecials] = {"<pad>", "<unk>", "<s>", "</s>"};
@@ -74,11 +75,13 @@ void check_pieces(const std::vector<std::string>& pieces, bool words, const std:
   if (words) seen.clear();  // a word that looks like a special is still a word
   for (const std::string& piece : pieces) {
     const bool blank_free = split_words(piece) == std::vector<std::string_view>{piece};
-    weft::check(!piece.empty() && (!words || blank_free),
-                "load_vocabulary: expected words without blanks; got '{}' in '{}'", piece, file);
+    weft::check(
+        !piece.empty() && (!words || blank_free),
+        "load_vocabulary: a piece must not be empty, nor a word hold blanks; got '{}' in '{}'",
+        printable(piece, kShown), file);
     weft::check(seen.insert(piece).second,
-                "load_vocabulary: expected pieces that differ; got '{}' twice in '{}'", piece,
-                file);
+                "load_vocabulary: expected pieces that differ; got '{}' twice in '{}'",
+                printable(piece, kShown), file);
   }
 }
 
@@ -136,7 +139,7 @@ std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir) {
   const bool words = contents.kind == kWords;
   weft::check(words || contents.kind == kSubwords,
               "load_vocabulary: kind must be '{}' or '{}'; got '{}' in '{}'", kWords, kSubwords,
-              contents.kind, file);
+              printable(contents.kind, kShown), file);
   check_pieces(contents.pieces, words, file);
   if (words) return std::make_unique<WordVocabulary>(std::move(contents.pieces));
   return std::make_unique<SubwordVocabulary>(std::move(contents.pieces));

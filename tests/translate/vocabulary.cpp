@@ -138,8 +138,15 @@ TEST_CASE("damaged vocabulary files are an error that says what is wrong") {
   CHECK(complaint(R"({"kind": "words", "pieces": ["a", "b", "a"]})") ==
         "load_vocabulary: expected pieces that differ; got 'a' twice in 'vocabulary.json'");
   CHECK(complaint(R"({"kind": "words", "pieces": ["a b"]})") ==
-        "load_vocabulary: expected words without blanks; got 'a b' in 'vocabulary.json'");
-  CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", ""]})") != "");
+        "load_vocabulary: a piece must not be empty, nor a word hold blanks; got 'a b' in "
+        "'vocabulary.json'");
+  CHECK(
+      complaint(R"({"kind": "words", "pieces": ["a\nb"]})") ==  // one line, whatever the file says
+      "load_vocabulary: a piece must not be empty, nor a word hold blanks; got 'a\ufffdb' in "
+      "'vocabulary.json'");
+  CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", ""]})") ==
+        "load_vocabulary: a piece must not be empty, nor a word hold blanks; got '' in "
+        "'vocabulary.json'");
   CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", "<s>"]})") ==
         "load_vocabulary: expected pieces that differ; got '<s>' twice in 'vocabulary.json'");
 }
