@@ -71,7 +71,7 @@ constexpr bool kLasting = true;
 
 constexpr Adjective kAdjectives[] = {
     {"old", "alt", "alt", kAdult | kAnimal | kGoods | kBuilding | kOpening, kLasting},
-    {"young", "jung", "jung", kAlive, kLasting},
+    {"young", "jung", "jung", kAdult | kAnimal, kLasting},
     {"big", "groß", "groß", kAnimal | kThing | kVehicle | kPlace | kOpening, kLasting},
     {"small", "klein", "klein", kAnimal | kThing | kVehicle | kPlace | kOpening | kFood, kLasting},
     {"new", "neu", "neu", kGoods | kBuilding | kOpening, kLasting},
@@ -204,7 +204,7 @@ constexpr Adverb kTimeAdverbs[] = {
     {{{{"today", "heute"}}}, kWithPerfect},
     {{{{"now", "jetzt"}}}, kWithPerfect},
     {{{{"tomorrow", "morgen"}}}, !kWithPerfect},
-    {{{{"every", "jeden"}, {"day", "Tag"}}}, kWithPerfect},
+    {{{{"this", "heute"}, {"morning", "Morgen"}}}, kWithPerfect},
     {{{{"this", "diese"}, {"week", "Woche"}}}, kWithPerfect},
     {{{{"in the", "am"}, {"evening", "Abend"}}}, !kWithPerfect},
     {{{{"on", "am"}, {"Monday", "Montag"}}}, !kWithPerfect},

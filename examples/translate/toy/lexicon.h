@@ -30,7 +30,7 @@ enum Kind : unsigned {
   kThing = 1024,
   kPlace = 2048,     // one can be in it
   kBuilding = 4096,  // one can be behind it
-  kAdult = 8192      // can be old
+  kAdult = 8192      // can be old or young
 };
 using Kinds = unsigned;
 
@@ -127,7 +127,7 @@ struct Preposition {
   Kinds kinds;
 };
 
-/// Up to two words that translate word by word: {"every", "jeden"}, {"day", "Tag"}.
+/// Up to two words that translate word by word: {"this", "diese"}, {"week", "Woche"}.
 struct Adverb {
   struct Part {
     string_view english, german;

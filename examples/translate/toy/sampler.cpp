@@ -29,6 +29,13 @@ bool has_auxiliary(const Clause& c, Auxiliary::Kind kind) {
   return c.auxiliary && c.auxiliary->kind == kind;
 }
 
+/// "must never" and "every child never" are no "muss nie" and "jedes Kind nie".
+bool takes_frequency(const Clause& c) {
+  const Determiner* of_subject = c.subject.determiner;
+  return !c.negated && !has_auxiliary(c, Auxiliary::Kind::modal) &&
+         !(of_subject && of_subject->reference == kQuantity);
+}
+
 /// The "who" or "whom" that stands for `head` in its relative clause.
 NounPhrase gap(const NounPhrase& head) {
   NounPhrase np;
@@ -219,10 +226,9 @@ void Sampler::add_place(Clause& c) {
 void Sampler::add_adverb(Clause& c) {
   if (lasting(c)) return;
   const bool perfect = has_auxiliary(c, Auxiliary::Kind::perfect);
-  const bool modal = has_auxiliary(c, Auxiliary::Kind::modal);
   if (chance(odds::kTime * detail_)) {
     c.time = *pick(time_adverbs(), [&](const Adverb& a) { return a.with_perfect || !perfect; });
-  } else if (!c.negated && !modal && chance(odds::kFrequency * detail_)) {
+  } else if (takes_frequency(c) && chance(odds::kFrequency * detail_)) {
     c.frequency = *pick(frequency_adverbs());
   }
 }
