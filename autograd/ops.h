@@ -181,7 +181,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
                                         const Tensor& pos_weight = {});
 
 struct CrossEntropyOptions {
-  Tensor weight;                          ///< [V]: the weight of each class; undefined: all 1
+  Tensor weight = {};                     ///< [V]: the weight of each class; undefined: all 1
   int64_t ignore_index = -100;            ///< rows with this target count nothing
   double label_smoothing = 0;             ///< in [0, 1]
   Reduction reduction = Reduction::mean;  ///< mean over the weights of the rows that count
@@ -202,12 +202,12 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
 // --- Attention (ops/attention.cpp) ---
 
 struct AttentionOptions {
-  Tensor mask;                  ///< bool (true: may attend) or floating (added to the scores);
-                                ///< broadcasts to [B, H, Tq, Tk]; undefined: none
-  bool causal = false;          ///< query i sees keys 0..i (aligned top-left)
-  std::optional<double> scale;  ///< 1 / sqrt(Dh) if left out
-  double dropout = 0;           ///< of the attention weights
-  RandomKey key;                ///< addresses the dropout mask by index into [B, H, Tq, Tk]
+  Tensor mask = {};                  ///< bool (true: may attend) or floating (added to the scores);
+                                     ///< broadcasts to [B, H, Tq, Tk]; undefined: none
+  bool causal = false;               ///< query i sees keys 0..i (aligned top-left)
+  std::optional<double> scale = {};  ///< 1 / sqrt(Dh) if left out
+  double dropout = 0;                ///< of the attention weights
+  RandomKey key = {};                ///< addresses the dropout mask by index into [B, H, Tq, Tk]
 };
 
 /// softmax(q k^T * scale + mask) v (Vaswani et al. 2017) for q [B, H, Tq, Dh], k [B, H, Tk, Dh],

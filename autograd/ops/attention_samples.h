@@ -1,0 +1,9 @@
+// What attention is checked on: masks of each kind, dropout, unequal lengths and widths.
+#pragma once
+
+namespace weft {
+
+class Samples;
+void attention_samples(Samples& s);
+
+}  // namespace weft
