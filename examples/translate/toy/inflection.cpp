@@ -6,20 +6,27 @@ namespace translate::toy {
 // clang-format off
 // Determiners and the adjectives after them. Rows: nominative, accusative, dative; columns:
 // masculine, feminine, neuter, plural.
-const Forms kStrongEndings{
-    {{"er", "e", "es", "e"}, {"en", "e", "es", "e"}, {"em", "er", "em", "en"}}};
-const Forms kRelativePronouns{
-    {{"der", "die", "das", "die"}, {"den", "die", "das", "die"}, {"dem", "der", "dem", "denen"}}};
+const Forms kStrongEndings{{{"er", "e", "es", "e"},
+                            {"en", "e", "es", "e"},
+                            {"em", "er", "em", "en"}}};
+const Forms kRelativePronouns{{{"der", "die", "das", "die"},
+                               {"den", "die", "das", "die"},
+                               {"dem", "der", "dem", "denen"}}};
 namespace {
 
-constexpr Forms kArticleForms{
-    {{"der", "die", "das", "die"}, {"den", "die", "das", "die"}, {"dem", "der", "dem", "den"}}};
-constexpr Forms kEinEndings{{{"", "e", "", "e"}, {"en", "e", "", "e"}, {"em", "er", "em", "en"}}};
+constexpr Forms kArticleForms{{{"der", "die", "das", "die"},
+                               {"den", "die", "das", "die"},
+                               {"dem", "der", "dem", "den"}}};
+constexpr Forms kEinEndings{{{"", "e", "", "e"},
+                             {"en", "e", "", "e"},
+                             {"em", "er", "em", "en"}}};
 constexpr Forms kNoEndings{};
-constexpr Forms kWeakEndings{
-    {{"e", "e", "e", "en"}, {"en", "e", "e", "en"}, {"en", "en", "en", "en"}}};
-constexpr Forms kMixedEndings{
-    {{"er", "e", "es", "en"}, {"en", "e", "es", "en"}, {"en", "en", "en", "en"}}};
+constexpr Forms kWeakEndings{{{"e", "e", "e", "en"},
+                              {"en", "e", "e", "en"},
+                              {"en", "en", "en", "en"}}};
+constexpr Forms kMixedEndings{{{"er", "e", "es", "en"},
+                               {"en", "e", "es", "en"},
+                               {"en", "en", "en", "en"}}};
 
 constexpr Paradigm kArticle{&kArticleForms, &kWeakEndings};
 constexpr Paradigm kDieser{&kStrongEndings, &kWeakEndings};
@@ -28,9 +35,13 @@ constexpr Paradigm kViele{&kStrongEndings, &kStrongEndings};
 constexpr Paradigm kNumeral{&kNoEndings, &kStrongEndings};
 
 constexpr Determiner kOtherDeterminers[] = {
-    {"this", "these", "dies", &kDieser, kDefinite}, {"my", "my", "mein", &kEin, kDefinite},
-    {"his", "his", "sein", &kEin, kDefinite},       {"our", "our", "unser", &kEin, kDefinite},
-    {"every", "", "jed", &kDieser, kQuantity},      {"", "many", "viel", &kViele, kQuantity},
+    // singular, plural, German stem, endings, reference
+    {"this", "these", "dies", &kDieser, kDefinite},
+    {"my", "my", "mein", &kEin, kDefinite},
+    {"his", "his", "sein", &kEin, kDefinite},
+    {"our", "our", "unser", &kEin, kDefinite},
+    {"every", "", "jed", &kDieser, kQuantity},
+    {"", "many", "viel", &kViele, kQuantity},
     {"", "two", "zwei", &kNumeral, kQuantity},
 };
 
@@ -45,6 +56,7 @@ constexpr Pronoun kPersonalPronouns[] = {
 using enum Auxiliary::Kind;
 
 constexpr Auxiliary kModals[] = {
+    // kind, English and German by person, negated, needs "do", negatable
     {modal, {"can", "can", "can"}, {"kann", "kann", "können"}, "cannot"},
     {modal, {"should", "should", "should"}, {"sollte", "sollte", "sollten"}},
     {modal, {"want", "wants", "want"}, {"will", "will", "wollen"}, "", true},
@@ -55,7 +67,7 @@ constexpr Auxiliary kModals[] = {
 
 const Determiner kThe{"the", "the", "", &kArticle, kDefinite};
 const Determiner kA{"a", "", "ein", &kEin, kIndefinite};
-const Determiner kKein{"no", "no", "kein", &kEin, kIndefinite};
+const Determiner kKein{"", "", "kein", &kEin, kIndefinite};
 const Determiner kWhich{"which", "which", "welch", &kDieser, kDefinite};
 const Pronoun kWho{"who", "whom", {"wer", "wen", "wem"}, Person::third_singular};
 const Pronoun kWhat{"what", "what", {"was", "was", ""}, Person::third_singular};

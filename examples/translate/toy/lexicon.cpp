@@ -70,6 +70,7 @@ constexpr Kinds kGoods = kClothes | kThing | kVehicle;
 constexpr bool kLasting = true;
 
 constexpr Adjective kAdjectives[] = {
+    // English, German, stem, kinds, lasting
     {"old", "alt", "alt", kAdult | kAnimal | kGoods | kBuilding | kOpening, kLasting},
     {"young", "jung", "jung", kAdult | kAnimal, kLasting},
     {"big", "groß", "groß", kAnimal | kThing | kVehicle | kPlace | kOpening, kLasting},
@@ -110,12 +111,14 @@ constexpr Verb kVerbs[] = {
      Frame::intransitive, kAlive},
     {{"arrive", "arrives", "arrived"}, {"kommen", "kommt", "gekommen", "an", kSein},
      Frame::intransitive, kPerson, 0, kLocation},
+
     {{"go", "goes", "gone"}, {"gehen", "geht", "gegangen", "", kSein},
      Frame::motion, kPerson, 0, kGoal},
     {{"run", "runs", "run"}, {"laufen", "läuft", "gelaufen", "", kSein},
      Frame::motion, kAlive, 0, kGoal},
     {{"come", "comes", "come"}, {"kommen", "kommt", "gekommen", "", kSein},
      Frame::motion, kAlive, 0, kOrigin},
+
     {{"see", "sees", "seen"}, {"sehen", "sieht", "gesehen"},
      Frame::accusative, kAlive, kAlive | kBuilding | kVehicle},
     {{"hear", "hears", "heard"}, {"hören", "hört", "gehört"}, Frame::accusative, kAlive, kAlive},
@@ -148,6 +151,7 @@ constexpr Verb kVerbs[] = {
      Frame::accusative, kPerson, kClothes, kLocation},
     {{"wear", "wears", "worn"}, {"tragen", "trägt", "getragen"},
      Frame::accusative, kPerson, kClothes},
+
     {{"open", "opens", "opened"}, {"machen", "macht", "gemacht", "auf"},
      Frame::accusative, kPerson, kOpening},
     {{"close", "closes", "closed"}, {"machen", "macht", "gemacht", "zu"},
@@ -162,6 +166,7 @@ constexpr Verb kVerbs[] = {
      Frame::accusative, kPerson, kPerson},
     {{"try", "tries", "tried", "on"}, {"probieren", "probiert", "probiert", "an"},
      Frame::accusative, kPerson, kClothes},
+
     {{"help", "helps", "helped"}, {"helfen", "hilft", "geholfen"},
      Frame::dative, kPerson, kAlive, kLocation},
     {{"thank", "thanks", "thanked"}, {"danken", "dankt", "gedankt"},
@@ -170,6 +175,7 @@ constexpr Verb kVerbs[] = {
      Frame::dative, kPerson, kPerson},
     {{"follow", "follows", "followed"}, {"folgen", "folgt", "gefolgt", "", kSein},
      Frame::dative, kAlive, kAlive},
+
     {{"give", "gives", "given"}, {"geben", "gibt", "gegeben"},
      Frame::ditransitive, kPerson, kGoods | kText | kFood},
     {{"show", "shows", "shown"}, {"zeigen", "zeigt", "gezeigt"},
@@ -178,6 +184,7 @@ constexpr Verb kVerbs[] = {
      Frame::ditransitive, kPerson, kFood | kText | kClothes | kDrink},
     {{"send", "sends", "sent"}, {"schicken", "schickt", "geschickt"},
      Frame::ditransitive, kPerson, kText},
+
     {{"know", "knows", "known"}, {"wissen", "weiß", "gewusst", "", !kSein, "weiß"},
      Frame::that_clause, kPerson},
     {{"say", "says", "said"}, {"sagen", "sagt", "gesagt"}, Frame::that_clause, kPerson},
@@ -211,9 +218,11 @@ constexpr Adverb kTimeAdverbs[] = {
 };
 
 constexpr Adverb kFrequencyAdverbs[] = {
-    {{{{"often", "oft"}}}, kWithPerfect},          {{{{"always", "immer"}}}, kWithPerfect},
-    {{{{"sometimes", "manchmal"}}}, kWithPerfect}, {{{{"never", "nie"}}}, kWithPerfect},
+    {{{{"often", "oft"}}}, kWithPerfect},
+    {{{{"always", "immer"}}}, kWithPerfect},
+    {{{{"sometimes", "manchmal"}}}, kWithPerfect},
     {{{{"rarely", "selten"}}}, kWithPerfect},
+    {{{{"never", "nie"}}}, kWithPerfect},
 };
 
 constexpr Adverb kQuestionAdverbs[] = {
@@ -223,9 +232,12 @@ constexpr Adverb kQuestionAdverbs[] = {
 };
 
 constexpr Linker kLinkers[] = {
-    {Linker::Kind::adverbial, "because", "weil"},  {Linker::Kind::adverbial, "although", "obwohl"},
-    {Linker::Kind::adverbial, "while", "während"}, {Linker::Kind::adverbial, "if", "wenn"},
-    {Linker::Kind::that_clause, "that", "dass"},   {Linker::Kind::whether_clause, "whether", "ob"},
+    {Linker::Kind::adverbial, "because", "weil"},
+    {Linker::Kind::adverbial, "although", "obwohl"},
+    {Linker::Kind::adverbial, "while", "während"},
+    {Linker::Kind::adverbial, "if", "wenn"},
+    {Linker::Kind::that_clause, "that", "dass"},
+    {Linker::Kind::whether_clause, "whether", "ob"},
     {Linker::Kind::coordination, "but", "aber"},
 };
 // clang-format on

@@ -17,20 +17,20 @@ enum class Person { first_singular, third_singular, plural };
 
 /// What a noun denotes, as flags: verbs and adjectives name the kinds that they go with.
 enum Kind : unsigned {
-  kPerson = 1,
-  kAnimal = 2,
-  kFood = 4,
-  kCookable = 8,
-  kDrink = 16,
-  kText = 32,
-  kClothes = 64,
-  kOpening = 128,  // has to be opened: a door
-  kDevice = 256,   // can be turned on
-  kVehicle = 512,
-  kThing = 1024,
-  kPlace = 2048,     // one can be in it
-  kBuilding = 4096,  // one can be behind it
-  kAdult = 8192      // can be old or young
+  kPerson = 1 << 0,
+  kAnimal = 1 << 1,
+  kFood = 1 << 2,
+  kCookable = 1 << 3,
+  kDrink = 1 << 4,
+  kText = 1 << 5,
+  kClothes = 1 << 6,
+  kOpening = 1 << 7,  // can be opened: a door, a bag
+  kDevice = 1 << 8,   // can be turned on
+  kVehicle = 1 << 9,
+  kThing = 1 << 10,
+  kPlace = 1 << 11,     // one can be in it
+  kBuilding = 1 << 12,  // one can be behind it
+  kAdult = 1 << 13      // can be old or young
 };
 using Kinds = unsigned;
 
