@@ -3,6 +3,7 @@
 
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
@@ -12,3 +13,7 @@
 #include <weft/nn/module.h>
 #include <weft/nn/module_list.h>
 #include <weft/nn/sequential.h>
+#include <weft/optim/adam.h>
+#include <weft/optim/clip.h>
+#include <weft/optim/schedules.h>
+#include <weft/optim/sgd.h>

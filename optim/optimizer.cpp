@@ -1,0 +1,135 @@
+#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+#include <weft/core/parallel.h>
+#include <weft/optim/optimizer.h>
+
+#include <algorithm>
+#include <map>
+
+namespace weft {
+namespace {
+
+constexpr int64_t kChunk = 8192;  // elements: parameter, gradient and moments stay in cache
+
+}  // namespace
+
+Optimizer::Optimizer(const char* who, const std::vector<NamedTensors>& groups)
+    : who_(who), num_groups_(groups.size()) {
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const NamedTensor& parameter : groups[g]) add(parameter, g);
+  check(!slots_.empty(), "{}: there are no parameters", who_);
+}
+
+void Optimizer::add(const NamedTensor& parameter, size_t group) {
+  const auto& [name, tensor] = parameter;
+  check(
+      tensor.defined() && tensor.is_leaf() && tensor.is_contiguous() && is_floating(tensor.dtype()),
+      "{}: parameter \"{}\" must be a contiguous leaf of a floating dtype", who_, name);
+  for (const Slot& other : slots_) {
+    check(other.name != name, "{}: two parameters are named \"{}\"", who_, name);
+    check(!other.parameter.same_handle(tensor),
+          "{}: parameters \"{}\" and \"{}\" are the same tensor", who_, other.name, name);
+  }
+  slots_.push_back({name, group, tensor, 0, {}});
+}
+
+void Optimizer::step() {
+  struct Chunk {
+    size_t slot;
+    int64_t begin, n;
+  };
+  const NoGrad no_grad;
+  std::vector<Chunk> chunks;
+  Tensors gradients(slots_.size());
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Tensor gradient = slots_[i].parameter.grad();
+    if (!gradient.defined()) continue;
+    prepare(slots_[i]);
+    gradients[i] = contiguous(gradient);
+    for (int64_t at = 0; at < gradient.numel(); at += kChunk)
+      chunks.push_back({i, at, std::min(kChunk, gradient.numel() - at)});
+  }
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (gradients[i].defined()) ++slots_[i].steps;
+  parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const Chunk& chunk = chunks[static_cast<size_t>(c)];
+      update(slots_[chunk.slot], gradients[chunk.slot], chunk.begin, chunk.n);
+    }
+  });
+}
+
+// Makes the buffers that are missing, and enters the write that is about to come.
+void Optimizer::prepare(Slot& slot) const {
+  Tensor& p = slot.parameter;
+  slot.buffers.resize(buffer_names(slot.group).size());
+  for (Tensor& b : slot.buffers) {
+    if (!b.defined()) b = zeros(p.shape(), p.dtype());
+    check(b.shape() == p.shape() && b.dtype() == p.dtype(),
+          "{}: parameter \"{}\" became {} {} after its state was made as {} {}", who_, slot.name,
+          to_string(p.dtype()), p.shape(), to_string(b.dtype()), b.shape());
+  }
+  dispatch_floating(who_, p.dtype(),
+                    [&](auto tag) { p.mutable_data<typename decltype(tag)::type>(who_); });
+}
+
+void Optimizer::zero_grad() {
+  for (Slot& slot : slots_)
+    if (slot.parameter.requires_grad()) slot.parameter.set_grad({});
+}
+
+Tensors Optimizer::parameters() const {
+  Tensors all;
+  for (const Slot& slot : slots_) all.push_back(slot.parameter);
+  return all;
+}
+
+NamedTensors Optimizer::state_dict() const {
+  NamedTensors state{{"lr_factor", scalar(lr_factor_, kFloat64)}};
+  for (const Slot& slot : slots_) {
+    if (slot.steps == 0) continue;
+    state.push_back({fmt::format("step.{}", slot.name), from_vector<int64_t>({slot.steps}, {})});
+    const std::vector<std::string> names = buffer_names(slot.group);
+    for (size_t b = 0; b < slot.buffers.size(); ++b)
+      state.push_back({fmt::format("{}.{}", names[b], slot.name), slot.buffers[b]});
+  }
+  return state;
+}
+
+void Optimizer::load_state_dict(const NamedTensors& state) {
+  slots_ = restored(state);
+  for (const NamedTensor& entry : state)
+    if (entry.name == "lr_factor") lr_factor_ = entry.tensor.item();
+}
+
+std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) const {
+  std::map<std::string, Tensor> given;
+  for (const NamedTensor& entry : state) given[entry.name] = entry.tensor;
+  const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
+    const auto found = given.find(name);
+    check(found != given.end(), "{}: the state lacks \"{}\"", who_, name);
+    const Tensor t = found->second;
+    check(t.shape() == shape && t.dtype() == dtype, "{}: \"{}\" must be {} {}; the state has {} {}",
+          who_, name, to_string(dtype), shape, to_string(t.dtype()), t.shape());
+    given.erase(found);
+    return t;
+  };
+  const NoGrad no_grad;
+  take("lr_factor", {}, kFloat64);
+  std::vector<Slot> slots = slots_;
+  for (Slot& slot : slots) {
+    const std::string step = fmt::format("step.{}", slot.name);
+    slot.buffers.clear();
+    slot.steps = given.count(step) ? take(step, {}, kInt64).item<int64_t>() : 0;
+    check(slot.steps >= 0, "{}: \"{}\" must not be negative; got {}", who_, step, slot.steps);
+    if (slot.steps == 0) continue;
+    for (const std::string& name : buffer_names(slot.group))
+      slot.buffers.push_back(clone(take(fmt::format("{}.{}", name, slot.name),
+                                        slot.parameter.shape(), slot.parameter.dtype())));
+  }
+  if (!given.empty()) fail("{}: the state has an unexpected \"{}\"", who_, given.begin()->first);
+  return slots;
+}
+
+}  // namespace weft

@@ -1,0 +1,110 @@
+// Optimizer: what SGD, Adam and AdamW share. Parameters come by name, so that the state of a run
+// survives in a file whatever the order of the layers.
+//
+//   Adam adam(model.named_parameters(), {.lr = 5e-4});
+//   loss.backward();
+//   adam.step();
+//   adam.zero_grad();
+#pragma once
+
+#include <weft/core/serialize.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Updates every parameter that has a gradient, in place; others stay as they are. The same bits
+  /// at any number of threads.
+  void step();
+  /// Drops the gradients of all parameters.
+  void zero_grad();
+  Tensors parameters() const;
+
+  size_t num_groups() const { return num_groups_; }
+  /// The learning rate of the next step: the group's option times the factor below.
+  double lr(size_t group = 0) const { return base_lr(group) * lr_factor_; }
+  /// Scales the learning rates of all groups; a Schedule sets it.
+  void set_lr_factor(double factor) { lr_factor_ = factor; }
+  double lr_factor() const { return lr_factor_; }
+
+  /// What the next steps depend on besides parameters and options, sharing memory with the
+  /// optimizer: `step.<parameter>` (int64), moments such as `exp_avg.<parameter>`, and `lr_factor`.
+  NamedTensors state_dict() const;
+  /// Copies such a state in. All is checked first: an Error names the first tensor that is missing,
+  /// unexpected or of another shape or dtype.
+  void load_state_dict(const NamedTensors& state);
+  /// Throws what load_state_dict would throw, and changes nothing.
+  void check_state_dict(const NamedTensors& state) const { restored(state); }
+
+ protected:
+  /// A parameter and what the optimizer remembers of it.
+  struct Slot {
+    std::string name;
+    size_t group;
+    Tensor parameter;
+    int64_t steps = 0;
+    Tensors buffers;  // as buffer_names() says; none before the first step
+  };
+
+  /// `who` starts error messages. Error unless the parameters are contiguous floating leaves, each
+  /// given once.
+  Optimizer(const char* who, const std::vector<NamedTensors>& groups);
+
+  virtual double base_lr(size_t group) const = 0;
+  virtual std::vector<std::string> buffer_names(size_t group) const = 0;
+  /// Updates elements [begin, begin + n) of a parameter and its buffers. Called by several threads.
+  virtual void update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const = 0;
+
+  const char* who() const { return who_; }
+
+ private:
+  void add(const NamedTensor& parameter, size_t group);
+  void prepare(Slot& slot) const;
+  std::vector<Slot> restored(const NamedTensors& state) const;
+
+  const char* who_;
+  size_t num_groups_;
+  std::vector<Slot> slots_;
+  double lr_factor_ = 1;
+};
+
+/// Parameters with options of their own.
+template <class Options>
+struct ParameterGroup {
+  NamedTensors parameters;
+  Options options;
+};
+
+/// An optimizer whose groups have options of one type, with a member `lr`.
+template <class Options>
+class OptimizerOf : public Optimizer {
+ public:
+  using Groups = std::vector<ParameterGroup<Options>>;
+
+  /// May be changed between steps.
+  Options& options(size_t group = 0) { return options_.at(group); }
+  const Options& options(size_t group = 0) const { return options_.at(group); }
+
+ protected:
+  OptimizerOf(const char* who, const Groups& groups) : Optimizer(who, parameters_of(groups)) {
+    for (const auto& g : groups) options_.push_back(g.options);
+  }
+  double base_lr(size_t group) const override { return options_.at(group).lr; }
+
+ private:
+  static std::vector<NamedTensors> parameters_of(const Groups& groups) {
+    std::vector<NamedTensors> all;
+    for (const auto& g : groups) all.push_back(g.parameters);
+    return all;
+  }
+
+  std::vector<Options> options_;
+};
+
+}  // namespace weft

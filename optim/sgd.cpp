@@ -1,0 +1,41 @@
+#include <weft/core/check.h>
+#include <weft/core/kernels/optimizer.h>
+#include <weft/optim/sgd.h>
+
+namespace weft {
+
+Sgd::Sgd(const Groups& groups) : OptimizerOf("Sgd", groups) {
+  for (const auto& group : groups) {
+    const SgdOptions& o = group.options;
+    check(o.lr >= 0, "Sgd: lr must not be negative; got {}", o.lr);
+    check(o.momentum >= 0, "Sgd: momentum must not be negative; got {}", o.momentum);
+    check(o.weight_decay >= 0, "Sgd: weight_decay must not be negative; got {}", o.weight_decay);
+    check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
+          "Sgd: nesterov needs momentum > 0 and dampening 0; got momentum {}, dampening {}",
+          o.momentum, o.dampening);
+  }
+}
+
+std::vector<std::string> Sgd::buffer_names(size_t group) const {
+  if (options(group).momentum == 0) return {};
+  return {"momentum_buffer"};
+}
+
+void Sgd::update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const {
+  const SgdOptions& o = options(slot.group);
+  const kernels::SgdStep step{.lr = lr(slot.group),
+                              .momentum = o.momentum,
+                              .dampening = o.dampening,
+                              .weight_decay = o.weight_decay,
+                              .nesterov = o.nesterov,
+                              .maximize = o.maximize,
+                              .first = slot.steps == 1};
+  dispatch_floating(who(), gradient.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + begin; };
+    kernels::sgd_update(step, at(slot.parameter), at(gradient),
+                        slot.buffers.empty() ? nullptr : at(slot.buffers[0]), n);
+  });
+}
+
+}  // namespace weft

@@ -1,0 +1,90 @@
+// Clipping by norm against PyTorch's numbers, and what happens to norms that are not finite.
+#include <weft/autograd/ops.h>
+#include <weft/core/parallel.h>
+#include <weft/core/serialize.h>
+#include <weft/optim/clip.h>
+#include <weft/tests/catch.h>
+
+#include <cmath>
+#include <limits>
+
+using namespace weft;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Tensor with_gradient(const Tensor& gradient) {
+  Tensor w = zeros(gradient.shape(), gradient.dtype());
+  w.set_requires_grad();
+  w.set_grad(gradient);
+  return w;
+}
+
+double difference(const Tensor& x, const Tensor& y) { return max(abs(x - y)).item(); }
+
+}  // namespace
+
+TEST_CASE("clip_grad_norm gives PyTorch's norms and gradients") {
+  struct Case {
+    std::string name;
+    double max_norm, norm_type;
+  };
+  const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/optimizers.safetensors");
+  for (const Case& c : {Case{"clip_active", 1, 2}, Case{"clip_inactive", 100, 2},
+                        Case{"clip_largest", 0.5, kInfinity}, Case{"clip_absolute", 3, 1}}) {
+    const Tensor a = with_gradient(select(file.at("input.grad.a"), 0, 0));
+    const Tensor b = with_gradient(select(file.at("input.grad.b"), 0, 0));
+    const Tensor frozen = zeros({3});
+    CAPTURE(c.name);
+    const double norm = clip_grad_norm({a, frozen, b}, c.max_norm, {.norm_type = c.norm_type});
+    CHECK(norm == Approx(file.at(c.name + ".output.norm").item()).epsilon(1e-12));
+    CHECK(difference(a.grad(), file.at(c.name + ".output.grad.a")) < 1e-12);
+    CHECK(difference(b.grad(), file.at(c.name + ".output.grad.b")) < 1e-12);
+  }
+}
+
+TEST_CASE("gradients inside the norm keep their bits") {
+  const Tensor gradient = tensor({3.0, 4.0});
+  const Tensor w = with_gradient(gradient);
+  CHECK(clip_grad_norm({w}, 5.1) == 5);
+  CHECK(w.grad().same_handle(gradient));
+  CHECK(clip_grad_norm({}, 1) == 0);
+}
+
+TEST_CASE("a stretched gradient is clipped element by element") {
+  const Tensor w = with_gradient(expand(tensor({2.0}), {4}));
+  CHECK(clip_grad_norm({w}, 2) == 4);
+  for (float g : w.grad().to_vector<float>()) CHECK(g == Approx(1).epsilon(1e-5));
+}
+
+TEST_CASE("a norm that is not finite is returned, or an Error before any change") {
+  for (const double norm_type : {2.0, kInfinity}) {
+    const Tensor fine = tensor({1.0}), bad = tensor({std::nan("")});
+    const Tensor first = with_gradient(fine), second = with_gradient(bad);
+    const Tensors parameters{second, first};
+    CHECK(message_of([&] {
+            clip_grad_norm(parameters, 1, {.norm_type = norm_type, .error_if_nonfinite = true});
+          }) == "clip_grad_norm: the norm of the gradients is nan");
+    CHECK(first.grad().same_handle(fine));
+    CHECK(std::isnan(clip_grad_norm(parameters, 1, {.norm_type = norm_type})));
+    CHECK(std::isnan(first.grad().item()));
+  }
+  CHECK(message_of([] { clip_grad_norm({}, -1); }) ==
+        "clip_grad_norm: max_norm must not be negative; got -1");
+  CHECK(message_of([] { clip_grad_norm({}, 1, {.norm_type = 0.5}); }) ==
+        "clip_grad_norm: norm_type must be at least 1; got 0.5");
+}
+
+TEST_CASE("the norm has the same bits at 1, 2 and 3 threads") {
+  const int before = num_threads();
+  Generator gen(3);
+  const Tensor w = with_gradient(randn({1000, 777}, gen));
+  set_num_threads(1);
+  const double norm = clip_grad_norm({w}, kInfinity);
+  for (int threads : {2, 3}) {
+    set_num_threads(threads);
+    CHECK(clip_grad_norm({w}, kInfinity) == norm);
+  }
+  set_num_threads(before);
+}
