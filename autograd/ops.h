@@ -191,11 +191,12 @@ struct CrossEntropyOptions {
 /// not apply.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target,
                 const CrossEntropyOptions& options = {});
-/// From logits [..., V] and targets [...]: V is the last dim (PyTorch has classes second).
+/// From logits [..., V] and targets [...]: V is the last dim (PyTorch has classes second). Where no
+/// row counts, mean is 0 with gradients 0 (PyTorch: NaN). Class weights get no gradient.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options = {});
 /// cross_entropy(linear(hidden, weight, bias), target) without ever holding all logits: they exist
-/// as blocks of rows, and the gradients are made on the way.
+/// as blocks of rows, and the gradients are made on the way. (Reduction::none does hold them.)
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& bias,
                             const Tensor& target, const CrossEntropyOptions& options = {});
 

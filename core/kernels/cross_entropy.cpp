@@ -3,55 +3,87 @@
 #include <weft/core/kernels/math.h>
 
 namespace weft::kernels::WEFT_ISA {
+namespace {
+
+/// sum_j w_j (m - z_j)
+template <class T>
+WEFT_INLINE T weighted_drop(const T* z, T m, const T* weight, int64_t classes) {
+  T total = 0;
+  if (weight) {
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < classes; ++j) total += weight[j] * (m - z[j]);
+  } else {
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < classes; ++j) total += m - z[j];
+  }
+  return total;
+}
+
+template <class T>
+WEFT_INLINE T sum_of(const T* weight, int64_t classes) {
+  if (!weight) return static_cast<T>(classes);
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t j = 0; j < classes; ++j) total += weight[j];
+  return total;
+}
+
+}  // namespace
 
 template <class T>
 void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight, double smoothing,
                         T* loss, T* lse, int64_t rows, int64_t classes) {
   const T confidence = static_cast<T>(1 - smoothing);
   const T share = static_cast<T>(smoothing / static_cast<double>(classes));
+  const T all = sum_of(weight, classes);
   for (int64_t r = 0; r < rows; ++r, logits += classes) {
-    const T w = weight ? weight[r] : T(1);
-    if (w == T(0)) {
-      loss[r] = 0;
-      if (lse) lse[r] = 0;
-      continue;
-    }
+    const int64_t t = target[r];
+    loss[r] = lse[r] = 0;
+    if (t < 0) continue;
     const T m = extreme_of<true>(logits, classes);
-    T total = 0, sum = 0;
-#pragma omp simd reduction(+ : total, sum)
-    for (int64_t j = 0; j < classes; ++j) {
-      total += exp_of(logits[j] - m);
-      sum += logits[j] - m;
-    }
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < classes; ++j) total += exp_of(logits[j] - m);
     const T log_total = log_of(total);
-    const T smooth = share * (sum - static_cast<T>(classes) * log_total);
-    loss[r] = w * (confidence * (log_total - (logits[target[r]] - m)) - smooth);
-    if (lse) lse[r] = m + log_total;
+    lse[r] = m + log_total;
+    loss[r] = confidence * (weight ? weight[t] : T(1)) * (log_total + (m - logits[t]));
+    if (share > T(0))  // 0 times an infinite logit would be NaN
+      loss[r] += share * (all * log_total + weighted_drop(logits, m, weight, classes));
   }
 }
 
 template <class T>
 void cross_entropy_grad_rows(const T* logits, const T* lse, const int64_t* target, const T* weight,
-                             double smoothing, T scale, T* dlogits, int64_t rows, int64_t classes) {
+                             double smoothing, const T* dloss, T* dlogits, int64_t rows,
+                             int64_t classes) {
   const T confidence = static_cast<T>(1 - smoothing);
   const T share = static_cast<T>(smoothing / static_cast<double>(classes));
+  const T all = sum_of(weight, classes);
   for (int64_t r = 0; r < rows; ++r, logits += classes, dlogits += classes) {
-    const T w = weight ? scale * weight[r] : scale, z = lse[r];
-    if (w == T(0)) {
+    const int64_t t = target[r];
+    if (t < 0) {
       for (int64_t j = 0; j < classes; ++j) dlogits[j] = 0;
       continue;
     }
+    const T on_target = dloss[r] * confidence * (weight ? weight[t] : T(1)), z = lse[r];
+    const T smooth = dloss[r] * share, mass = on_target + smooth * all;
+    if (weight && share > T(0)) {
 #pragma omp simd
-    for (int64_t j = 0; j < classes; ++j) dlogits[j] = w * (exp_of(logits[j] - z) - share);
-    dlogits[target[r]] -= w * confidence;
+      for (int64_t j = 0; j < classes; ++j)
+        dlogits[j] = mass * exp_of(logits[j] - z) - smooth * weight[j];
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < classes; ++j) dlogits[j] = mass * exp_of(logits[j] - z) - smooth;
+    }
+    dlogits[t] -= on_target;
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                      \
-  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, int64_t,  \
-                                   int64_t);                                                     \
-  template void cross_entropy_grad_rows(const T*, const T*, const int64_t*, const T*, double, T, \
-                                        T*, int64_t, int64_t);
+#define WEFT_INSTANTIATE(T)                                                                     \
+  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, int64_t, \
+                                   int64_t);                                                    \
+  template void cross_entropy_grad_rows(const T*, const T*, const int64_t*, const T*, double,   \
+                                        const T*, T*, int64_t, int64_t);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 

@@ -1,7 +1,8 @@
-// Cross-entropy of rows of logits, with label smoothing e and class count V:
-//   loss_i = w_i (logsumexp z - (1 - e) z_t - (e / V) sum_j z_j),      t = target_i
-//   dz_j   = s w_i (softmax(z)_j - (1 - e) [j = t] - e / V)
-// T is float or double; one thread.
+// Cross-entropy of rows of logits z, with class weights w, label smoothing e and class count V:
+//   loss_i = c (lse - z_t) + sum_j b_j (lse - z_j),  c = (1 - e) w_t,  b_j = e w_j / V,  t =
+//   target_i dz_j   = dloss_i ((c + sum_k b_k) softmax(z)_j - c [j = t] - b_j)
+// with lse = logsumexp z. A row with a negative target is skipped: loss and dz are 0, whatever its
+// logits. T is float or double; one thread.
 #pragma once
 
 #include <weft/core/cpu.h>
@@ -11,15 +12,14 @@
 namespace weft::kernels {
 
 WEFT_KERNELS(
-    /// loss [rows] from logits [rows, classes]; lse [rows] (may be null) keeps logsumexp. weight
-    /// [rows] may be null (ones); a row of weight 0 has loss 0, whatever its target and logits.
+    /// loss and lse [rows] from logits [rows, classes]; weight [classes] may be null (ones).
     template <class T>
     void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight,
                             double smoothing, T* loss, T* lse, int64_t rows, int64_t classes);
-    /// dlogits of the above, times `scale`; dlogits may be logits. lse as kept by the above.
+    /// dlogits, which may be logits; lse as made by the above, dloss [rows].
     template <class T>
     void cross_entropy_grad_rows(const T* logits, const T* lse, const int64_t* target,
-                                 const T* weight, double smoothing, T scale, T* dlogits,
+                                 const T* weight, double smoothing, const T* dloss, T* dlogits,
                                  int64_t rows, int64_t classes);)
 WEFT_DISPATCH(cross_entropy_rows)
 WEFT_DISPATCH(cross_entropy_grad_rows)

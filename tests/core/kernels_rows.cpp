@@ -275,38 +275,57 @@ TEST_CASE("layer_norm's affine gradient has the same bits at any number of threa
 
 TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
   for (int64_t classes : {1, 2, 17, 100})
-    for (double smoothing : {0.0, 0.1}) {
-      const int64_t target = classes / 2;
-      const Row x = random_vector<double>(classes, 1, 2);
-      const double weight = 1.7;
-      auto loss_of = [&](const Row& z) {
-        Row loss(1);
-        kernels::cross_entropy_rows(z.data(), &target, &weight, smoothing, loss.data(),
-                                    static_cast<double*>(nullptr), 1, classes);
-        return loss;
-      };
-      const Row z = log_softmax(x);
-      double want = -(1 - smoothing) * z[static_cast<size_t>(target)];
-      for (double v : z) want -= smoothing / static_cast<double>(classes) * v;
-      CHECK(loss_of(x)[0] == Approx(weight * want));
+    for (double smoothing : {0.0, 0.1})
+      for (bool weighted : {false, true}) {
+        const auto n = static_cast<size_t>(classes);
+        const int64_t target = classes / 2;
+        const Row x = random_vector<double>(classes, 1, 2);
+        Row w(n, 1);
+        if (weighted)
+          for (size_t j = 0; j < n; ++j) w[j] = 0.5 + static_cast<double>(j % 3);
+        const double* weight = weighted ? w.data() : nullptr;
+        Row lse(1);
+        auto loss_of = [&](const Row& z) {
+          Row loss(1);
+          kernels::cross_entropy_rows(z.data(), &target, weight, smoothing, loss.data(), lse.data(),
+                                      1, classes);
+          return loss;
+        };
+        const Row z = log_softmax(x);
+        const auto t = static_cast<size_t>(target);
+        double want = -(1 - smoothing) * w[t] * z[t];
+        for (size_t j = 0; j < n; ++j)
+          want -= smoothing / static_cast<double>(classes) * w[j] * z[j];
+        CHECK(loss_of(x)[0] == Approx(want).margin(1e-12));
 
-      Row dx = x;
-      double loss = 0, lse = 0;
-      kernels::cross_entropy_rows(x.data(), &target, &weight, smoothing, &loss, &lse, 1, classes);
-      kernels::cross_entropy_grad_rows(dx.data(), &lse, &target, &weight, smoothing, 0.5, dx.data(),
-                                       1, classes);
-      CHECK(largest_difference(dx, numeric_gradient(loss_of, x, {0.5})) < 1e-7);
-    }
+        Row dx = x;
+        const double dloss = 0.5;
+        kernels::cross_entropy_grad_rows(dx.data(), lse.data(), &target, weight, smoothing, &dloss,
+                                         dx.data(), 1, classes);
+        CHECK(largest_difference(dx, numeric_gradient(loss_of, x, {dloss})) < 1e-7);
+      }
 }
 
-TEST_CASE("cross_entropy of a row of weight 0 is 0, whatever it holds", "[kernels]") {
+TEST_CASE("cross_entropy skips a row with a negative target, whatever it holds", "[kernels]") {
   const std::vector<float> x = {NAN, 1, INFINITY};
-  const int64_t target = -100;
-  const float weight = 0;
+  const int64_t target = -1;
+  const float *weight = nullptr, dloss = 1;
   float loss = 1, lse = 1;
-  kernels::cross_entropy_rows(x.data(), &target, &weight, 0.1, &loss, &lse, 1, 3);
+  kernels::cross_entropy_rows(x.data(), &target, weight, 0.1, &loss, &lse, 1, 3);
   CHECK(loss == 0);
   std::vector<float> dx(3, 1.0f);
-  kernels::cross_entropy_grad_rows(x.data(), &lse, &target, &weight, 0.1, 1.0f, dx.data(), 1, 3);
+  kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.1, &dloss, dx.data(), 1, 3);
   CHECK(dx == std::vector<float>{0, 0, 0});
+}
+
+TEST_CASE("cross_entropy without smoothing ignores logits of -inf", "[kernels]") {
+  const std::vector<double> x = {0, -kInf, 0};
+  const int64_t target = 0;
+  const double *weight = nullptr, dloss = 1;
+  double loss = 0, lse = 0;
+  kernels::cross_entropy_rows(x.data(), &target, weight, 0.0, &loss, &lse, 1, 3);
+  CHECK(loss == Approx(std::log(2)));
+  std::vector<double> dx(3);
+  kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.0, &dloss, dx.data(), 1, 3);
+  CHECK(dx == std::vector<double>{-0.5, 0, 0.5});
 }

@@ -1,0 +1,194 @@
+// cross_entropy, and what the losses on class targets share.
+//   loss_i = (1 - e) w_t (-log p_t) + e / V sum_j w_j (-log p_j),   t = target_i, p = softmax z
+//   mean: sum_i loss_i / sum_i w_t, over the rows that count
+#include <weft/autograd/autograd.h>
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops/cross_entropy.h>
+#include <weft/autograd/samples.h>
+#include <weft/core/check.h>
+#include <weft/core/kernels/cross_entropy.h>
+#include <weft/core/parallel.h>
+
+namespace weft {
+namespace {
+
+constexpr int64_t kGrain = 4096;  // logits that are worth another thread
+
+Shape without_last(const Shape& shape) {
+  return Shape(std::span(shape.begin(), static_cast<size_t>(shape.rank() - 1)));
+}
+
+ClassTargets targets_for(const Tensor& logits, const Tensor& target,
+                         const CrossEntropyOptions& options) {
+  return class_targets("cross_entropy", without_last(logits.shape()), logits.size(-1),
+                       logits.dtype(), target, options);
+}
+
+Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
+  return loss_of_log_probs(log_softmax(logits, -1), targets_for(logits, target, options), options);
+}
+
+void add_sample(Samples& s, const char* name, const Tensor& x, const CrossEntropyOptions& options) {
+  Tensor target = s.integers(without_last(x.shape()), x.size(-1));
+  s.add(
+      name, {x, target},
+      [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); },
+      [options](const Tensors& in) { return composed(in[0], in[1], options); });
+}
+
+void add_errors(Samples& s) {
+  auto f = [](const CrossEntropyOptions& options) {
+    return [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); };
+  };
+  const Tensor x = s.normal({3, 4}), good = tensor({0, 1, 3});
+  s.add_error({x, tensor({0, 1, 4})}, f({}),
+              "cross_entropy: targets must be in [0, 4) or ignore_index -100; got 4 in row 2");
+  s.add_error({x, tensor({0, 1})}, f({}), "cross_entropy: expected targets of shape [3]; got [2]");
+  s.add_error({x, s.normal({3})}, f({}), "cross_entropy: targets must be int64; got float64");
+  s.add_error({x, good}, f({s.normal({3})}), "cross_entropy: weight must be [4]; got [3]");
+  s.add_error({x, good}, f({.label_smoothing = 1.5}),
+              "cross_entropy: label_smoothing must be in [0, 1]; got 1.5");
+  s.add_error({s.normal({}), good}, f({}),
+              "cross_entropy: logits need at least one dim; got shape []");
+}
+
+const Op kCrossEntropy{
+    "cross_entropy", [](Samples& s) {
+      for (Reduction r : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        add_sample(s, "plain", s.normal({6, 4}), {.reduction = r});
+        add_sample(s, "weights, smoothing, ignore", s.normal({7, 3}),
+                   {s.uniform({3}, 0.5, 2), 2, 0.2, r});
+      }
+      add_sample(s, "two dims of rows", s.normal({2, 3, 4}), {.label_smoothing = 0.1});
+      add_sample(s, "one row", s.normal({5}), {});
+      add_sample(s, "one class", s.normal({3, 1}), {.label_smoothing = 0.1});
+      add_sample(s, "transposed", s.transposed({3, 4}), {});
+      add_sample(s, "all ignored", s.normal({3, 1}), {.ignore_index = 0});
+      add_sample(s, "no rows", s.normal({0, 3}), {});
+      add_errors(s);
+    }};
+
+// losses(rows begin to end) on several threads.
+template <class F>
+void for_rows(int64_t rows, int64_t classes, F f) {
+  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(classes, 1)), f);
+}
+
+template <class T>
+const T* pointer(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
+void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, Tensor& loss,
+               Tensor& lse) {
+  const int64_t classes = x.size(-1);
+  dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *z = x.data<T>(), *weight = pointer<T>(t.weight);
+    const int64_t* target = t.rows.data<int64_t>();
+    T *out = static_cast<T*>(loss.raw()), *kept = static_cast<T*>(lse.raw());
+    for_rows(loss.numel(), classes, [=](int64_t begin, int64_t end) {
+      kernels::cross_entropy_rows(z + begin * classes, target + begin, weight, smoothing,
+                                  out + begin, kept + begin, end - begin, classes);
+    });
+  });
+}
+
+Tensor gradient_of(const Tensor& x, const Tensor& lse, const ClassTargets& t, double smoothing,
+                   const Tensor& dloss) {
+  Tensor dx(x.shape(), x.dtype());
+  const int64_t classes = x.size(-1);
+  dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *z = x.data<T>(), *kept = lse.data<T>(), *dy = dloss.data<T>(),
+            *weight = pointer<T>(t.weight);
+    const int64_t* target = t.rows.data<int64_t>();
+    T* out = static_cast<T*>(dx.raw());
+    for_rows(lse.numel(), classes, [=](int64_t begin, int64_t end) {
+      kernels::cross_entropy_grad_rows(z + begin * classes, kept + begin, target + begin, weight,
+                                       smoothing, dy + begin, out + begin * classes, end - begin,
+                                       classes);
+    });
+  });
+  return dx;
+}
+
+Tensor reduced(const Tensor& losses, const ClassTargets& t, Reduction reduction) {
+  return reduction == Reduction::none ? reshape(losses, t.shape) : sum(losses) * t.scale;
+}
+
+}  // namespace
+
+ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
+                           const Tensor& target, const CrossEntropyOptions& options) {
+  NoGrad no_grad;
+  check(target.defined(), "{}: the targets are undefined", who);
+  check(target.dtype() == kInt64, "{}: targets must be int64; got {}", who,
+        to_string(target.dtype()));
+  check(target.shape() == batch, "{}: expected targets of shape {}; got {}", who, batch,
+        target.shape());
+  check(options.label_smoothing >= 0 && options.label_smoothing <= 1,
+        "{}: label_smoothing must be in [0, 1]; got {}", who, options.label_smoothing);
+  const Tensor& w = options.weight;
+  check(!w.defined() || w.shape() == Shape{classes}, "{}: weight must be [{}]; got {}", who,
+        classes, w.defined() ? w.shape() : Shape());
+  ClassTargets t{reshape(clone(target), {-1}),
+                 w.defined() ? contiguous(to(w.detach(), dtype)) : Tensor(), target.shape()};
+  const std::vector<double> weights =
+      w.defined() ? w.to_vector<double>() : std::vector<double>(static_cast<size_t>(classes), 1);
+  int64_t* row = t.rows.mutable_data<int64_t>();
+  double total = 0;
+  for (int64_t i = 0; i < t.rows.numel(); ++i) {
+    const bool counts = row[i] != options.ignore_index;
+    check(!counts || (row[i] >= 0 && row[i] < classes),
+          "{}: targets must be in [0, {}) or ignore_index {}; got {} in row {}", who, classes,
+          options.ignore_index, row[i], i);
+    if (counts)
+      total += weights[static_cast<size_t>(row[i])];
+    else
+      row[i] = -1;
+  }
+  if (options.reduction == Reduction::mean) t.scale = total > 0 ? 1 / total : 0;
+  return t;
+}
+
+Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& t,
+                         const CrossEntropyOptions& options) {
+  const int64_t classes = log_probs.size(-1);
+  const double smoothing = options.label_smoothing;
+  const Tensor rows = reshape(log_probs, {t.rows.numel(), classes}), counts = ge(t.rows, 0);
+  const Tensor target = where(counts, t.rows, zeros({}, kInt64));
+  Tensor loss = squeeze(gather(rows, 1, unsqueeze(target, 1)), 1) * (smoothing - 1);
+  if (t.weight.defined()) loss = loss * index_select(t.weight, 0, target);
+  if (smoothing > 0)
+    loss = loss - sum(t.weight.defined() ? rows * t.weight : rows, {1}) *
+                      (smoothing / static_cast<double>(classes));
+  return reduced(where(counts, loss, zeros({}, loss.dtype())), t, options.reduction);
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options) {
+  check(logits.defined(), "cross_entropy: the logits are undefined");
+  check(logits.dim() > 0, "cross_entropy: logits need at least one dim; got shape {}",
+        logits.shape());
+  const Tensor x = contiguous(logits);
+  const ClassTargets t = targets_for(x, target, options);
+  Tensor losses(t.rows.shape(), x.dtype()), lse(t.rows.shape(), x.dtype());
+  losses_of(x, t, options.label_smoothing, losses, lse);
+  const Tensor y = [&] {
+    NoGrad no_grad;
+    return reduced(losses, t, options.reduction);
+  }();
+  return record(kCrossEntropy, y, {x}, [x = save(x), lse, target, t, options](Backward& b) {
+    const Tensor z = b.saved(x);
+    if (grad_enabled())
+      return vjp([&](const Tensors& in) { return Tensors{composed(in[0], target, options)}; }, {z},
+                 {b.dy()})[0];
+    const Tensor dloss = options.reduction == Reduction::none
+                             ? contiguous(reshape(b.dy(), lse.shape()))
+                             : full(lse.shape(), b.dy().item() * t.scale, z.dtype());
+    return gradient_of(z, lse, t, options.label_smoothing, dloss);
+  });
+}
+
+}  // namespace weft

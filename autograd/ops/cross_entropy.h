@@ -1,0 +1,26 @@
+// Shared by the losses on class targets: nll_loss, cross_entropy, linear_cross_entropy. Not public.
+#pragma once
+
+#include <weft/autograd/ops.h>
+
+namespace weft {
+
+/// Checked targets of N rows over V classes.
+struct ClassTargets {
+  Tensor rows;       ///< int64 [N]; -1 where a row does not count
+  Tensor weight;     ///< [V] in the dtype of the logits, or undefined
+  Shape shape;       ///< of the targets as given
+  double scale = 1;  ///< what the sum of the losses is multiplied by
+};
+
+/// `batch` is the shape that the targets must have. With Reduction::mean, `scale` is one over the
+/// summed class weights of the rows that count; 0 if that sum is 0, so a batch in which nothing
+/// counts gives loss 0 and gradients 0 (PyTorch: NaN).
+ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
+                           const Tensor& target, const CrossEntropyOptions& options);
+
+/// The loss from log-probabilities [..., V], in ops that have gradients of any order.
+Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& targets,
+                         const CrossEntropyOptions& options);
+
+}  // namespace weft

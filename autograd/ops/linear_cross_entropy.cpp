@@ -1,0 +1,233 @@
+// linear_cross_entropy: logits z = h W^T + b and their loss, on blocks of rows. A block's logits
+// become their own gradients dz in place while they are in cache, and then
+//   dh = dz W,  dW += dz^T h,  db += sum over rows of dz
+// so backward only scales by dy. Rows that do not count are left out from the start.
+#include <weft/autograd/autograd.h>
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops/cross_entropy.h>
+#include <weft/autograd/samples.h>
+#include <weft/core/blas.h>
+#include <weft/core/check.h>
+#include <weft/core/kernels/cross_entropy.h>
+#include <weft/core/kernels/elementwise.h>
+#include <weft/core/kernels/gather.h>
+#include <weft/core/kernels/reduce.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+constexpr int64_t kBlockLogits = int64_t{1} << 21;  // of one block, if that is at least 48 rows
+
+// in: hidden, weight and maybe bias.
+Tensor composed(const Tensors& in, const Tensor& target, const CrossEntropyOptions& options) {
+  return cross_entropy(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor()), target, options);
+}
+
+void add_sample(Samples& s, const char* name, Tensors in, const Tensor& target,
+                const CrossEntropyOptions& options) {
+  s.add(
+      name, std::move(in),
+      [=](const Tensors& x) {
+        return linear_cross_entropy(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), target, options);
+      },
+      [=](const Tensors& x) { return composed(x, target, options); });
+}
+
+void add_errors(Samples& s) {
+  auto f = [](const Tensor& target) {
+    return
+        [target](const Tensors& in) { return linear_cross_entropy(in[0], in[1], in[2], target); };
+  };
+  const Tensor h = s.normal({2, 3}), w = s.normal({4, 3}), b = s.normal({4});
+  s.add_error({h, w, b}, f(tensor({0, 5})),
+              "linear_cross_entropy: targets must be in [0, 4) or ignore_index -100; got 5 in row "
+              "1");
+  s.add_error({h, w, b}, f(tensor({0})),
+              "linear_cross_entropy: expected targets of shape [2]; got [1]");
+  s.add_error({h, s.normal({4, 2}), b}, f(tensor({0, 1})),
+              "linear_cross_entropy: hidden must be [..., D] for weight [V, D]; got [2, 3] and "
+              "[4, 2]");
+  s.add_error({h, w, s.normal({3})}, f(tensor({0, 1})),
+              "linear_cross_entropy: the bias must have shape [4]; got [3]");
+}
+
+const Op kLinearCrossEntropy{
+    "linear_cross_entropy", [](Samples& s) {
+      const Tensor target = tensor({2, 0, 1, 2, 3, 1});
+      auto in = [&s] { return Tensors{s.normal({6, 3}), s.normal({4, 3}), s.normal({4})}; };
+      add_sample(s, "mean", in(), target, {});
+      add_sample(s, "sum", in(), target, {.reduction = Reduction::sum});
+      add_sample(s, "each", in(), target, {.reduction = Reduction::none});
+      add_sample(s, "weights, smoothing, ignore", in(), target,
+                 {s.uniform({4}, 0.5, 2), 2, 0.1, Reduction::mean});
+      add_sample(s, "no bias", {s.normal({2, 3, 3}), s.normal({4, 3})}, reshape(target, {2, 3}),
+                 {});
+      add_sample(s, "one row", {s.normal({3}), s.normal({4, 3})}, scalar(1, kInt64), {});
+      add_sample(s, "transposed", {s.transposed({6, 3}), s.transposed({4, 3})}, target, {});
+      add_sample(s, "all ignored", in(), zeros({6}, kInt64), {.ignore_index = 0});
+      add_sample(s, "no rows", {s.normal({0, 3}), s.normal({4, 3})}, zeros({0}, kInt64), {});
+      add_errors(s);
+    }};
+
+// Gradients of hidden, weight and bias for dy = 1; undefined where nobody asks.
+struct Gradients {
+  Tensor hidden, weight, bias;
+};
+
+// The rows that count, one after the other.
+struct Rows {
+  Tensor index;   // [n] into the hidden rows
+  Tensor target;  // [n]
+};
+
+Rows rows_that_count(const ClassTargets& t) {
+  const auto all = t.rows.to_vector<int64_t>();
+  std::vector<int64_t> index, target;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] < 0) continue;
+    index.push_back(static_cast<int64_t>(i));
+    target.push_back(all[i]);
+  }
+  const Shape shape{static_cast<int64_t>(index.size())};
+  return {from_vector(index, shape), from_vector(target, shape)};
+}
+
+// The sum of the losses, and the gradients of scale times that sum.
+template <class T>
+class BlockedLoss {
+ public:
+  BlockedLoss(const Tensor& hidden, const Tensor& weight, const Tensor& bias, const ClassTargets& t,
+              double smoothing)
+      : rows_(rows_that_count(t)),
+        h_(contiguous(hidden)),
+        w_(contiguous(weight)),
+        b_(bias.defined() ? contiguous(bias) : bias),
+        targets_(t),
+        smoothing_(smoothing),
+        classes_(weight.size(0)),
+        width_(weight.size(1)) {}
+
+  Tensor run(Gradients& d) {
+    const int64_t n = rows_.index.numel(), block = std::min(n, rows_per_block());
+    hidden_ = Tensor({block, width_}, dtype_of<T>);
+    logits_ = Tensor({block, classes_}, dtype_of<T>);
+    losses_ = Tensor({n}, dtype_of<T>);
+    lse_ = Tensor({block}, dtype_of<T>);
+    scale_ = full({block}, targets_.scale, dtype_of<T>);
+    for (int64_t first = 0; first < n; first += block)
+      add_block(first, std::min(block, n - first), d);
+    return sum(losses_) * targets_.scale;
+  }
+
+ private:
+  int64_t rows_per_block() const { return std::max<int64_t>(kBlockLogits / classes_ / 48, 1) * 48; }
+
+  static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
+
+  void add_block(int64_t first, int64_t n, Gradients& d) {
+    const int64_t *index = rows_.index.data<int64_t>() + first,
+                  *target = rows_.target.data<int64_t>() + first;
+    const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
+    const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
+            *bias = memory(b_), *scale = memory(scale_);
+    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first,
+      *lse = memory(lse_);
+    kernels::gather_rows<T>(memory(h_), index, h, n, width_);
+    auto finish = [&](int64_t begin, int64_t end) {
+      T* zb = z + begin * classes_;
+      if (bias)
+        for (int64_t r = begin; r < end; ++r)
+          kernels::add_inplace(z + r * classes_, bias, classes_);
+      const T* read = zb;
+      kernels::cross_entropy_rows(read, target + begin, weight, smoothing_, loss + begin,
+                                  lse + begin, end - begin, classes_);
+      if (learn)
+        kernels::cross_entropy_grad_rows(read, static_cast<const T*>(lse + begin), target + begin,
+                                         weight, smoothing_, scale + begin, zb, end - begin,
+                                         classes_);
+    };
+    gemm<T>(false, true, n, classes_, width_, T(1), h, width_, memory(w_), width_, T(0), z,
+            classes_, finish);
+    if (learn) add_gradients(index, n, d);
+  }
+
+  // From dz, which has taken the logits' place.
+  void add_gradients(const int64_t* index, int64_t n, Gradients& d) {
+    T *h = memory(hidden_), *dz = memory(logits_);
+    if (T* dw = memory(d.weight))
+      gemm<T>(true, false, classes_, width_, n, T(1), dz, classes_, h, width_, T(1), dw, width_);
+    if (T* db = memory(d.bias)) {
+      Tensor part({classes_}, dtype_of<T>);
+      kernels::sum<T>(dz, memory(part), 1, n, classes_);
+      kernels::add_inplace(db, static_cast<const T*>(memory(part)), classes_);
+    }
+    if (T* dh = memory(d.hidden)) {
+      gemm<T>(false, false, n, width_, classes_, T(1), dz, classes_, memory(w_), width_, T(0), h,
+              width_);
+      for (int64_t r = 0; r < n; ++r) std::copy_n(h + r * width_, width_, dh + index[r] * width_);
+    }
+  }
+
+  const Rows rows_;
+  const Tensor h_, w_, b_;
+  const ClassTargets& targets_;
+  const double smoothing_;
+  const int64_t classes_, width_;
+  Tensor hidden_, logits_, losses_, lse_, scale_;  // of one block, but for the losses
+};
+
+Shape check_operands(const Tensor& hidden, const Tensor& weight, const Tensor& bias) {
+  constexpr const char* kWho = "linear_cross_entropy";
+  check(hidden.defined() && weight.defined(), "{}: an operand is undefined", kWho);
+  check(weight.dim() == 2 && hidden.dim() > 0 && hidden.size(-1) == weight.size(1),
+        "{}: hidden must be [..., D] for weight [V, D]; got {} and {}", kWho, hidden.shape(),
+        weight.shape());
+  check(!bias.defined() || bias.shape() == Shape{weight.size(0)},
+        "{}: the bias must have shape [{}]; got {}", kWho, weight.size(0),
+        bias.defined() ? bias.shape() : Shape());
+  check(hidden.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == weight.dtype()),
+        "{}: hidden, weight and bias must have one dtype; got {} and {}", kWho,
+        to_string(hidden.dtype()), to_string(weight.dtype()));
+  return Shape(std::span(hidden.shape().begin(), static_cast<size_t>(hidden.dim() - 1)));
+}
+
+// Room for the gradient of `t`, if it wants one.
+Tensor room_for(const Tensor& t) {
+  return grad_enabled() && t.requires_grad() ? zeros(t.shape(), t.dtype()) : Tensor();
+}
+
+Tensor scaled(const Tensor& gradient, const Tensor& dy) {
+  return gradient.defined() ? gradient * dy : gradient;
+}
+
+}  // namespace
+
+Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& bias,
+                            const Tensor& target, const CrossEntropyOptions& options) {
+  const Shape batch = check_operands(hidden, weight, bias);
+  const ClassTargets t =
+      class_targets("linear_cross_entropy", batch, weight.size(0), weight.dtype(), target, options);
+  if (options.reduction == Reduction::none)  // each row's dy comes later: nothing to do ahead
+    return cross_entropy(linear(hidden, weight, bias), target, options);
+  Gradients d{room_for(hidden), room_for(weight), room_for(bias)};
+  const Tensor y = [&] {
+    NoGrad no_grad;
+    return dispatch_floating("linear_cross_entropy", weight.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      return BlockedLoss<T>(hidden, weight, bias, t, options.label_smoothing).run(d);
+    });
+  }();
+  return record(
+      kLinearCrossEntropy, y, {hidden, weight, bias},
+      [h = save(hidden), w = save(weight), b = save(bias), d, target, options](Backward& g) {
+        if (!grad_enabled())
+          return Tensors{scaled(d.hidden, g.dy()), scaled(d.weight, g.dy()),
+                         scaled(d.bias, g.dy())};
+        return vjp([&](const Tensors& in) { return Tensors{composed(in, target, options)}; },
+                   {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
+      });
+}
+
+}  // namespace weft
