@@ -10,18 +10,8 @@ namespace weft::kernels {
 namespace {
 
 constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
-constexpr int64_t kBlock = 1024;    // terms added without an intermediate total
 
 int64_t grain_for(int64_t n) { return std::max<int64_t>(1, kWork / std::max<int64_t>(n, 1)); }
-
-/// Blocks are added in double, so that the error does not grow with n.
-template <class T>
-T sum_line(const T* x, int64_t n) {
-  if (n <= kBlock) return sum_block(x, n);
-  std::conditional_t<std::is_integral_v<T>, T, double> total = 0;
-  for (int64_t i = 0; i < n; i += kBlock) total += sum_block(x + i, std::min(kBlock, n - i));
-  return static_cast<T>(total);
-}
 
 template <class T, class F>
 void for_each_line(const T*, int64_t outer, int64_t n, int64_t inner, F line) {

@@ -2,22 +2,43 @@
 #include <weft/core/kernels/math.h>
 #include <weft/core/kernels/reduce_cells.h>
 
-#include <type_traits>
-
 namespace weft::kernels::WEFT_ISA {
 
+namespace {
+
+/// What partial sums are added in, so that a float sum's error does not grow with n.
 template <class T>
-T sum_block(const T* x, int64_t n) {
+struct Wide {
+  using type = double;
+};
+template <>
+struct Wide<int64_t> {
+  using type = int64_t;
+};
+
+template <class T>
+WEFT_INLINE T sum_block(const T* x, int64_t n) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i) total += x[i];
   return total;
 }
 
+}  // namespace
+
+template <class T>
+T sum_line(const T* x, int64_t n) {
+  constexpr int64_t kBlock = 256;
+  typename Wide<T>::type total = 0;
+  int64_t i = 0;
+  for (; i + kBlock <= n; i += kBlock) total += sum_block(x + i, kBlock);
+  return static_cast<T>(total + sum_block(x + i, n - i));
+}
+
 template <class T>
 void sum_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride) {
   constexpr int64_t kRows = 64;
-  std::conditional_t<std::is_integral_v<T>, T, double> total[kBand] = {};
+  typename Wide<T>::type total[kBand] = {};
   for (int64_t first = 0; first < n; first += kRows) {
     const int64_t end = first + kRows < n ? first + kRows : n;
     T part[kBand] = {};
@@ -81,7 +102,7 @@ T logsumexp_line(const T* x, int64_t n, int64_t stride) {
 }
 
 #define WEFT_INSTANTIATE(T)                                           \
-  template T sum_block(const T*, int64_t);                            \
+  template T sum_line(const T*, int64_t);                             \
   template void sum_columns(const T*, T*, int64_t, int64_t, int64_t); \
   template void extreme(bool, const T*, int64_t, int64_t, T*, int64_t*);
 WEFT_INSTANTIATE(float)
