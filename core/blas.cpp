@@ -1,6 +1,12 @@
-// Matrix products through CBLAS, each call on one thread.
+// Matrix products: through our own kernel where it is the faster one, else through CBLAS, each call
+// on one thread.
+//
+// Our kernel gives the same bits however a product is cut, so each thread takes one piece. Of BLAS
+// we know no such thing: there a product is cut into cells that depend on its shape alone, and each
+// cell is one call, whichever thread makes it.
 #include <weft/core/blas.h>
 #include <weft/core/check.h>
+#include <weft/core/kernels/gemm.h>
 #include <weft/core/parallel.h>
 
 #include <cblas.h>
@@ -14,11 +20,14 @@ extern "C" __attribute__((weak)) void openblas_set_num_threads(int);
 namespace weft {
 namespace {
 
-constexpr int64_t kRows = 48;   // a multiple of every row blocking of OpenBLAS's kernels
-constexpr double kWork = 64e3;  // multiply-adds worth a thread's wake-up
+constexpr double kWork = 500e3;          // multiply-adds worth a thread's wake-up
+constexpr double kSmallProduct = 250e3;  // below, BLAS's overhead counts
+constexpr int64_t kUnit = 24;            // rows and columns are cut at multiples
+constexpr int64_t kCells = 8;
+constexpr int64_t kHotRows = 256;
 
 void use_one_thread() {
-  // Set for every calling thread: OpenBLAS's OpenMP build keeps its count per thread.
+  // For each calling thread: OpenBLAS's OpenMP build keeps its count per thread.
   thread_local const bool done = [] {
     if (openblas_set_num_threads) openblas_set_num_threads(1);
     return true;
@@ -48,17 +57,104 @@ void check_sizes(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int6
         lda, ldb, ldc);
 }
 
-/// One product on this thread, k = 0 included.
+double multiply_adds(int64_t m, int64_t n, int64_t k) {
+  return static_cast<double>(m) * static_cast<double>(n) *
+         static_cast<double>(std::max<int64_t>(k, 1));
+}
+
 template <class T>
-void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-             const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  if (k > 0) {
+struct Product {
+  bool ta, tb;
+  int64_t m, n, k;
+  T alpha;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;
+  T beta;
+  T* c;
+  int64_t ldc;
+
+  double work() const { return multiply_adds(m, n, k); }
+  bool ours() const { return kCpuIsa == Isa::avx512 || work() < kSmallProduct; }
+
+  Product rows(int64_t begin, int64_t end) const {
+    Product p = *this;
+    p.m = end - begin;
+    p.a += begin * (ta ? 1 : lda);
+    p.c += begin * ldc;
+    return p;
+  }
+  Product columns(int64_t begin, int64_t end) const {
+    Product p = *this;
+    p.n = end - begin;
+    p.b += begin * (tb ? ldb : 1);
+    p.c += begin;
+    return p;
+  }
+
+  /// Runs on this thread; `own` says by which kernel.
+  void run(bool own) const {
+    if (k == 0) return scale();
+    if (own) {
+      const kernels::Strided<T> as{a, ta ? 1 : lda, ta ? lda : 1},
+          bs{b, tb ? 1 : ldb, tb ? ldb : 1};
+      return kernels::gemm_block(m, n, k, alpha, as, bs, beta, c, ldc);
+    }
     use_one_thread();
     call_blas(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    return;
   }
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
+
+  void scale() const {
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
+  }
+};
+
+/// Calls piece(begin, end) for pieces of [0, size) that may be any.
+template <class F>
+void cut_anywhere(int64_t size, double work, F piece) {
+  const double per_unit = work / static_cast<double>(size) * kUnit;
+  const auto units = static_cast<int64_t>(std::clamp(kWork / per_unit, 1.0, 1e9));
+  parallel_for(size, units * kUnit, piece);
+}
+
+/// Calls piece(begin, end) for cells of [0, size) that depend on size and work alone.
+template <class F>
+void cut_into_cells(int64_t size, double work, F piece) {
+  const int64_t units = (size + kUnit - 1) / kUnit;
+  const auto cells = static_cast<int64_t>(
+      std::clamp(work / kWork, 1.0, static_cast<double>(std::min(kCells, units))));
+  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t cell = begin; cell < end; ++cell)
+      piece(units * cell / cells * kUnit, std::min(size, units * (cell + 1) / cells * kUnit));
+  });
+}
+
+template <class T>
+void run_ours(const Product<T>& p, RowEpilogue done) {
+  if (p.n > p.m && !done)
+    return cut_anywhere(p.n, p.work(),
+                        [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
+  cut_anywhere(p.m, p.work(), [&](int64_t begin, int64_t end) {
+    const int64_t step = done ? kHotRows : p.m;
+    for (int64_t i = begin; i < end; i += step) {
+      const int64_t past = std::min(end, i + step);
+      p.rows(i, past).run(true);
+      if (done) done(i, past);
+    }
+  });
+}
+
+template <class T>
+void run_blas(const Product<T>& p, RowEpilogue done) {
+  if (p.n > p.m && !done)
+    return cut_into_cells(p.n, p.work(),
+                          [&](int64_t begin, int64_t end) { p.columns(begin, end).run(false); });
+  cut_into_cells(p.m, p.work(), [&](int64_t begin, int64_t end) {
+    p.rows(begin, end).run(false);
+    if (done) done(begin, end);
+  });
 }
 
 }  // namespace
@@ -68,12 +164,11 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done) {
   if (m == 0 || n == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  parallel_for(m, work < kWork ? m : kRows, [&](int64_t begin, int64_t end) {
-    product(ta, tb, end - begin, n, k, alpha, a + begin * (ta ? 1 : lda), lda, b, ldb, beta,
-            c + begin * ldc, ldc);
-    if (done) done(begin, end);
-  });
+  const Product<T> p{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
+  if (p.ours())
+    run_ours(p, done);
+  else
+    run_blas(p, done);
 }
 
 template <class T>
@@ -82,17 +177,40 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
                   BatchStride stride_b, T beta, T* c, int64_t ldc, BatchStride stride_c) {
   if (m == 0 || n == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
-  const double work = static_cast<double>(m) * static_cast<double>(n) *
-                      static_cast<double>(std::max<int64_t>(k, 1));
-  const auto grain = static_cast<int64_t>(std::max(1.0, kWork / work));
-  parallel_for(outer * inner, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t o = r / inner, i = r % inner;
-      product(ta, tb, m, n, k, alpha, a + o * stride_a.outer + i * stride_a.inner, lda,
-              b + o * stride_b.outer + i * stride_b.inner, ldb, beta,
-              c + o * stride_c.outer + i * stride_c.inner, ldc);
+  const auto at = [&](int64_t r) {
+    const int64_t o = r / inner, i = r % inner;
+    return Product<T>{ta,
+                      tb,
+                      m,
+                      n,
+                      k,
+                      alpha,
+                      a + o * stride_a.outer + i * stride_a.inner,
+                      lda,
+                      b + o * stride_b.outer + i * stride_b.inner,
+                      ldb,
+                      beta,
+                      c + o * stride_c.outer + i * stride_c.inner,
+                      ldc};
+  };
+  const double work = multiply_adds(m, n, k);
+  if (outer * inner < kCells && work > 2 * kWork) {  // few and large: cut each
+    for (int64_t r = 0; r < outer * inner; ++r) {
+      const Product<T> p = at(r);
+      if (p.ours())
+        run_ours(p, {});
+      else
+        run_blas(p, {});
     }
-  });
+    return;
+  }
+  parallel_for(outer * inner, static_cast<int64_t>(std::max(1.0, kWork / work)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r) {
+                   const Product<T> p = at(r);
+                   p.run(p.ours());
+                 }
+               });
 }
 
 #define WEFT_INSTANTIATE(T)                                                                        \
