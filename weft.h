@@ -14,6 +14,7 @@
 #include <weft/nn/module_list.h>
 #include <weft/nn/sequential.h>
 #include <weft/optim/adam.h>
+#include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/optim/schedules.h>
 #include <weft/optim/sgd.h>

@@ -1,0 +1,103 @@
+#include <weft/core/check.h>
+#include <weft/optim/checkpoint.h>
+
+#include <charconv>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weft {
+namespace {
+
+constexpr const char* kFormatKey = "weft.checkpoint";
+constexpr const char* kFormat = "1";
+
+void append(NamedTensors& all, const char* prefix, const NamedTensors& part) {
+  for (const NamedTensor& t : part) all.push_back({fmt::format("{}{}", prefix, t.name), t.tensor});
+}
+
+// The entries whose names start with `prefix`, without it.
+NamedTensors without_prefix(const NamedTensors& all, std::string_view prefix) {
+  NamedTensors part;
+  for (const NamedTensor& t : all)
+    if (t.name.compare(0, prefix.size(), prefix) == 0)
+      part.push_back({t.name.substr(prefix.size()), t.tensor});
+  return part;
+}
+
+template <class Integer>
+Integer parse(const Metadata& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  check(found != metadata.end(), "\"{}\" is missing", key);
+  const std::string& text = found->second;
+  Integer value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  check(error == std::errc() && end == text.data() + text.size(),
+        "\"{}\" must be a whole number; got \"{}\"", key, text);
+  return value;
+}
+
+std::string seed_key(const std::string& name) { return fmt::format("generator.{}.seed", name); }
+std::string position_key(const std::string& name) {
+  return fmt::format("generator.{}.position", name);
+}
+
+// Changes nothing before the last check has passed.
+void restore(const SafetensorsFile& file, const TrainingRun& run) {
+  const auto format = file.metadata.find(kFormatKey);
+  check(format != file.metadata.end() && format->second == kFormat,
+        "not a checkpoint of this version of weft");
+  const int64_t steps = run.schedule ? parse<int64_t>(file.metadata, "schedule.steps") : 0;
+  check(steps >= 0, "\"schedule.steps\" must not be negative; got {}", steps);
+  std::vector<std::pair<Generator, std::pair<uint64_t, uint64_t>>> generators;
+  for (const auto& [name, generator] : run.generators)
+    generators.push_back({generator,
+                          {parse<uint64_t>(file.metadata, seed_key(name)),
+                           parse<uint64_t>(file.metadata, position_key(name))}});
+  const NamedTensors optimizer = without_prefix(file.tensors, "optimizer.");
+  if (run.optimizer) run.optimizer->check_state_dict(optimizer);
+  run.model.load_state_dict(without_prefix(file.tensors, "model."));
+  if (run.optimizer) run.optimizer->load_state_dict(optimizer);
+  if (run.schedule) run.schedule->set_steps(steps);
+  for (auto& [generator, state] : generators) generator.set_state(state.first, state.second);
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const TrainingRun& run, const Metadata& progress) {
+  NamedTensors tensors;
+  append(tensors, "model.", run.model.state_dict());
+  if (run.optimizer) append(tensors, "optimizer.", run.optimizer->state_dict());
+  Metadata metadata{{kFormatKey, kFormat}};
+  if (run.schedule) metadata["schedule.steps"] = std::to_string(run.schedule->steps());
+  for (const auto& [name, generator] : run.generators) {
+    metadata[seed_key(name)] = std::to_string(generator.seed());
+    metadata[position_key(name)] = std::to_string(generator.position());
+  }
+  for (const auto& [key, value] : progress) metadata[fmt::format("progress.{}", key)] = value;
+  save_safetensors(path, tensors, metadata);
+}
+
+Metadata load_checkpoint(const std::string& path, const TrainingRun& run) {
+  constexpr std::string_view kPrefix = "progress.";
+  const SafetensorsFile file = load_safetensors(path);
+  try {
+    restore(file, run);
+  } catch (const Error& e) {
+    fail("load_checkpoint: {}: {}", path, e.what());
+  }
+  Metadata progress;
+  for (const auto& [key, value] : file.metadata)
+    if (key.compare(0, kPrefix.size(), kPrefix) == 0) progress[key.substr(kPrefix.size())] = value;
+  return progress;
+}
+
+int64_t integer_at(const Metadata& progress, const std::string& key) {
+  try {
+    return parse<int64_t>(progress, key);
+  } catch (const Error& e) {
+    fail("integer_at: {}", e.what());
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,36 @@
+// Checkpoints: all that a training run needs to go on, in one safetensors file that is replaced
+// whole or not at all. A run that is stopped and resumed computes the same bits as one that never
+// stopped.
+#pragma once
+
+#include <weft/nn/module.h>
+#include <weft/optim/schedules.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace weft {
+
+/// The objects of a run. Those left out are not saved; in loading, what the file has of them is
+/// passed over.
+struct TrainingRun {
+  Module& model;
+  Optimizer* optimizer = nullptr;
+  Schedule* schedule = nullptr;
+  std::map<std::string, Generator> generators = {};  ///< by name: of dropout, of the data
+};
+
+/// Writes `run` and `progress`: where the run is (step, position in the data, best score ...), in
+/// the words of the caller. The tensors are called `model.<name>` and `optimizer.<name>`.
+void save_checkpoint(const std::string& path, const TrainingRun& run,
+                     const Metadata& progress = {});
+
+/// Puts a run that was built like the saved one in its state, and returns its progress. The whole
+/// file is checked against `run` before anything changes: an Error names the file and what differs.
+Metadata load_checkpoint(const std::string& path, const TrainingRun& run);
+
+/// The whole number under `key`; Error if there is none.
+int64_t integer_at(const Metadata& progress, const std::string& key);
+
+}  // namespace weft
