@@ -59,7 +59,7 @@ class Engine {
     };
     std::vector<Frame> stack;
     auto enter = [&](Node* node) {
-      const bool here = captured_nodes_.count(node) > 0;
+      const bool here = captured_nodes_.contains(node);
       if (needed_.emplace(node, here).second) stack.push_back({node, 0});
     };
     enter(root);

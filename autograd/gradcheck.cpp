@@ -30,7 +30,7 @@ Shape index_at(const Shape& shape, int64_t i) {
 // A copy of `t` with the same strides, moved by `step` along `direction`.
 Tensor moved(const Tensor& t, const Tensor& direction, double step) {
   NoGrad no_grad;
-  const Tensor dense = t + direction * step;
+  Tensor dense = t + direction * step;
   if (t.is_contiguous()) return dense;
   Tensor like = t.strided_view({static_cast<int64_t>(t.storage().bytes() / sizeof(double))}, {1});
   Tensor copy = clone(like).strided_view(t.shape(), t.strides());
@@ -47,8 +47,8 @@ Tensor moved(const Tensor& t, const Tensor& direction, double step) {
 
 class Checker {
  public:
-  Checker(const std::string& name, const GradcheckOptions& options)
-      : name_(name), options_(options), generator_(options.seed) {}
+  Checker(std::string name, const GradcheckOptions& options)
+      : name_(std::move(name)), options_(options), generator_(options.seed) {}
 
   // One order: compares grad of <c, f> with differences; f may itself be a gradient.
   void run(const SampleFunction& f, const Tensors& inputs, const std::string& order) {

@@ -81,8 +81,8 @@ template <class Vjp>
 class OpNode final : public Node {
  public:
   template <class Inputs>
-  OpNode(const Op& op, const Inputs& inputs, Vjp vjp) : Node(&op), vjp_(std::move(vjp)) {
-    count_ = inputs.size();
+  OpNode(const Op& op, const Inputs& inputs, Vjp vjp)
+      : Node(&op), vjp_(std::move(vjp)), count_(inputs.size()) {
     if (count_ > inline_.size()) spilled_.resize(count_);
     Edge* e = first();
     for (const Tensor& t : inputs) *e++ = edge_of(t);
@@ -106,7 +106,7 @@ class OpNode final : public Node {
   const Edge* first() const { return spilled_.empty() ? inline_.data() : spilled_.data(); }
 
   std::optional<Vjp> vjp_;
-  size_t count_ = 0;
+  size_t count_;
   std::array<Edge, 3> inline_;
   std::vector<Edge> spilled_;
 };

@@ -29,8 +29,8 @@ Tensor Samples::away_from(const Shape& shape, std::initializer_list<double> kink
 Tensor Samples::distinct(const Shape& shape) {
   Tensor t(shape, kFloat64);
   double* p = t.mutable_data<double>();
-  const int64_t n = t.numel();
-  for (int64_t i = 0; i < n; ++i) p[i] = 0.1 * static_cast<double>(i - n / 2) + 0.03;
+  const int64_t n = t.numel(), middle = n / 2;
+  for (int64_t i = 0; i < n; ++i) p[i] = 0.1 * static_cast<double>(i - middle) + 0.03;
   for (int64_t i = n - 1; i > 0; --i) std::swap(p[i], p[generator_.below(i + 1)]);
   return t;
 }

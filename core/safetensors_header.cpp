@@ -156,6 +156,7 @@ uint64_t checked_bytes(const std::string& where, const StoredTensor& t) {
 void check_layout(const std::string& where, const std::vector<StoredTensor>& tensors,
                   uint64_t data_bytes) {
   std::vector<const StoredTensor*> sorted;
+  sorted.reserve(tensors.size());
   for (const StoredTensor& t : tensors) sorted.push_back(&t);
   std::stable_sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) {
     return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);

@@ -83,7 +83,8 @@ const Op kMinimum{"minimum", [](Samples& s) {
 // Gradient of maximum/minimum: to the operand that was taken, half each at ties.
 template <class Taken>
 Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
-  const Tensor x = b.saved(sa), y = b.saved(sb), dy = b.dy();
+  const Tensor x = b.saved(sa), y = b.saved(sb);
+  const Tensor& dy = b.dy();
   const Tensor share = where(eq(x, y), full({}, 0.5, dy.dtype()), full({}, 1, dy.dtype()));
   const Tensor flow = dy * share, zero = zeros({}, dy.dtype());
   return {sum_to(where(taken(x, y), flow, zero), x.shape()),

@@ -29,6 +29,7 @@ void check_picture(const char* who, const AttentionPicture& picture) {
 
 std::vector<std::string> display_labels(const std::vector<std::string>& labels) {
   std::vector<std::string> result;
+  result.reserve(labels.size());
   for (const std::string& label : labels) result.push_back(printable(label, kLongestLabel));
   return result;
 }

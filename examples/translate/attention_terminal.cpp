@@ -9,6 +9,7 @@
 #include <weft/core/check.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace translate {
 namespace {
@@ -34,7 +35,7 @@ size_t widest(const std::vector<std::string>& labels) {
 
 std::string plain_cell(double weight) {
   constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
-  const std::string shade = kShades[static_cast<size_t>(intensity(weight) * 4 + 0.5)];
+  const std::string shade = kShades[std::lround(intensity(weight) * 4)];
   return shade + shade;
 }
 
