@@ -129,7 +129,7 @@ Tensor cat(const Tensors& xs, int dim);
 Tensor stack(const Tensors& xs, int dim);
 /// Views of `size` along dim each (the last may be smaller).
 Tensors split(const Tensor& x, int64_t size, int dim);
-Tensors split(const Tensor& x, const Shape& sizes, int dim);
+Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim);
 /// `before` and `after` elements of `value` added along dim.
 Tensor pad(const Tensor& x, int dim, int64_t before, int64_t after, double value = 0);
 /// Zeros above (tril) or below (triu) the diagonal of the last two dims.
