@@ -1,44 +1,26 @@
-// Dropout, with the Philox words of core/random.h made in the loop.
+// Dropout, with the Philox words made in the loop.
 #include <weft/core/kernels/dropout.h>
-#include <weft/core/kernels/math.h>
+#include <weft/core/kernels/philox.h>
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
 constexpr int64_t kBlock = 64;  // philox positions made at once: 256 elements
 
-/// words[w][j] = word w of philox(seed, first + j); see core/random.cpp, whose numbers these are.
-WEFT_INLINE void philox_block(uint64_t seed, uint64_t first, uint32_t (*words)[kBlock]) {
-#pragma omp simd
-  for (int64_t j = 0; j < kBlock; ++j) {
-    const uint64_t counter = first + static_cast<uint64_t>(j);
-    uint32_t c0 = static_cast<uint32_t>(counter), c1 = static_cast<uint32_t>(counter >> 32);
-    uint32_t c2 = 0, c3 = 0;
-    uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round) {
-      const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
-      c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
-      c1 = static_cast<uint32_t>(p1);
-      c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
-      c3 = static_cast<uint32_t>(p0);
-      k0 += 0x9E3779B9;
-      k1 += 0xBB67AE85;
-    }
-    words[0][j] = c0;
-    words[1][j] = c1;
-    words[2][j] = c2;
-    words[3][j] = c3;
-  }
-}
-
 /// scales[i] = keep_i ? 1 / (1 - p) : 0 for the 4 kBlock elements from philox position `first` on.
 template <class T>
 WEFT_INLINE void scales_block(uint64_t first, double p, RandomKey key, T* scales) {
-  const auto least = static_cast<uint32_t>(p * 0x1p32);  // p < 1
+  const uint32_t least = dropout_threshold(p);
   const T keep = static_cast<T>(1 / (1 - p));
   uint32_t words[4][kBlock];
-  philox_block(key.seed, key.offset + first, words);
+#pragma omp simd
+  for (int64_t j = 0; j < kBlock; ++j) {
+    const PhiloxWords w = philox_words(key.seed, key.offset + first + static_cast<uint64_t>(j));
+    words[0][j] = w.w0;
+    words[1][j] = w.w1;
+    words[2][j] = w.w2;
+    words[3][j] = w.w3;
+  }
 #pragma omp simd
   for (int64_t j = 0; j < kBlock; ++j) {
     scales[4 * j + 0] = words[0][j] >= least ? keep : T(0);

@@ -18,7 +18,17 @@ WEFT_INLINE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); 
 /// ln 2 in two parts; an integer below 2^14 times the first is exact.
 constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 
-/// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, e^r by a polynomial. Adding 1.5 * 2^23
+/// e^r for |r| <= ln 2 / 2.
+WEFT_INLINE float exp_poly(float r) {
+  float p = 1.392625083e-3f;
+  p = p * r + 8.363232884e-3f;
+  p = p * r + 4.166655421e-2f;
+  p = p * r + 1.666657667e-1f;
+  p = p * r + 0.5f;
+  return (p * r) * r + r + 1.0f;
+}
+
+/// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23
 /// rounds to an integer that stands in the low bits. 2^n is applied in two factors: n may be -150
 /// or 128.
 WEFT_INLINE float exp_of(float x) {
@@ -28,17 +38,23 @@ WEFT_INLINE float exp_of(float x) {
   const float t = x * 1.44269504f + kRound;
   const float n = t - kRound;
   const float r = (x - n * kLn2High) - n * kLn2Low;
-  float p = 1.392625083e-3f;
-  p = p * r + 8.363232884e-3f;
-  p = p * r + 4.166655421e-2f;
-  p = p * r + 1.666657667e-1f;
-  p = p * r + 0.5f;
-  p = (p * r) * r + r + 1.0f;
+  const float p = exp_poly(r);
   const uint32_t k = as_bits(t) - as_bits(kRound);
   const uint32_t half = static_cast<uint32_t>(static_cast<int32_t>(k) >> 1);
   return p * as_float((half + 127) << 23) * as_float((k - half + 127) << 23);
 }
 WEFT_INLINE double exp_of(double x) { return ::exp(x); }
+
+/// e^x for x <= 0 (up to rounding), 0 below the least normal number: one factor of 2^n suffices.
+WEFT_INLINE float exp_below(float x) {
+  const float kRound = 12582912.0f;
+  const float t = x * 1.44269504f + kRound;
+  const float n = t - kRound;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  const float y = exp_poly(r) * as_float((as_bits(t) - as_bits(kRound) + 127) << 23);
+  return x < -87.0f ? 0.0f : y;
+}
+WEFT_INLINE double exp_below(double x) { return ::exp(x); }
 
 /// log x = n ln 2 + log(1 + f), x = 2^n (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); numbers below the
 /// least normal one are scaled by 2^23 first.

@@ -1,0 +1,72 @@
+// Attention in blocks of queries and keys: the weights never stand in memory as a whole, so memory
+// is linear in the lengths (after Dao et al., "FlashAttention", 2022; Rabe and Staats 2021).
+//
+//   S = scale Q K^T + bias,  P = softmax(S) over the keys that may be attended to,
+//   Y = dropout(P) V,        lse_i = log sum_j exp S_ij
+//
+// and with D_i = sum_d dY_id Y_id, M the dropout mask (0 or 1 / (1 - p)):
+//
+//   dV = (P M)^T dY,  dS = P (M (dY V^T) - D),  dQ = scale dS K,  dK = scale dS^T Q
+//
+// A query that may attend to nothing gives zeros, and zero gradients.
+#pragma once
+
+#include <weft/core/cpu.h>
+#include <weft/core/random.h>
+
+#include <cstdint>
+
+namespace weft::kernels {
+
+/// Steps in elements of a [B, H, T, D] operand whose last dim is contiguous: a projection of
+/// [B, T, H * D] needs no copy (batch T * H * D, head D, row H * D).
+struct HeadStrides {
+  int64_t batch = 0, head = 0, row = 0;
+};
+
+/// Steps of a mask that broadcasts to [B, H, Tq, Tk]; 0 where it repeats.
+struct MaskStrides {
+  int64_t batch = 0, head = 0, query = 0, key = 0;
+};
+
+/// T is float or double.
+template <class T>
+struct Attention {
+  int64_t batch = 0, heads = 0, queries = 0, keys = 0;
+  int64_t width = 0;        ///< of a query and a key
+  int64_t value_width = 0;  ///< of a value and an output
+  const T* q = nullptr;     ///< [B, H, Tq, width]
+  const T* k = nullptr;     ///< [B, H, Tk, width]
+  const T* v = nullptr;     ///< [B, H, Tk, value_width]
+  HeadStrides q_at, k_at, v_at;
+  double scale = 1;
+  bool causal = false;            ///< query i sees keys 0..i
+  const bool* allowed = nullptr;  ///< true: may attend
+  MaskStrides allowed_at;
+  const T* bias = nullptr;  ///< added to the scores; -inf hides
+  MaskStrides bias_at;
+  double dropout = 0;  ///< of P, in [0, 1), at element ((b H + h) Tq + i) Tk + j of `key`
+  RandomKey key;
+};
+
+template <class T>
+struct AttentionGrad {
+  const T* y = nullptr;    ///< as attention() gave it, like dy [B, H, Tq, value_width]
+  const T* lse = nullptr;  ///< as attention() gave it
+  const T* dy = nullptr;
+  HeadStrides y_at, dy_at;
+  T *dq = nullptr, *dk = nullptr, *dv = nullptr;  ///< overwritten
+  HeadStrides dq_at, dk_at, dv_at;
+  T* dbias = nullptr;  ///< null, or [B, H, Tq, Tk], contiguous: dS, overwritten
+};
+
+/// Writes y [B, H, Tq, value_width] and lse [B, H, Tq], contiguous (+inf for a query that may
+/// attend to nothing). Threads inside; the same bits at any number of threads.
+template <class T>
+void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse);
+
+/// The gradients of attention(). Threads over (batch, head).
+template <class T>
+void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g);
+
+}  // namespace weft::kernels

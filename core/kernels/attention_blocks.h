@@ -1,0 +1,30 @@
+// The single-threaded parts of attention.h, compiled per instruction set.
+#pragma once
+
+#include <weft/core/cpu.h>
+#include <weft/core/kernels/attention.h>
+
+namespace weft::kernels {
+
+/// Queries and keys of one block. Scores are kept transposed, [keys, queries], so that a softmax
+/// over keys runs down the lanes of a vector.
+constexpr int64_t kBlockQueries = 64;
+constexpr int64_t kBlockKeys = 128;
+
+WEFT_KERNELS(
+    /// Elements of T that the functions below need as scratch.
+    template <class T> int64_t attention_scratch(const Attention<T>& a);
+    template <class T> int64_t attention_grad_scratch(const Attention<T>& a);
+
+    /// Blocks [first, last) of queries, numbered (b H + h) ceil(Tq / kBlockQueries) + block.
+    template <class T> void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, T* lse,
+                                             T* scratch, int64_t first, int64_t last);
+    /// Heads [first, last), numbered b H + h.
+    template <class T> void attention_grad_heads(const Attention<T>& a, const AttentionGrad<T>& g,
+                                                 T* scratch, int64_t first, int64_t last);)
+WEFT_DISPATCH(attention_scratch)
+WEFT_DISPATCH(attention_grad_scratch)
+WEFT_DISPATCH(attention_blocks)
+WEFT_DISPATCH(attention_grad_heads)
+
+}  // namespace weft::kernels
