@@ -5,14 +5,17 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
+#include <weft/nn/attention.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/init.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>
+#include <weft/nn/mask.h>
 #include <weft/nn/module.h>
 #include <weft/nn/module_list.h>
 #include <weft/nn/sequential.h>
+#include <weft/nn/transformer.h>
 #include <weft/optim/adam.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>

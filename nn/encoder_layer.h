@@ -1,0 +1,22 @@
+// One layer of a Transformer encoder: self-attention, then feed-forward, each in a residual.
+#pragma once
+
+#include <weft/nn/sublayers.h>
+
+namespace weft {
+
+/// torch.nn.TransformerEncoderLayer, with its parameter names and initial values.
+class TransformerEncoderLayer : public Layer<TransformerEncoderLayer> {
+ public:
+  TransformerEncoderLayer(const TransformerLayerOptions& options, Generator generator);
+
+  /// src [B, T, D] (or [T, B, D]) -> the same shape.
+  Tensor forward(const Tensor& src, const Mask& mask = {}, AttentionTrace* trace = nullptr);
+
+ private:
+  MultiheadAttention& self_attn_;
+  FeedForward feed_forward_;
+  Residual after_attention_, after_feed_forward_;
+};
+
+}  // namespace weft
