@@ -1,13 +1,16 @@
-// Attention, step by step (Vaswani et al. 2017), masked so that no NaN can arise:
+// Attention (Vaswani et al. 2017), masked so that no NaN can arise:
 //
 //   S = scale q k^T + mask,  A = softmax(S) where allowed and 0 elsewhere,  y = dropout(A) v
 //
 // A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
-// the gradient through both is exactly 0, also for a query that may attend to nothing.
+// the gradient through both is exactly 0, also for a query that may attend to nothing. The fused
+// path (core/kernels/attention.h) never holds A; second order runs through the composition.
+#include <weft/autograd/autograd.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/attention_samples.h>
 #include <weft/core/check.h>
+#include <weft/core/kernels/attention.h>
 
 #include <cmath>
 
@@ -28,7 +31,7 @@ void check_mask(const char* who, const Tensor& mask, const Shape& scores) {
 }
 
 void check_operands(const char* who, const Tensor& q, const Tensor& k, const Tensor& v,
-                    const Tensor& mask) {
+                    const AttentionOptions& o) {
   check(q.defined() && k.defined() && v.defined(), "{}: an operand is undefined", who);
   const Shape &sq = q.shape(), &sk = k.shape(), &sv = v.shape();
   auto fits = [&](const Shape& s) { return s.rank() == 4 && s[0] == sq[0] && s[1] == sq[1]; };
@@ -38,7 +41,8 @@ void check_operands(const char* who, const Tensor& q, const Tensor& k, const Ten
   check(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
         "{}: q, k and v must have one dtype; got {}, {} and {}", who, to_string(q.dtype()),
         to_string(k.dtype()), to_string(v.dtype()));
-  if (mask.defined()) check_mask(who, mask, {sq[0], sq[1], sq[2], sk[2]});
+  if (o.mask.defined()) check_mask(who, o.mask, {sq[0], sq[1], sq[2], sk[2]});
+  check(o.dropout >= 0 && o.dropout < 1, "{}: dropout must be in [0, 1); got {}", who, o.dropout);
 }
 
 // [Tq, Tk]: query i may see keys 0..i.
@@ -59,20 +63,23 @@ Tensor allowed_positions(const AttentionOptions& o, int64_t tq, int64_t tk) {
   return allowed.defined() ? logical_and(allowed, past) : past;
 }
 
+double scale_of(const AttentionOptions& o, const Tensor& q) {
+  return o.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
+}
+
 double lowest(DType dtype) {
   return dtype == kFloat32 ? static_cast<double>(std::numeric_limits<float>::lowest())
                            : std::numeric_limits<double>::lowest();
 }
 
+// The definition, in primitive ops. A floating mask has q's dtype.
 AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionOptions& o) {
-  const double scale = o.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
   const Tensor allowed = allowed_positions(o, q.size(2), k.size(2));
   const Tensor zero = scalar(0, q.dtype());
 
-  Tensor scores = matmul(q * scale, transpose(k, 2, 3));  // [B, H, Tq, Tk]
-  if (o.mask.defined() && o.mask.dtype() != kBool)
-    scores = scores + where(allowed, to(o.mask, q.dtype()), zero);
+  Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
+  if (o.mask.defined() && o.mask.dtype() != kBool) scores = scores + where(allowed, o.mask, zero);
   if (allowed.defined()) scores = where(allowed, scores, scalar(lowest(q.dtype()), q.dtype()));
   Tensor weights = softmax(scores, -1);  // [B, H, Tq, Tk]
   if (allowed.defined()) weights = where(allowed, weights, zero);
@@ -80,18 +87,125 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
   return {matmul(kept, v), weights};
 }
 
+// The kernels want the last dim contiguous, and nothing else.
+Tensor with_dense_rows(const Tensor& x) {
+  return x.size(3) == 1 || x.strides()[3] == 1 ? x : contiguous(x);
+}
+
+// An uninitialized [B, H, T, width], laid out so that merging the heads of a tensor like `x` into
+// [B, T, H width] or [T, B, H width], whichever x was split from, is a view.
+Tensor heads_like(const Tensor& x, int64_t width) {
+  const int64_t b = x.size(0), h = x.size(1), t = x.size(2);
+  const bool batch_inside = b > 1 && x.strides()[2] > x.strides()[0];
+  const int64_t row = batch_inside ? b * h * width : h * width;
+  const int64_t batch = batch_inside ? h * width : t * h * width;
+  return Tensor({b, t, h, width}, x.dtype()).strided_view({b, h, t, width}, {batch, width, row, 1});
+}
+
+kernels::HeadStrides head_strides(const Tensor& x) {
+  return {x.strides()[0], x.strides()[1], x.strides()[2]};
+}
+
+template <class T>
+T* writable(const Tensor& x) {
+  return static_cast<T*>(x.raw());
+}
+
+template <class T>
+kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v,
+                               const AttentionOptions& o) {
+  kernels::Attention<T> a;
+  a.batch = q.size(0), a.heads = q.size(1), a.queries = q.size(2), a.keys = k.size(2);
+  a.width = q.size(3), a.value_width = v.size(3);
+  a.q = q.data<T>(), a.k = k.data<T>(), a.v = v.data<T>();
+  a.q_at = head_strides(q), a.k_at = head_strides(k), a.v_at = head_strides(v);
+  a.scale = scale_of(o, q);
+  a.causal = o.causal;
+  a.dropout = o.dropout;
+  a.key = o.key;
+  if (!o.mask.defined()) return a;
+  NoGrad no_grad;
+  const Shape at = expand(o.mask, {a.batch, a.heads, a.queries, a.keys}).strides();
+  const kernels::MaskStrides steps{at[0], at[1], at[2], at[3]};
+  if (o.mask.dtype() == kBool)
+    a.allowed = o.mask.data<bool>(), a.allowed_at = steps;
+  else
+    a.bias = o.mask.data<T>(), a.bias_at = steps;
+  return a;
+}
+
+// What backward needs of a fused call.
+struct SavedAttention {
+  Saved q, k, v, mask, y;
+  Tensor lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
+  AttentionOptions options;
+};
+
+Tensors fused_backward(const SavedAttention& s, Backward& b) {
+  AttentionOptions o = s.options;
+  const Tensor q = b.saved(s.q), k = b.saved(s.k), v = b.saved(s.v);
+  o.mask = b.saved(s.mask);
+  if (grad_enabled()) {
+    auto composition = [o](const Tensors& in) {
+      AttentionOptions own = o;
+      own.mask = in[3];
+      return Tensors{compose(in[0], in[1], in[2], own).output};
+    };
+    return vjp(composition, {q, k, v, o.mask}, {b.dy()});
+  }
+  const Tensor y = b.saved(s.y), dy = with_dense_rows(b.dy());
+  const Tensor dq = heads_like(q, q.size(3)), dk = heads_like(k, k.size(3)),
+               dv = heads_like(v, v.size(3));
+  const Tensor dmask =
+      b.needs(3) ? Tensor({q.size(0), q.size(1), q.size(2), k.size(2)}, q.dtype()) : Tensor();
+  dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::AttentionGrad<T> g;
+    g.y = y.data<T>(), g.lse = s.lse.data<T>(), g.dy = dy.data<T>();
+    g.y_at = head_strides(y), g.dy_at = head_strides(dy);
+    g.dq = writable<T>(dq), g.dk = writable<T>(dk), g.dv = writable<T>(dv);
+    g.dq_at = head_strides(dq), g.dk_at = head_strides(dk), g.dv_at = head_strides(dv);
+    if (dmask.defined()) g.dbias = writable<T>(dmask);
+    kernels::attention_grad(describe<T>(q, k, v, o), g);
+  });
+  return {dq, dk, dv, dmask.defined() ? sum_to(dmask, o.mask.shape()) : dmask};
+}
+
+Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
+             const AttentionOptions& o) {
+  const Tensor q = with_dense_rows(query), k = with_dense_rows(key), v = with_dense_rows(value);
+  const Tensor y = heads_like(q, v.size(3));  // [B, H, Tq, Dv]
+  const Tensor lse({q.size(0), q.size(1), q.size(2)}, q.dtype());
+  dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y), writable<T>(lse));
+  });
+  SavedAttention saved{save(q), save(k), save(v), save(o.mask), save_output(y), lse, o};
+  saved.options.mask = {};
+  return record(kAttention, y, {q, k, v, o.mask},
+                [saved = std::move(saved)](Backward& b) { return fused_backward(saved, b); });
+}
+
+// A floating mask takes q's dtype.
+AttentionOptions normalized(const AttentionOptions& options, const Tensor& q) {
+  AttentionOptions o = options;
+  if (o.mask.defined() && o.mask.dtype() != kBool) o.mask = to(o.mask, q.dtype());
+  return o;
+}
+
 }  // namespace
 
 AttentionWithWeights attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
                                             const AttentionOptions& options) {
-  check_operands("attention_with_weights", q, k, v, options.mask);
-  return compose(q, k, v, options);
+  check_operands("attention_with_weights", q, k, v, options);
+  return compose(q, k, v, normalized(options, q));
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
-  check_operands("scaled_dot_product_attention", q, k, v, options.mask);
-  return compose(q, k, v, options).output;
+  check_operands("scaled_dot_product_attention", q, k, v, options);
+  const AttentionOptions o = normalized(options, q);
+  return q.numel() == 0 || k.numel() == 0 ? compose(q, k, v, o).output : fused(q, k, v, o);
 }
 
 }  // namespace weft

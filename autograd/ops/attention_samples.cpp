@@ -24,11 +24,12 @@ void add(Samples& s, const char* name, Tensors inputs, const AttentionOptions& o
       });
 }
 
-void add_error(Samples& s, Tensors inputs, const char* message) {
+void add_error(Samples& s, Tensors inputs, const char* message,
+               const AttentionOptions& options = {}) {
   s.add_error(
       std::move(inputs),
-      [](const Tensors& in) {
-        return scaled_dot_product_attention(in[0], in[1], in[2], with_mask({}, in));
+      [options](const Tensors& in) {
+        return scaled_dot_product_attention(in[0], in[1], in[2], with_mask(options, in));
       },
       message);
 }
@@ -101,6 +102,8 @@ void add_errors(Samples& s) {
   add_error(s, {s.normal({1, 2, 3, 4}), s.normal({1, 2, 5, 3}), s.normal({1, 2, 5, 3})},
             "scaled_dot_product_attention: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, "
             "Tk, Dv]; got [1, 2, 3, 4], [1, 2, 5, 3], [1, 2, 5, 3]");
+  add_error(s, cross(s), "scaled_dot_product_attention: dropout must be in [0, 1); got 1",
+            {.dropout = 1});
   add_error(s, cross(s, s.booleans({2, 5})),
             "scaled_dot_product_attention: the mask must broadcast to [B, H, Tq, Tk] = [2, 2, 3, "
             "5]; got [2, 5]");
