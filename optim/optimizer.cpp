@@ -109,7 +109,7 @@ std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) cons
   const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
     const auto found = given.find(name);
     check(found != given.end(), "{}: the state lacks \"{}\"", who_, name);
-    const Tensor t = found->second;
+    Tensor t = found->second;
     check(t.shape() == shape && t.dtype() == dtype, "{}: \"{}\" must be {} {}; the state has {} {}",
           who_, name, to_string(dtype), shape, to_string(t.dtype()), t.shape());
     given.erase(found);
@@ -121,7 +121,7 @@ std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) cons
   for (Slot& slot : slots) {
     const std::string step = fmt::format("step.{}", slot.name);
     slot.buffers.clear();
-    slot.steps = given.count(step) ? take(step, {}, kInt64).item<int64_t>() : 0;
+    slot.steps = given.contains(step) ? take(step, {}, kInt64).item<int64_t>() : 0;
     check(slot.steps >= 0, "{}: \"{}\" must not be negative; got {}", who_, step, slot.steps);
     if (slot.steps == 0) continue;
     for (const std::string& name : buffer_names(slot.group))

@@ -52,7 +52,10 @@ LrFactor linear(double first, double last, int64_t total) {
 
 LrFactor step_decay(int64_t every, double gamma) {
   check_positive("step_decay", "every", every);
-  return [=](int64_t step) { return std::pow(gamma, static_cast<double>(step / every)); };
+  return [=](int64_t step) {
+    const int64_t drops = step / every;
+    return std::pow(gamma, static_cast<double>(drops));
+  };
 }
 
 }  // namespace schedules

@@ -23,7 +23,7 @@ namespace {
 
 class Model : public Layer<Model> {
  public:
-  Model(int64_t hidden, Generator gen)
+  Model(int64_t hidden, const Generator& gen)
       : expand_(child<Linear>("expand", 6, hidden, gen)),
         drop_(child<Dropout>("drop", 0.3, gen)),
         project_(child<Linear>("project", hidden, 2, gen)) {}
@@ -158,7 +158,7 @@ TEST_CASE("a checkpoint that does not fit is refused and changes nothing") {
   trainer.train(2);
   const Metadata before = fingerprint(trainer, spare);
   const auto refusal = [&] {
-    const std::string message = message_of([&] { load_checkpoint(path, trainer.run()); });
+    std::string message = message_of([&] { load_checkpoint(path, trainer.run()); });
     CHECK(message.find('\n') == std::string::npos);
     CHECK_THAT(message, Contains(path));
     CHECK(fingerprint(trainer, spare) == before);
