@@ -80,21 +80,18 @@ void* allocate(size_t bytes, size_t& capacity) {
   check(bytes <= class_bytes(kClasses - 1), "allocate: {} bytes is more than any machine has",
         bytes);
   Cache& c = cache();
+  std::unique_lock lock(c.mutex);
   int found = class_of(bytes);
-  void* block = nullptr;
-  {
-    std::lock_guard lock(c.mutex);
-    block = c.pop_near(found, found);
-    capacity = class_bytes(found);
-    ++c.stats.allocations;
-  }
-  const bool fresh = block == nullptr;
-  if (fresh) block = from_system(capacity);
-  std::lock_guard lock(c.mutex);
-  if (fresh) {
+  void* block = c.pop_near(found, found);
+  capacity = class_bytes(found);
+  if (!block) {
+    lock.unlock();
+    block = from_system(capacity);
+    lock.lock();
     ++c.stats.system_calls;
     c.stats.bytes_reserved += capacity;
   }
+  ++c.stats.allocations;
   c.stats.bytes_in_use += capacity;
   c.stats.peak_in_use = std::max(c.stats.peak_in_use, c.stats.bytes_in_use);
   return block;

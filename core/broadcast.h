@@ -5,6 +5,7 @@
 #include <weft/core/parallel.h>
 #include <weft/core/tensor.h>
 
+#include <algorithm>
 #include <array>
 
 namespace weft {
@@ -17,6 +18,7 @@ template <size_t N>
 class BroadcastLoop {
  public:
   BroadcastLoop(const Shape& shape, const std::array<const Tensor*, N>& operands) {
+    if (one_run(shape, operands)) return;
     std::array<Shape, N> strides;
     for (size_t k = 0; k < N; ++k) strides[k] = broadcast_strides(*operands[k], shape);
     for (int d = 0; d < shape.rank(); ++d)
@@ -50,6 +52,15 @@ class BroadcastLoop {
   }
 
  private:
+  // The common case, without any walking: every operand is as the result, or one number.
+  bool one_run(const Shape& shape, const std::array<const Tensor*, N>& operands) {
+    for (const Tensor* t : operands)
+      if (t->numel() != 1 && !(t->is_contiguous() && t->shape() == shape)) return false;
+    sizes_.push_back(shape.numel());
+    for (size_t k = 0; k < N; ++k) strides_[k].push_back(operands[k]->numel() == 1 ? 0 : 1);
+    return true;
+  }
+
   static constexpr int64_t kGrain = 16384;  // elements that are worth another thread
 
   // Appends a dim, or merges it into the last one where every operand steps evenly through both.
