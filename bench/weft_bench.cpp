@@ -1,0 +1,204 @@
+// Training steps and attention calls, timed: the same cases, sizes and JSON keys as the peers'
+// benchmark programs. Every case runs in a process of its own, so that peak memory is its own.
+// usage: weft_bench [--case NAME] [--threads N] [--steps N]
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weft/core/parallel.h>
+#include <weft/weft.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+
+namespace {
+
+using namespace weft;
+
+struct TrainCase {
+  const char* name;
+  int64_t d_model, ffn, heads, encoder, decoder, vocabulary, batch, source, target;
+};
+constexpr TrainCase kTrainCases[] = {{"train_toy", 32, 64, 2, 1, 1, 100, 16, 10, 10},
+                                     {"train_tiny", 128, 256, 4, 4, 4, 10000, 128, 16, 16},
+                                     {"train_small", 256, 1024, 8, 3, 3, 8000, 64, 32, 32},
+                                     {"train_base", 512, 2048, 8, 2, 2, 8000, 16, 64, 64}};
+
+struct AttentionCase {
+  const char* name;
+  int64_t batch, queries, keys, width, heads;
+};
+constexpr AttentionCase kAttentionCases[] = {{"cross_toy", 16, 10, 12, 32, 2},
+                                             {"cross_mid", 32, 64, 128, 512, 8},
+                                             {"cross_long", 1, 2048, 2048, 512, 8},
+                                             {"cross_4k", 1, 4096, 4096, 256, 4}};
+
+struct Result {
+  double ms = 0;
+  double tokens = 0;  // per step
+  int64_t parameters = 0;
+};
+
+double median_ms(const std::function<void()>& step, int steps) {
+  for (int i = 0; i < 3; ++i) step();
+  std::vector<double> times;
+  for (int i = 0; i < steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    step();
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+            .count());
+  }
+  std::nth_element(times.begin(), times.begin() + steps / 2, times.end());
+  return times[static_cast<size_t>(steps / 2)];
+}
+
+class TrainModel : public Layer<TrainModel> {
+ public:
+  TrainModel(const TrainCase& c, Generator gen)
+      : source_(child<Embedding>("source", c.vocabulary, c.d_model, gen)),
+        target_(child<Embedding>("target", c.vocabulary, c.d_model, gen)),
+        transformer_(child<Transformer>("transformer",
+                                        TransformerOptions{
+                                            .layer = {.d_model = c.d_model,
+                                                      .nhead = c.heads,
+                                                      .dim_feedforward = c.ffn,
+                                                      .batch_first = true},
+                                            .num_encoder_layers = static_cast<int>(c.encoder),
+                                            .num_decoder_layers = static_cast<int>(c.decoder)},
+                                        gen)),
+        output_(child<Linear>("output", c.d_model, c.vocabulary, gen)),
+        scale_(std::sqrt(static_cast<double>(c.d_model))) {}
+
+  Tensor forward(const Tensor& x, const Tensor& y, const Tensor& next) {
+    const Tensor hidden =
+        transformer_(source_(x) * scale_, target_(y) * scale_, TransformerCall{.tgt_mask = Mask::causal()});
+    return linear_cross_entropy(hidden, output_.weight, output_.bias, next,
+                                {.label_smoothing = 0.1});
+  }
+
+ private:
+  Embedding &source_, &target_;
+  Transformer& transformer_;
+  Linear& output_;
+  double scale_;
+};
+
+Result run(const TrainCase& c, int steps) {
+  Generator gen(0);
+  TrainModel model(c, gen);
+  Adam adam(model.named_parameters(), {.lr = 1e-4, .beta1 = 0.9, .beta2 = 0.98});
+  const Tensor x = randint(c.vocabulary, {c.batch, c.source}, gen);
+  const Tensor y = randint(c.vocabulary, {c.batch, c.target}, gen);
+  const Tensor next = randint(c.vocabulary, {c.batch, c.target}, gen);
+  const double ms = median_ms(
+      [&] {
+        adam.zero_grad();
+        model(x, y, next).backward();
+        clip_grad_norm(model.parameters(), 1.0);
+        adam.step();
+      },
+      steps);
+  int64_t parameters = 0;
+  for (const Tensor& p : model.parameters()) parameters += p.numel();
+  return {ms, static_cast<double>(c.batch * c.target), parameters};
+}
+
+Result run(const AttentionCase& c, int steps) {
+  Generator gen(0);
+  MultiheadAttention attention({.embed_dim = c.width, .num_heads = c.heads, .batch_first = true},
+                               gen);
+  Tensor query = randn({c.batch, c.queries, c.width}, gen),
+         memory = randn({c.batch, c.keys, c.width}, gen);
+  query.set_requires_grad();
+  memory.set_requires_grad();
+  const Tensor dy = randn({c.batch, c.queries, c.width}, gen);
+  return {median_ms(
+              [&] {
+                attention.zero_grad();
+                query.set_grad({});
+                memory.set_grad({});
+                attention(query, memory, memory).output.backward(dy);
+              },
+              steps),
+          0, 0};
+}
+
+// A chain of 1,000 multiplications of one number, forward and backward.
+Result run_op_overhead(int steps) {
+  return {median_ms(
+              [] {
+                Tensor x = ones({1});
+                x.set_requires_grad();
+                Tensor y = x;
+                for (int i = 0; i < 1000; ++i) y = y * 1.0001;
+                y.backward();
+              },
+              steps),
+          0, 0};
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+void print(const std::string& name, const Result& r) {
+  fmt::print("{{\"case\": \"{}\", \"threads\": {}, \"ms\": {:.4f}", name, num_threads(), r.ms);
+  if (r.tokens > 0)
+    fmt::print(", \"tokens_per_s\": {:.0f}, \"params\": {}", r.tokens / r.ms * 1e3, r.parameters);
+  if (name == "op_overhead") fmt::print(", \"us_per_op\": {:.4f}", r.ms);
+  fmt::print(", \"peak_rss_mb\": {:.1f}}}\n", peak_rss_mb());
+}
+
+std::map<std::string, std::function<Result(int)>> cases() {
+  std::map<std::string, std::function<Result(int)>> all;
+  for (const TrainCase& c : kTrainCases) all[c.name] = [&c](int n) { return run(c, n); };
+  for (const AttentionCase& c : kAttentionCases) all[c.name] = [&c](int n) { return run(c, n); };
+  all["op_overhead"] = run_op_overhead;
+  return all;
+}
+
+int default_steps(const std::string& name) {
+  const bool small = name == "train_toy" || name == "cross_toy" || name == "op_overhead";
+  return small ? 200 : 9;
+}
+
+// Runs a case in a child process.
+int spawn(const std::string& name, int steps) {
+  const pid_t child = fork();
+  if (child == 0) {
+    print(name, cases().at(name)(steps > 0 ? steps : default_steps(name)));
+    std::fflush(stdout);
+    _exit(0);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
+  std::string name;
+  int threads = num_threads(), steps = 0;
+  std::vector<std::string> names;
+  for (const auto& entry : cases()) names.push_back(entry.first);
+  app.add_option("--case", name, "One case; all if left out")->check(CLI::IsMember(names));
+  app.add_option("--threads", threads, "Threads to use")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--steps", steps, "Timed steps; 0: as many as the case deserves")
+      ->check(CLI::NonNegativeNumber);
+  CLI11_PARSE(app, argc, argv);
+  set_num_threads(threads);
+  if (!name.empty()) names = {name};
+  int failed = 0;
+  for (const std::string& n : names) failed |= spawn(n, steps);
+  return failed ? 1 : 0;
+}
