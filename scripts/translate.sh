@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh release translate
-build/release/examples/translate/translate train --task toy --model-dir runs/toy "$@"
+build/release/examples/translate/translate train --task toy --model-dir runs/toy --overwrite "$@"

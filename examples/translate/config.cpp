@@ -1,0 +1,98 @@
+#include <examples/translate/config.h>
+#include <fmt/format.h>
+#include <weft/core/error.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace translate {
+namespace {
+
+using nlohmann::json;
+
+void require(bool ok, const char* setting, double value, const char* expected) {
+  if (!ok) throw weft::Error(fmt::format("{}: must be {}; got {:g}", setting, expected, value));
+}
+
+void require_positive(int64_t value, const char* setting) {
+  require(value > 0, setting, static_cast<double>(value), "positive");
+}
+
+void require_rate(double value, const char* setting) {
+  require(value >= 0 && value < 1, setting, value, "in [0, 1)");
+}
+
+// Above this a model does not fit any machine that runs it; a damaged file stops here.
+constexpr int64_t kLargest = int64_t{1} << 24;
+
+}  // namespace
+
+void validate(const ModelConfig& c) {
+  for (const auto& [setting, value] : {std::pair{"vocabulary", c.vocabulary},
+                                       {"d-model", c.d_model},
+                                       {"layers", c.layers},
+                                       {"heads", c.heads},
+                                       {"ffn", c.ffn}}) {
+    require_positive(value, setting);
+    require(value <= kLargest, setting, static_cast<double>(value), "below 2^24");
+  }
+  if (c.d_model % c.heads != 0)
+    throw weft::Error(
+        fmt::format("d-model: must be a multiple of heads; got {} and {}", c.d_model, c.heads));
+  require(c.d_model % 2 == 0, "d-model", static_cast<double>(c.d_model),
+          "even, for the positions' sines and cosines");
+  require_rate(c.dropout, "dropout");
+  require_rate(c.attention_dropout, "attention-dropout");
+  require_rate(c.activation_dropout, "activation-dropout");
+}
+
+void save_config(const std::filesystem::path& dir, const ModelConfig& c) {
+  const json j = {{"vocabulary", c.vocabulary},
+                  {"d_model", c.d_model},
+                  {"layers", c.layers},
+                  {"heads", c.heads},
+                  {"ffn", c.ffn},
+                  {"dropout", c.dropout},
+                  {"attention_dropout", c.attention_dropout},
+                  {"activation_dropout", c.activation_dropout}};
+  write_file(dir / "config.json", j.dump(2) + "\n");
+}
+
+ModelConfig load_config(const std::filesystem::path& dir) {
+  const std::filesystem::path file = dir / "config.json";
+  try {
+    const json j = json::parse(read_file(file));
+    ModelConfig c;
+    c.vocabulary = j.at("vocabulary").get<int64_t>();
+    c.d_model = j.at("d_model").get<int64_t>();
+    c.layers = j.at("layers").get<int64_t>();
+    c.heads = j.at("heads").get<int64_t>();
+    c.ffn = j.at("ffn").get<int64_t>();
+    c.dropout = j.at("dropout").get<double>();
+    c.attention_dropout = j.at("attention_dropout").get<double>();
+    c.activation_dropout = j.at("activation_dropout").get<double>();
+    validate(c);
+    return c;
+  } catch (const json::exception& e) {
+    throw weft::Error(fmt::format("{}: not a model's settings: {}", file.string(), e.what()));
+  }
+}
+
+void validate(const TrainConfig& c) {
+  require(c.subwords > 4, "vocab-size", static_cast<double>(c.subwords),
+          "above 4, the special ids");
+  require_positive(c.max_tokens, "max-tokens");
+  require_positive(c.accumulate, "accumulate");
+  require(c.learning_rate > 0, "lr", c.learning_rate, "positive");
+  require_positive(c.warmup, "warmup");
+  require_rate(c.label_smoothing, "label-smoothing");
+  require(c.clip >= 0, "clip", c.clip, "0 or more");
+  require_positive(c.patience, "patience");
+  require_positive(c.log_every, "log-every");
+  require(c.minutes >= 0, "minutes", c.minutes, "0 or more");
+  for (const auto& [setting, value] :
+       {std::pair{"epochs", c.epochs}, {"steps", c.steps}, {"validate-every", c.validate_every}})
+    require(value >= 0, setting, static_cast<double>(value), "0 or more");
+}
+
+}  // namespace translate

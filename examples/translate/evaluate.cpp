@@ -1,0 +1,56 @@
+#include <examples/translate/bleu.h>
+#include <examples/translate/evaluate.h>
+#include <weft/autograd/grad_mode.h>
+#include <weft/core/error.h>
+
+namespace translate {
+
+std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text) {
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i < text.source.size(); ++i)
+    pairs.push_back(
+        {encode_source(vocabulary, text.source[i]), encode_target(vocabulary, text.target[i])});
+  return pairs;
+}
+
+double mean_loss(TranslationModel& model, std::span<const Pair> pairs, int64_t max_tokens) {
+  weft::NoGrad no_grad;
+  double total = 0;
+  int64_t tokens = 0;
+  for (const Batch& batch : training_batches(pairs, max_tokens, 0, 0).batches) {
+    const PaddedIds target = pad_ids(pairs, batch, &Pair::target);
+    const int64_t n = predicted_tokens(target);
+    total +=
+        model.loss(pad_ids(pairs, batch, &Pair::source), target, 0).item() * static_cast<double>(n);
+    tokens += n;
+  }
+  return tokens ? total / static_cast<double>(tokens) : 0;
+}
+
+TranslationScores score_translations(TranslationModel& model, const Vocabulary& vocabulary,
+                                     const Split& split) {
+  TranslationScores scores;
+  scores.translations = translate_all(model, vocabulary, split.text.source);
+  const std::vector<std::string>& references = split.text.target;
+  scores.bleu = bleu(scores.translations, references, {BleuTokenizer::kNone, false}).score;
+  size_t equal = 0;
+  for (size_t i = 0; i < references.size(); ++i) equal += scores.translations[i] == references[i];
+  scores.exact_match = static_cast<double>(equal) / static_cast<double>(references.size());
+  return scores;
+}
+
+AlignmentScores::Head best_alignment_head(TranslationModel& model, const Vocabulary& vocabulary,
+                                          const Split& split, ReadAt step) {
+  if (split.gold.size() != split.text.source.size())
+    throw weft::Error("alignment: the split \"" + split.name + "\" has no gold alignments");
+  AlignmentScores scores(step);
+  for (size_t i = 0; i < split.gold.size(); ++i) {
+    const Ids source = encode_source(vocabulary, split.text.source[i]);
+    const Ids target = encode_target(vocabulary, split.text.target[i]);
+    scores.add(model.cross_attention(source, target), static_cast<int64_t>(source.size()) - 1,
+               static_cast<int64_t>(target.size()) - 2, split.gold[i]);
+  }
+  return scores.best();
+}
+
+}  // namespace translate

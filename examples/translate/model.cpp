@@ -1,0 +1,126 @@
+#include <examples/translate/model.h>
+#include <examples/translate/vocabulary.h>
+
+#include <cmath>
+
+namespace translate {
+namespace {
+
+using weft::Mask;
+using weft::Tensor;
+
+weft::TransformerOptions transformer_options(const ModelConfig& c) {
+  weft::TransformerOptions o{.layer = {.d_model = c.d_model, .nhead = c.heads}};
+  o.layer.dim_feedforward = c.ffn;
+  o.layer.dropout = c.dropout;
+  o.layer.attention_dropout = c.attention_dropout;
+  o.layer.activation_dropout = c.activation_dropout;
+  o.layer.batch_first = true;
+  o.num_encoder_layers = o.num_decoder_layers = static_cast<int>(c.layers);
+  return o;
+}
+
+Tensor to_tensor(const PaddedIds& ids) {
+  return weft::from_vector(ids.ids, {ids.rows, ids.columns});
+}
+
+Tensor sinusoids(int64_t length, int64_t d) {
+  Tensor t({length, d});
+  float* p = t.mutable_data<float>();
+  for (int64_t i = 0; i < length; ++i)
+    for (int64_t j = 0; j < d; j += 2) {
+      const double a = static_cast<double>(i) * std::exp(-std::log(1e4) * static_cast<double>(j) / static_cast<double>(d));
+      p[i * d + j] = static_cast<float>(std::sin(a));
+      p[i * d + j + 1] = static_cast<float>(std::cos(a));
+    }
+  return t;
+}
+
+AttentionMap to_map(const Tensor& weights) {  // [Tq, Tk]
+  return {weights.size(0), weights.size(1), weights.to_vector<double>()};
+}
+
+}  // namespace
+
+void Decoding::keep(const Ids& rows) {
+  const Tensor index = weft::from_vector(rows, {static_cast<int64_t>(rows.size())});
+  memory_ = weft::index_select(memory_, 0, index);
+  state_.reorder(index);
+  std::vector<int64_t> lengths;
+  for (int64_t row : rows) lengths.push_back(lengths_[static_cast<size_t>(row)]);
+  lengths_ = std::move(lengths);
+}
+
+TranslationModel::TranslationModel(const ModelConfig& config, weft::Generator generator)
+    : d_model_(config.d_model),
+      embedding_(
+          child<weft::Embedding>("embedding", config.vocabulary, config.d_model, generator, kPad)),
+      dropout_(child<weft::Dropout>("dropout", config.dropout, generator)),
+      transformer_(
+          child<weft::Transformer>("transformer", transformer_options(config), generator)) {
+  // The matrix is also the output layer: deviation 1 / sqrt(D) keeps first logits near 0.
+  weft::init::normal(embedding_.weight, 0, 1 / std::sqrt(static_cast<double>(d_model_)), generator);
+  weft::init::zeros(weft::select(embedding_.weight.detach(), 0, kPad));
+}
+
+Tensor TranslationModel::embed(const Tensor& ids, int64_t first_position) {
+  const Tensor positions = sinusoids(first_position + ids.size(1), d_model_);
+  const Tensor vectors = embedding_(ids) * std::sqrt(static_cast<double>(d_model_));
+  return dropout_(vectors + weft::slice(positions, 0, first_position));  // [B, T, D]
+}
+
+Tensor TranslationModel::encode(const PaddedIds& source, weft::AttentionTrace* trace) {
+  return transformer_.encoder(embed(to_tensor(source), 0),
+                              Mask::padding(source.lengths, source.columns), trace);
+}
+
+Tensor TranslationModel::forward(const PaddedIds& source, const PaddedIds& target,
+                                 weft::AttentionTrace* trace) {
+  const Tensor memory = encode(source, trace);  // [B, Ts, D]
+  const Tensor ids = weft::slice(to_tensor(target), 1, 0, -1);
+  const weft::DecoderCall call{Mask::causal(), Mask::padding(source.lengths, source.columns),
+                               trace};
+  return transformer_.decoder(embed(ids, 0), memory, call);
+}
+
+Tensor TranslationModel::loss(const PaddedIds& source, const PaddedIds& target,
+                              double label_smoothing) {
+  const Tensor next = weft::slice(to_tensor(target), 1, 1);
+  return weft::linear_cross_entropy((*this)(source, target), embedding_.weight, {}, next,
+                                    {.ignore_index = kPad, .label_smoothing = label_smoothing});
+}
+
+Decoding TranslationModel::start(const PaddedIds& source) {
+  Decoding d;
+  d.memory_ = encode(source);
+  d.lengths_ = source.lengths;
+  return d;
+}
+
+Tensor TranslationModel::next_log_probs(Decoding& d, const Tensor& ids) {
+  const weft::DecoderCall call{{}, Mask::padding(d.lengths_, d.memory_.size(1))};
+  const Tensor hidden =
+      transformer_.decoder(embed(ids, d.position_++), d.memory_, call, &d.state_);  // [rows, 1, D]
+  return weft::log_softmax(weft::linear(weft::select(hidden, 1, 0), embedding_.weight), -1);
+}
+
+AttentionMaps TranslationModel::cross_attention(const Ids& source, const Ids& target) {
+  const weft::NoGrad no_grad;
+  weft::AttentionTrace trace;
+  (*this)(pad_ids({&source, 1}), pad_ids({&target, 1}), &trace);
+  AttentionMaps maps;
+  for (const Tensor& layer : trace.cross) {  // [1, H, Tq, Tk]
+    std::vector<AttentionMap>& heads = maps.emplace_back();
+    for (int64_t h = 0; h < layer.size(1); ++h)
+      heads.push_back(to_map(weft::select(weft::select(layer, 0, 0), 0, h)));
+  }
+  return maps;
+}
+
+int64_t predicted_tokens(const PaddedIds& target) {
+  int64_t count = 0;
+  for (int64_t length : target.lengths) count += length - 1;
+  return count;
+}
+
+}  // namespace translate
