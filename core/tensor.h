@@ -202,7 +202,7 @@ Tensor rand(const Shape& shape, Generator& generator, DType dtype = kFloat32);
 /// Integers in [0, n).
 Tensor randint(int64_t n, const Shape& shape, Generator& generator);
 
-/// `tensor([[1, 2], [3, 4]], shape [2, 2], int64)`; long dims are shortened with "...".
+/// `tensor([1, 2], shape [2], int64)`, a line per row; long dims are shortened with "...".
 std::string to_string(const Tensor& t);
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
 

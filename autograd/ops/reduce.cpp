@@ -31,6 +31,29 @@ const Op kSum{
           {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
           "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
     }};
+// Compositions of sum.
+const Op kMean{"mean", [](Samples& s) {
+                 s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return mean(in[0]); });
+                 s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
+                   return mean(in[0], {0, -1}, true);
+                 });
+                 s.add_error(
+                     {s.integers({3}, 2)}, [](const Tensors& in) { return mean(in[0]); },
+                     "mean: expected a floating dtype; got int64");
+               }};
+const Op kVar{"var", [](Samples& s) {
+                s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return var(in[0]); });
+                s.add("of the population", {s.normal({4, 3})},
+                      [](const Tensors& in) { return var(in[0], {0}, 0, true); });
+                s.add("transposed", {s.transposed({3, 4})},
+                      [](const Tensors& in) { return var(in[0], {1}); });
+                s.add_error(
+                    {s.normal({2, 3})},
+                    [](const Tensors& in) {
+                      return var(in[0], {1, 1});
+                    },
+                    "var: a dim is named twice; got [1, 1] for shape [2, 3]");
+              }};
 const Op kMax{
     "max", [](Samples& s) {
       s.add("last dim", {s.distinct({3, 5})}, [](const Tensors& in) { return max(in[0], {-1}); });
@@ -138,17 +161,15 @@ Shape kept_shape(const char* who, const Tensor& x, const Shape& dims) {
   return kept;
 }
 
-}  // namespace
-
-Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
-  if (x.defined() && x.dtype() == kBool) return sum(to(x, kInt64), dims, keepdim);
+Tensor total(const char* who, const Tensor& x, const Shape& dims, bool keepdim) {
+  if (x.defined() && x.dtype() == kBool) return total(who, to(x, kInt64), dims, keepdim);
   Reduction3 r;
   {
     NoGrad no_grad;
-    r = arrange("sum", x, dims);
+    r = arrange(who, x, dims);
   }
   Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
-  dispatch_numbers("sum", x.dtype(), [&](auto tag) {
+  dispatch_numbers(who, x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::sum(r.x.data<T>(), static_cast<T*>(y.raw()), r.outer, r.n, r.inner);
   });
@@ -157,17 +178,27 @@ Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
   });
 }
 
-Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
-  check(x.defined() && is_floating(x.dtype()), "mean: expected a floating dtype; got {}",
+Tensor average(const char* who, const Tensor& x, const Shape& dims, bool keepdim) {
+  check(x.defined() && is_floating(x.dtype()), "{}: expected a floating dtype; got {}", who,
         x.defined() ? to_string(x.dtype()) : "an undefined tensor");
-  const Tensor total = sum(x, dims, keepdim);
-  return total * (static_cast<double>(std::max<int64_t>(total.numel(), 1)) /
-                  static_cast<double>(x.numel()));
+  const Tensor sums = total(who, x, dims, keepdim);
+  return sums *
+         (static_cast<double>(std::max<int64_t>(sums.numel(), 1)) / static_cast<double>(x.numel()));
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
+  return total("sum", x, dims, keepdim);
+}
+
+Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
+  return average("mean", x, dims, keepdim);
 }
 
 Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
-  const Tensor deviation = x - mean(x, dims, true);
-  const Tensor squares = sum(deviation * deviation, dims, keepdim);
+  const Tensor deviation = x - average("var", x, dims, true);
+  const Tensor squares = total("var", deviation * deviation, dims, keepdim);
   const auto n =
       static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(squares.numel(), 1));
   return squares * (1 / std::max(n - correction, 0.0));

@@ -20,6 +20,12 @@ const Op kReshape{
       s.add("of a transposed", {s.transposed({3, 4})},
             [](const Tensors& in) { return reshape(in[0], {12}); });
       s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
+      s.add("squeeze", {s.normal({2, 1, 3})}, [](const Tensors& in) { return squeeze(in[0], -2); });
+      s.add("unsqueeze", {s.transposed({2, 3})},
+            [](const Tensors& in) { return unsqueeze(in[0], -1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return unsqueeze(in[0], 3); },
+          "unsqueeze: dim must be in [-3, 2]; got 3 for shape [2, 3]");
       s.add_error(
           {s.normal({2, 3})},
           [](const Tensors& in) {

@@ -11,8 +11,8 @@ TEST_CASE("every op passes the gradient check") {
   int samples = 0, gradients = 0;
   for (const Op* op : registered_ops()) {
     const OpReport r = check_op(*op);
-    std::printf("%-40s %3d samples %6d gradients %3d errors  worst %.1e\n", op->name, r.samples, r.gradients,
-                r.errors, r.worst);
+    std::printf("%-40s %3d samples %6d gradients %3d errors  worst %.1e\n", op->name, r.samples,
+                r.gradients, r.errors, r.worst);
     for (const std::string& f : r.failures) FAIL_CHECK(f);
     samples += r.samples;
     gradients += r.gradients;
