@@ -6,6 +6,8 @@
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
 #include <weft/nn/attention.h>
+#include <weft/nn/check_module.h>
+#include <weft/nn/cross_attention.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/init.h>
@@ -14,6 +16,7 @@
 #include <weft/nn/mask.h>
 #include <weft/nn/module.h>
 #include <weft/nn/module_list.h>
+#include <weft/nn/positional.h>
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer.h>
 #include <weft/optim/adam.h>

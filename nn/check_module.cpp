@@ -1,0 +1,178 @@
+#include <weft/autograd/autograd.h>
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+#include <weft/nn/check_module.h>
+#include <weft/nn/init.h>
+
+#include <algorithm>
+
+namespace weft::detail {
+namespace {
+
+bool differentiable(const Tensor& t) { return is_floating(t.dtype()); }
+
+bool same_bits(const Tensors& a, const Tensors& b) {
+  auto same = [](const Tensor& x, const Tensor& y) {
+    return x.shape() == y.shape() && to(x.detach(), kFloat64).to_vector<double>() ==
+                                         to(y.detach(), kFloat64).to_vector<double>();
+  };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), same);
+}
+
+Tensors values(const NamedTensors& named) {
+  Tensors found;
+  for (const NamedTensor& t : named) found.push_back(t.tensor);
+  return found;
+}
+
+// Makes a parameter stand for `value` in the graph too, so that gradients flow to `value`.
+void bind(Tensor parameter, const Tensor& value) {
+  parameter.set_data(value);
+  parameter.set_slot(Ref<AutogradSlot>(value.slot()), value.output_index());
+}
+
+class ModuleChecker {
+ public:
+  ModuleChecker(const ModuleMaker& make, const Tensors& inputs, const ModuleCheckOptions& options)
+      : make_(make), inputs_(inputs), options_(options) {
+    const ModuleProbe probe = fresh(kFloat64);
+    Generator generator(11);
+    NoGrad no_grad;
+    for (const NamedTensor& p : probe.module->named_parameters()) {
+      names_.push_back(p.name);  // moved, so that none is 0 or 1 throughout
+      parameters_.push_back(p.tensor.detach() + randn(p.tensor.shape(), generator, kFloat64) * 0.1);
+    }
+  }
+
+  ModuleReport run() {
+    if (!same_bits(values(make_().module->state_dict()), values(make_().module->state_dict())))
+      fail_with("two modules of the factory differ; seed the generator inside of it");
+    gradients();
+    reached();
+    state();
+    evaluation();
+    single_precision();
+    return std::move(report_);
+  }
+
+ private:
+  ModuleProbe fresh(DType dtype) const {
+    ModuleProbe probe = make_();
+    probe.module->to(dtype);
+    return probe;
+  }
+
+  // A new module with `inputs` then parameters taken from `all`.
+  Tensors call_bound(const Tensors& all) const {
+    const ModuleProbe probe = fresh(kFloat64);
+    const auto split = all.begin() + static_cast<std::ptrdiff_t>(inputs_.size());
+    auto value = split;
+    for (const Tensor& p : probe.module->parameters()) bind(p, *value++);
+    return probe.call(Tensors(all.begin(), split));
+  }
+
+  void gradients() {
+    Tensors all = inputs_;
+    all.insert(all.end(), parameters_.begin(), parameters_.end());
+    const SampleFunction f = [this](const Tensors& in) { return call_bound(in); };
+    constexpr int kSecondOrderDirections = 2;
+    for (const bool second : {false, true}) {
+      GradcheckOptions o;
+      o.tolerance = options_.tolerance;
+      o.second_order = second;
+      o.directions = second ? kSecondOrderDirections : options_.directions;
+      const GradcheckReport r = gradcheck("module", f, all, o);
+      report_.gradients += r.gradients;
+      report_.worst = std::max(report_.worst, r.worst);
+      if (!r.failure.empty()) fail_with(r.failure + legend());
+    }
+  }
+
+  // What the numbers of inputs in a gradient check's message mean.
+  std::string legend() const {
+    std::string text = " (inputs";
+    for (size_t i = 0; i < names_.size(); ++i)
+      text += fmt::format(", {}: {}", inputs_.size() + i, names_[i]);
+    return text + ")";
+  }
+
+  void reached() {
+    Tensors leaves, outputs, cotangents;
+    for (const Tensor& p : parameters_) leaves.push_back(p.detach().set_requires_grad());
+    Tensors all = inputs_;
+    all.insert(all.end(), leaves.begin(), leaves.end());
+    for (const Tensor& y : call_bound(all))
+      if (y.requires_grad()) {
+        outputs.push_back(y);
+        cotangents.push_back(ones(y.shape(), y.dtype()));
+      }
+    if (leaves.empty()) return;
+    Tensors found(leaves.size());
+    if (!outputs.empty()) found = grad(outputs, leaves, {cotangents, false, false, true});
+    for (size_t i = 0; i < leaves.size(); ++i)
+      if (!found[i].defined()) fail_with(fmt::format("{}: no output depends on it", names_[i]));
+  }
+
+  // A module in evaluation mode with the moved parameters.
+  ModuleProbe evaluated(DType dtype) const {
+    const ModuleProbe probe = fresh(dtype);
+    probe.module->eval();
+    const Tensors own = probe.module->parameters();
+    for (size_t i = 0; i < own.size(); ++i) init::copy(own[i], parameters_[i]);
+    return probe;
+  }
+
+  void state() {
+    NoGrad no_grad;
+    const ModuleProbe a = evaluated(kFloat64), b = fresh(kFloat64);
+    b.module->eval();
+    b.module->load_state_dict(a.module->state_dict());
+    if (!same_bits(a.call(inputs_), b.call(inputs_)))
+      fail_with("a module that loaded the state of another computes something else");
+  }
+
+  void evaluation() {
+    NoGrad no_grad;
+    const ModuleProbe probe = evaluated(kFloat64);
+    if (!same_bits(probe.call(inputs_), probe.call(inputs_)))
+      fail_with("two evaluations of the same inputs differ");
+  }
+
+  void single_precision() {
+    constexpr double kSingle = 2e-4;
+    NoGrad no_grad;
+    Tensors inputs = inputs_;
+    for (Tensor& x : inputs)
+      if (differentiable(x)) x = to(x, kFloat32);
+    const Tensors exact = evaluated(kFloat64).call(inputs_),
+                  single = evaluated(kFloat32).call(inputs);
+    for (size_t i = 0; i < exact.size(); ++i) {
+      if (!differentiable(exact[i]) || exact[i].numel() == 0) continue;
+      const Tensor scale = maximum(abs(exact[i]), ones({}, kFloat64));
+      const double error = max(abs(to(single[i], kFloat64) - exact[i]) / scale).item();
+      if (!(error <= kSingle))
+        fail_with(fmt::format("float32 and float64 differ by {:.3g} in output {}", error, i));
+    }
+  }
+
+  void fail_with(const std::string& what) { report_.failures.push_back(what); }
+
+  const ModuleMaker& make_;
+  const Tensors& inputs_;
+  ModuleCheckOptions options_;
+  std::vector<std::string> names_;
+  Tensors parameters_;
+  ModuleReport report_;
+};
+
+}  // namespace
+
+ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
+                          const ModuleCheckOptions& options) {
+  for (const Tensor& x : inputs)
+    check(x.defined() && (!differentiable(x) || x.dtype() == kFloat64),
+          "check_module: floating inputs must be float64");
+  return ModuleChecker(make, inputs, options).run();
+}
+
+}  // namespace weft::detail

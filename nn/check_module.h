@@ -1,0 +1,88 @@
+// One line that tests a layer:
+//
+//   const ModuleReport r = check_module([] { return FeedForward(8, 16, 0.1, Generator(1)); },
+//                                       {randn({2, 3, 8}, generator, kFloat64)});
+//
+// It checks gradients of inputs and all parameters against finite differences, first order by
+// element and second order along random directions, dropout included; that every parameter is
+// reached; that a state loads into another module and gives the same bits; that evaluation repeats
+// itself; and float32 against float64.
+#pragma once
+
+#include <weft/autograd/gradcheck.h>
+#include <weft/core/error.h>
+#include <weft/nn/module.h>
+
+namespace weft {
+
+struct ModuleCheckOptions {
+  double tolerance = 1e-6;  ///< of gradients, relative to max(1, |gradient|)
+  /// First order: random directions per tensor instead of every element (0: every element).
+  int directions = 0;
+};
+
+struct ModuleReport {
+  int gradients = 0;                  ///< numbers compared
+  double worst = 0;                   ///< largest relative error among them
+  std::vector<std::string> failures;  ///< empty if all is well
+};
+
+namespace detail {
+
+/// A module whose type is forgotten.
+struct ModuleProbe {
+  std::shared_ptr<Module> module;
+  std::function<Tensors(const Tensors&)> call;
+};
+using ModuleMaker = std::function<ModuleProbe()>;
+
+ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
+                          const ModuleCheckOptions& options);
+
+template <class Result>
+Tensors as_tensors(Result result) {
+  if constexpr (std::is_same_v<Result, Tensors>) return result;
+  std::vector<Tensor*> found;
+  collect_tensors(result, found);
+  Tensors tensors;
+  for (Tensor* t : found) tensors.push_back(*t);
+  return tensors;
+}
+
+template <class M>
+Tensors call_with(M& m, const Tensors& in) {
+  if constexpr (requires { m.forward(in[0]); })
+    if (in.size() == 1) return as_tensors(m(in[0]));
+  if constexpr (requires { m.forward(in[0], in[1]); })
+    if (in.size() == 2) return as_tensors(m(in[0], in[1]));
+  if constexpr (requires { m.forward(in[0], in[1], in[2]); })
+    if (in.size() == 3) return as_tensors(m(in[0], in[1], in[2]));
+  throw Error("check_module: forward does not take that many tensors; pass a call of your own");
+}
+
+}  // namespace detail
+
+/// `factory()` returns a new module, the same at every call: it seeds its own generator. `call(m,
+/// inputs)` runs it and returns a Tensor, Tensors, or a result with tensors(). Floating inputs
+/// (float64) are differentiated, others passed along.
+template <class Factory, class Call>
+ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
+                          const ModuleCheckOptions& options = {}) {
+  auto make = [factory, call] {
+    using M = decltype(factory());
+    const std::shared_ptr<M> module(new M(factory()));
+    return detail::ModuleProbe{module, [module, call](const Tensors& in) {
+                                 return detail::as_tensors(call(*module, in));
+                               }};
+  };
+  return detail::check_module(make, inputs, options);
+}
+
+/// The same with the inputs as arguments of the module, in order.
+template <class Factory>
+ModuleReport check_module(Factory factory, const Tensors& inputs) {
+  return check_module(factory, inputs,
+                      [](auto& m, const Tensors& in) { return detail::call_with(m, in); });
+}
+
+}  // namespace weft

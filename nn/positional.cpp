@@ -1,0 +1,58 @@
+#include <weft/autograd/ops.h>
+#include <weft/core/check.h>
+#include <weft/nn/init.h>
+#include <weft/nn/positional.h>
+
+#include <cmath>
+
+namespace weft {
+namespace {
+
+// Adds rows `first`, `first` + 1, ... of `table` [N, D] along the time dim of x.
+Tensor add_rows(const Tensor& x, const Tensor& table, int64_t first, bool batch_first) {
+  const Tensor rows = slice(table, 0, first, first + x.size(batch_first ? 1 : 0));  // [T, D]
+  return x + (batch_first ? rows : unsqueeze(rows, 1));
+}
+
+int64_t end_of(const Tensor& x, int64_t first, bool batch_first) {
+  check(x.defined() && x.dim() == 3, "positions: expected {}; got shape {}",
+        batch_first ? "[B, T, D]" : "[T, B, D]", x.defined() ? x.shape() : Shape());
+  check(first >= 0, "positions: the first position must not be negative; got {}", first);
+  return first + x.size(batch_first ? 1 : 0);
+}
+
+}  // namespace
+
+Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype) {
+  std::vector<double> table;
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t d = 0; d < width; ++d) {
+      const double exponent = static_cast<double>(d - d % 2) / static_cast<double>(width);
+      const double angle = static_cast<double>(t) * std::exp(-exponent * std::log(10000.0));
+      table.push_back(d % 2 ? std::cos(angle) : std::sin(angle));
+    }
+  return to(from_vector(table, {length, width}), dtype);
+}
+
+Tensor SinusoidalPositions::forward(const Tensor& x, int64_t first) {
+  const int64_t end = end_of(x, first, batch_first_), width = x.size(-1);
+  if (!table_.defined() || table_.size(0) < end || table_.size(1) != width ||
+      table_.dtype() != x.dtype())
+    table_ = sinusoidal_positions(2 * end, width, x.dtype());
+  return add_rows(x, table_, first, batch_first_);
+}
+
+LearnedPositions::LearnedPositions(int64_t longest, int64_t width, Generator generator,
+                                   bool batch_first)
+    : weight(parameter("weight", Tensor({longest, width}))), batch_first_(batch_first) {
+  init::normal(weight, 0, 0.02, generator);
+}
+
+Tensor LearnedPositions::forward(const Tensor& x, int64_t first) {
+  const int64_t end = end_of(x, first, batch_first_);
+  check(end <= weight.size(0), "positions: the table has {} rows; a sequence needs {}",
+        weight.size(0), end);
+  return add_rows(x, weight, first, batch_first_);
+}
+
+}  // namespace weft

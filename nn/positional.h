@@ -1,0 +1,39 @@
+// Positions, added to embeddings.
+#pragma once
+
+#include <weft/nn/module.h>
+
+namespace weft {
+
+/// P[t, 2i] = sin(t / 10000^(2i / width)), P[t, 2i + 1] = cos(the same) for t = 0 ... length - 1
+/// (Vaswani et al. 2017): [length, width].
+Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype = kFloat32);
+
+/// x [B, T, D] (or [T, B, D]) -> x + P. Nothing to learn, and no longest length.
+class SinusoidalPositions : public Layer<SinusoidalPositions> {
+ public:
+  explicit SinusoidalPositions(bool batch_first = false) : batch_first_(batch_first) {}
+
+  /// `first` is the position of the first token, in decoding step by step.
+  Tensor forward(const Tensor& x, int64_t first = 0);
+
+ private:
+  bool batch_first_;
+  Tensor table_;  // [at least T, D]; grows
+};
+
+/// The same with a learned table: parameter `weight` [longest, width], normal with deviation 0.02
+/// (Devlin et al. 2019).
+class LearnedPositions : public Layer<LearnedPositions> {
+ public:
+  LearnedPositions(int64_t longest, int64_t width, Generator generator, bool batch_first = false);
+
+  Tensor forward(const Tensor& x, int64_t first = 0);
+
+  Tensor weight;
+
+ private:
+  bool batch_first_;
+};
+
+}  // namespace weft

@@ -1,0 +1,295 @@
+// Every layer of nn, enumerated: gradients, state, determinism (nn/check_module.h).
+#include <weft/autograd/ops.h>
+#include <weft/nn/check_module.h>
+#include <weft/nn/cross_attention.h>
+#include <weft/nn/embedding.h>
+#include <weft/nn/positional.h>
+#include <weft/nn/sequential.h>
+#include <weft/nn/transformer.h>
+#include <weft/tests/catch.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+using namespace weft;
+
+namespace {
+
+constexpr double kDropout = 0.3;
+
+Tensor normal(const Shape& shape, uint64_t seed = 5) {
+  Generator generator(seed);
+  return randn(shape, generator, kFloat64);
+}
+
+const Mask kPadding = Mask::padding({3, 2}, 3);
+
+TransformerLayerOptions layer_options(bool pre) {
+  return {.d_model = 4,
+          .nhead = 2,
+          .dim_feedforward = 3,
+          .dropout = kDropout,
+          .activation = FeedForwardActivation::gelu,
+          .batch_first = pre,
+          .norm_first = pre,
+          .memory_dim = pre ? std::optional<int64_t>(3) : std::nullopt};
+}
+
+Tensor bend(const Tensor& x) { return tanh(x); }
+
+struct Mlp : Sequential {
+  Mlp() {
+    Generator generator(1);
+    add<Linear>(4, 3, generator).add<Activation>(bend).add<LayerNorm>(3);
+  }
+};
+
+// By class: reports of one or several settings.
+using Reports = std::vector<ModuleReport>;
+
+Reports check_attention() {
+  auto module = [](MultiheadAttentionOptions o) {
+    return [o] { return MultiheadAttention(o, Generator(1)); };
+  };
+  auto call = [](MultiheadAttention& m, const Tensors& in) {
+    return m(in[0], in[1], in.back(),
+             AttentionCall{.mask = kPadding, .weights = AttentionWeights::per_head});
+  };
+  auto self = [](MultiheadAttention& m, const Tensors& in) { return m(in[0], in[0], in[0]); };
+  return {check_module(module({.embed_dim = 4, .num_heads = 2}), {normal({3, 2, 4})}, self),
+          check_module(module({.embed_dim = 4, .num_heads = 2, .batch_first = true}),
+                       {normal({2, 2, 4}), normal({2, 3, 4}, 6)}, call),
+          check_module(module({.embed_dim = 4,
+                               .num_heads = 2,
+                               .dropout = kDropout,
+                               .add_bias_kv = true,
+                               .add_zero_attn = true,
+                               .kdim = 3,
+                               .vdim = 2}),
+                       {normal({2, 2, 4}), normal({3, 2, 3}), normal({3, 2, 2})}, call),
+          check_module(module({.embed_dim = 4, .num_heads = 1, .bias = false}),
+                       {normal({2, 2, 4}), normal({3, 2, 4}), normal({3, 2, 4}, 8)})};
+}
+
+Reports check_cross_attention() {
+  auto module = [](Combine combine, NormPlace norm) {
+    return [=] {
+      return CrossAttention({.embed_dim = 4,
+                             .num_heads = 2,
+                             .kdim = 3,
+                             .vdim = 3,
+                             .combine = combine,
+                             .norm = norm,
+                             .dropout = kDropout,
+                             .batch_first = true},
+                            Generator(1));
+    };
+  };
+  Reports reports;
+  for (const Combine combine : {Combine::add, Combine::concatenate})
+    for (const NormPlace norm : {NormPlace::none, NormPlace::before, NormPlace::after})
+      reports.push_back(
+          check_module(module(combine, norm), {normal({2, 2, 4}), normal({2, 3, 3})}));
+  return reports;
+}
+
+Reports check_encoder_layer() {
+  Reports reports;
+  for (const bool pre : {false, true})
+    reports.push_back(check_module(
+        [=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
+        {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
+        [](TransformerEncoderLayer& m, const Tensors& in) { return m(in[0], kPadding); }));
+  return reports;
+}
+
+Reports check_decoder_layer() {
+  Reports reports;
+  for (const bool pre : {false, true})
+    reports.push_back(check_module(
+        [=] { return TransformerDecoderLayer(layer_options(pre), Generator(1)); },
+        {normal({2, 2, 4}), normal(pre ? Shape{2, 3, 3} : Shape{3, 2, 4})},
+        [](TransformerDecoderLayer& m, const Tensors& in) {
+          return m(in[0], in[1], DecoderCall{.tgt_mask = Mask::causal(), .memory_mask = kPadding});
+        }));
+  return reports;
+}
+
+TransformerLayerOptions stack_options() {
+  TransformerLayerOptions layer = layer_options(true);
+  layer.memory_dim = {};
+  return layer;
+}
+
+Reports check_encoder() {
+  return {check_module([] { return TransformerEncoder(stack_options(), 2, Generator(1), true); },
+                       {normal({1, 3, 4})}, [](auto& m, const Tensors& in) { return m(in[0]); },
+                       {.directions = 3})};
+}
+
+Reports check_decoder() {
+  return {check_module([] { return TransformerDecoder(stack_options(), 2, Generator(1), true); },
+                       {normal({1, 2, 4}), normal({1, 3, 4})},
+                       [](auto& m, const Tensors& in) {
+                         return m(in[0], in[1], DecoderCall{.tgt_mask = Mask::causal()});
+                       },
+                       {.directions = 3})};
+}
+
+Reports check_transformer() {
+  auto factory = [] {
+    return Transformer({.layer = stack_options(), .num_encoder_layers = 1, .num_decoder_layers = 1},
+                       Generator(1));
+  };
+  return {check_module(factory, {normal({1, 3, 4}), normal({1, 2, 4})},
+                       [](auto& m, const Tensors& in) {
+                         return m(in[0], in[1], TransformerCall{.tgt_mask = Mask::causal()});
+                       },
+                       {.directions = 3})};
+}
+
+const std::map<std::string, std::function<Reports()>> kLayers = {
+    {"Activation",
+     [] {
+       return Reports{check_module([] { return Activation(bend); }, {normal({2, 3})})};
+     }},
+    {"CrossAttention", check_cross_attention},
+    {"Dropout",
+     [] {
+       return Reports{check_module([] { return Dropout(0.5, Generator(1)); }, {normal({2, 3})})};
+     }},
+    {"Embedding",
+     [] {
+       return Reports{
+           check_module([] { return Embedding(5, 3, Generator(1)); }, {tensor({{0, 2}, {2, 4}})})};
+     }},
+    {"LayerNorm",
+     [] {
+       return Reports{check_module([] { return LayerNorm(4); }, {normal({2, 4})}),
+                      check_module([] { return LayerNorm(4, 1e-3, false); }, {normal({2, 4})})};
+     }},
+    {"LearnedPositions",
+     [] {
+       return Reports{check_module([] { return LearnedPositions(3, 4, Generator(1), true); },
+                                   {normal({2, 3, 4})})};
+     }},
+    {"Linear",
+     [] {
+       return Reports{
+           check_module([] { return Linear(4, 3, Generator(1)); }, {normal({2, 4})}),
+           check_module([] { return Linear(4, 3, Generator(1), false); }, {normal({2, 2, 4})})};
+     }},
+    {"MultiheadAttention", check_attention},
+    {"Sequential",
+     [] {
+       return Reports{check_module([] { return Mlp(); }, {normal({2, 4})})};
+     }},
+    {"SinusoidalPositions",
+     [] {
+       return Reports{check_module([] { return SinusoidalPositions(); }, {normal({3, 2, 4})})};
+     }},
+    {"Transformer", check_transformer},
+    {"TransformerDecoder", check_decoder},
+    {"TransformerDecoderLayer", check_decoder_layer},
+    {"TransformerEncoder", check_encoder},
+    {"TransformerEncoderLayer", check_encoder_layer},
+};
+
+}  // namespace
+
+TEST_CASE("every layer passes check_module") {
+  int settings = 0, gradients = 0;
+  for (const auto& layer : kLayers) {
+    int own = 0;
+    double worst = 0;
+    for (const ModuleReport& r : layer.second()) {
+      for (const std::string& f : r.failures) FAIL_CHECK(layer.first << ": " << f);
+      own += r.gradients;
+      worst = std::max(worst, r.worst);
+      ++settings;
+    }
+    std::printf("%-28s %6d gradients  worst %.1e\n", layer.first.c_str(), own, worst);
+    gradients += own;
+  }
+  std::printf("%zu layers, %d settings, %d gradients\n", kLayers.size(), settings, gradients);
+  CHECK(gradients > 0);
+}
+
+TEST_CASE("no layer of nn is left out of the check") {
+  const std::regex declaration("class (\\w+) : public Layer<");
+  std::set<std::string> declared, checked;
+  for (const auto& file : std::filesystem::directory_iterator(WEFT_SOURCE_DIR "/nn")) {
+    if (file.path().extension() != ".h") continue;
+    std::ifstream in(file.path());
+    for (std::string line; std::getline(in, line);)
+      if (std::smatch m; line.rfind("class", 0) == 0 && std::regex_search(line, m, declaration))
+        declared.insert(m[1]);
+  }
+  for (const auto& layer : kLayers) checked.insert(layer.first);
+  CHECK(declared == checked);
+}
+
+namespace {
+
+// Scales by a parameter; `fault` chooses what is wrong with it.
+enum class Fault { none, wrong_gradient, unused, not_saved, random };
+class Faulty : public Layer<Faulty> {
+ public:
+  Faulty(Fault fault, Generator generator)
+      : fault_(fault),
+        generator_(generator),
+        scale_(parameter("scale", ones({3}))),
+        hidden_(randn({3}, hidden_generator(), kFloat64)) {}
+
+  Tensor forward(const Tensor& x) {
+    Tensor scale = scale_;
+    if (fault_ == Fault::wrong_gradient) scale = scale_ + (scale_ - scale_.detach()) * 0.001;
+    if (fault_ == Fault::unused) scale = scale_.detach();
+    if (fault_ == Fault::not_saved) scale = scale_ * weft::to(hidden_, x.dtype());
+    if (fault_ == Fault::random) return x * scale * generator_.uniform();
+    return x * scale;
+  }
+
+ private:
+  static Generator& hidden_generator() {
+    static Generator shared(3);
+    return shared;
+  }
+  Fault fault_;
+  Generator generator_;
+  Tensor scale_, hidden_;
+};
+
+std::vector<std::string> faults(Fault fault) {
+  return check_module([fault] { return Faulty(fault, Generator(1)); }, {normal({2, 3})}).failures;
+}
+
+}  // namespace
+
+TEST_CASE("check_module finds faults") {
+  CHECK(faults(Fault::none).empty());
+  REQUIRE_FALSE(faults(Fault::wrong_gradient).empty());
+  CHECK(faults(Fault::wrong_gradient)[0].find("analytic") != std::string::npos);
+  CHECK(faults(Fault::unused).back() == "scale: no output depends on it");
+  const auto not_saved = faults(Fault::not_saved);
+  CHECK(std::find(not_saved.begin(), not_saved.end(),
+                  "a module that loaded the state of another computes something else") !=
+        not_saved.end());
+  const auto random = faults(Fault::random);
+  CHECK(std::find(random.begin(), random.end(), "two evaluations of the same inputs differ") !=
+        random.end());
+  Generator shared(1);
+  const auto report = check_module([shared] { return Linear(3, 2, shared); }, {normal({1, 3})});
+  CHECK(report.failures.at(0) ==
+        "two modules of the factory differ; seed the generator inside of it");
+  CHECK(message_of([] {
+          check_module([] { return LayerNorm(3); }, {ones({1, 3})});
+        }) == "check_module: floating inputs must be float64");
+  CHECK(message_of([] {
+          check_module([] { return LayerNorm(3); }, {normal({1, 3}), normal({1, 3})});
+        }) == "check_module: forward does not take that many tensors; pass a call of your own");
+}
