@@ -1,5 +1,6 @@
 // The pool: workers spin for a moment, then sleep on a futex. A job goes to each worker it needs
-// through that worker's own ticket; the caller runs the first range itself.
+// through that worker's own ticket; the caller runs the first range itself, and then every range
+// whose worker has not begun: on a busy machine nobody waits for a thread that is not running.
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 
@@ -99,6 +100,9 @@ class Pool {
       workers_[i]->ticket.notify_one();
     }
     std::exception_ptr error = run_guarded(job, 0);
+    for (size_t i = 0; i < helpers; ++i)
+      if (workers_[i]->claim(workers_[i]->ticket.load(std::memory_order_relaxed)))
+        finish(*workers_[i], job, static_cast<int64_t>(i) + 1);
     uint32_t left;
     while ((left = pending_.load(std::memory_order_acquire)) != 0)
       wait_while_equal(pending_, left, spins);
@@ -112,9 +116,20 @@ class Pool {
 
  private:
   struct alignas(64) Worker {
-    std::atomic<uint32_t> ticket = 0;
+    std::atomic<uint32_t> ticket = 0;   // of the latest job
+    std::atomic<uint32_t> claimed = 0;  // the latest job that somebody runs, worker or caller
     std::exception_ptr error;
+
+    bool claim(uint32_t job_ticket) {
+      uint32_t before = job_ticket - 1;
+      return claimed.compare_exchange_strong(before, job_ticket, std::memory_order_acq_rel);
+    }
   };
+
+  void finish(Worker& worker, const Job& job, int64_t part) {
+    worker.error = run_guarded(job, part);
+    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+  }
 
   void add_worker() {
     workers_.push_back(std::make_unique<Worker>());
@@ -122,8 +137,7 @@ class Pool {
       uint32_t seen = 0;
       for (;; ++seen) {
         wait_while_equal(worker->ticket, seen, spins_.load(std::memory_order_relaxed));
-        worker->error = run_guarded(job_, static_cast<int64_t>(part));
-        if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+        if (worker->claim(seen + 1)) finish(*worker, job_, static_cast<int64_t>(part));
       }
     }).detach();
   }
