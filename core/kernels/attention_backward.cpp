@@ -4,6 +4,9 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
+/// Keys that are worked on together, by all queries, while they and their gradients stay in L2.
+constexpr int64_t kChunk = 4 * kBlockKeys;
+
 /// Parts of the scratch memory.
 template <class T>
 struct Memory {
@@ -14,25 +17,39 @@ struct Memory {
   T* dy_transposed;
   T* q;
   T* dy;
-  T* k;  // of all keys, one after another by block
+  T* k_panel;  // of a chunk of keys, one after another by block
+  T* k;        // rows of a chunk, and so the next three
+  T* dk;
+  T* v;
+  T* dv;
 
   static int64_t block_size() { return kBlockKeys * kLine; }
-  static int64_t k_block_size(const Attention<T>& a) { return panel_size<T>(kBlockKeys, a.width); }
-  static int64_t size(const Attention<T>& a) {
-    const int64_t blocks = (a.keys + kBlockKeys - 1) / kBlockKeys;
-    return 3 * block_size() + panel_size<T>(a.width, kLine) + panel_size<T>(a.value_width, kLine) +
-           panel_size<T>(kLine, a.width) + panel_size<T>(kLine, a.value_width) +
-           blocks * k_block_size(a);
+  static int64_t k_panel_size(const Attention<T>& a) { return panel_size<T>(kBlockKeys, a.width); }
+  static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).end_; }
+
+  Memory(const Attention<T>& a, T* scratch) : base_(scratch) {
+    weights = take(block_size());
+    dweights = take(block_size());
+    mask = take(block_size());
+    q_transposed = take(panel_size<T>(a.width, kLine));
+    dy_transposed = take(panel_size<T>(a.value_width, kLine));
+    q = take(panel_size<T>(kLine, a.width));
+    dy = take(panel_size<T>(kLine, a.value_width));
+    k_panel = take(kChunk / kBlockKeys * k_panel_size(a));
+    k = take(kChunk * a.width);
+    dk = take(kChunk * a.width);
+    v = take(kChunk * a.value_width);
+    dv = take(kChunk * a.value_width);
   }
-  Memory(const Attention<T>& a, T* scratch)
-      : weights(scratch),
-        dweights(weights + block_size()),
-        mask(dweights + block_size()),
-        q_transposed(mask + block_size()),
-        dy_transposed(q_transposed + panel_size<T>(a.width, kLine)),
-        q(dy_transposed + panel_size<T>(a.value_width, kLine)),
-        dy(q + panel_size<T>(kLine, a.width)),
-        k(dy + panel_size<T>(kLine, a.value_width)) {}
+
+ private:
+  T* take(int64_t n) {
+    T* part = base_ ? base_ + end_ : nullptr;
+    end_ += (n + Lanes<T>::count - 1) / Lanes<T>::count * Lanes<T>::count;
+    return part;
+  }
+  T* base_;
+  int64_t end_ = 0;
 };
 
 /// What a block of queries brings along.
@@ -43,15 +60,70 @@ struct Queries {
   alignas(kVectorBytes) T dot[kLine];  // D of attention.h
 };
 
+/// A chunk of keys: their rows, and where their gradients are added up.
 template <class T>
-void fill_rows(T* y, int64_t step, int64_t rows, int64_t n) {
+struct Keys {
+  int64_t first, count;
+  Strided<T> k, v;
+  T *dk, *dv;
+  int64_t dk_step, dv_step;
+};
+
+template <class T>
+void copy_rows(const T* x, int64_t step, int64_t rows, int64_t n, T* y, int64_t step_y) {
   for (int64_t i = 0; i < rows; ++i)
-    for (int64_t d = 0; d < n; ++d) y[i * step + d] = T(0);
+    for (int64_t d = 0; d < n; ++d) y[i * step_y + d] = x[i * step + d];
 }
 
 template <class T>
-void gather(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n, const Memory<T>& m,
-            Queries<T>& out) {
+void clear_rows(T* y, int64_t step, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; ++i) clear(y + i * step, n);
+}
+
+/// Gets a chunk ready. Several blocks of queries: rows and gradients stand in scratch memory, close
+/// together; one block: where they are.
+template <class T>
+Keys<T> gather_keys(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m,
+                    const Block& n, int64_t first) {
+  const int64_t count = least(kChunk, a.keys - first);
+  const T* k = a.k + offset(a.k_at, n.b, n.h) + first * a.k_at.row;
+  const T* v = a.v + offset(a.v_at, n.b, n.h) + first * a.v_at.row;
+  Keys<T> out{first,
+              count,
+              {k, a.k_at.row, 1},
+              {v, a.v_at.row, 1},
+              g.dk + offset(g.dk_at, n.b, n.h) + first * g.dk_at.row,
+              g.dv + offset(g.dv_at, n.b, n.h) + first * g.dv_at.row,
+              g.dk_at.row,
+              g.dv_at.row};
+  for (int64_t j = 0; j < count; j += kBlockKeys)
+    pack_panel(least(kBlockKeys, count - j), a.width, Strided<T>{k + j * a.k_at.row, a.k_at.row, 1},
+               m.k_panel + j / kBlockKeys * Memory<T>::k_panel_size(a));
+  if (a.queries > kBlockQueries) {
+    copy_rows(k, a.k_at.row, count, a.width, m.k, a.width);
+    copy_rows(v, a.v_at.row, count, a.value_width, m.v, a.value_width);
+    out = {first, count, {m.k, a.width, 1}, {m.v, a.value_width, 1},
+           m.dk,  m.dv,  a.width,           a.value_width};
+  }
+  clear_rows(out.dk, out.dk_step, count, a.width);
+  clear_rows(out.dv, out.dv_step, count, a.value_width);
+  return out;
+}
+
+/// Moves a chunk's gradients to where they belong, if they are not there.
+template <class T>
+void scatter_keys(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
+                  const Keys<T>& keys) {
+  T* dk = g.dk + offset(g.dk_at, n.b, n.h) + keys.first * g.dk_at.row;
+  T* dv = g.dv + offset(g.dv_at, n.b, n.h) + keys.first * g.dv_at.row;
+  if (keys.dk == dk) return;
+  copy_rows(keys.dk, keys.dk_step, keys.count, a.width, dk, g.dk_at.row);
+  copy_rows(keys.dv, keys.dv_step, keys.count, a.value_width, dv, g.dv_at.row);
+}
+
+template <class T>
+void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
+                    const Memory<T>& m, Queries<T>& out) {
   const T* q = a.q + offset(a.q_at, n.b, n.h) + n.q0 * a.q_at.row;
   const T* y = g.y + offset(g.y_at, n.b, n.h) + n.q0 * g.y_at.row;
   const T* dy = g.dy + offset(g.dy_at, n.b, n.h) + n.q0 * g.dy_at.row;
@@ -105,54 +177,47 @@ void write_dbias(const Attention<T>& a, const Block& n, const T* ds, T* dbias) {
     for (int64_t j = 0; j < n.nk; ++j) out[i * a.keys + j] = ds[j * kLine + i];
 }
 
-/// Adds one block's share to dq, dk and dv, which point at the head.
+/// Adds one block's share to dq and the chunk's dk and dv.
 template <class T>
 void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n, const Memory<T>& m,
-               const Queries<T>& queries, const Panel<T>& k, T* dq, T* dk, T* dv) {
-  const int64_t lanes = lanes_of<T>(n.nq);
-  const T* k_rows = a.k + offset(a.k_at, n.b, n.h) + n.k0 * a.k_at.row;
-  const T* v_rows = a.v + offset(a.v_at, n.b, n.h) + n.k0 * a.v_at.row;
+               const Queries<T>& queries, const Keys<T>& keys) {
+  const int64_t lanes = lanes_of<T>(n.nq), j = n.k0 - keys.first;
   const Scale<T> add{T(1), T(1)}, add_scaled{static_cast<T>(a.scale), T(1)};
-  compute_scores(a, n, Strided<T>{k_rows, a.k_at.row, 1}, queries.q_transposed, m.weights);
-  multiply(n.nk, lanes, a.value_width, Strided<T>{v_rows, a.v_at.row, 1}, queries.dy_transposed,
-           Scale<T>{T(1), T(0)}, m.dweights, kLine);
+  const Panel<T> k_panel{m.k_panel + j / kBlockKeys * Memory<T>::k_panel_size(a), kTileColumns<T>,
+                         n.nk * kTileColumns<T>};
+  compute_scores(a, n, Strided<T>{keys.k.data + j * keys.k.row, keys.k.row, 1},
+                 queries.q_transposed, m.weights);
+  multiply(n.nk, lanes, a.value_width, Strided<T>{keys.v.data + j * keys.v.row, keys.v.row, 1},
+           queries.dy_transposed, Scale<T>{T(1), T(0)}, m.dweights, kLine);
   through_softmax(a, n, m, queries);
   if (g.dbias) write_dbias(a, n, m.dweights, g.dbias);
   multiply(n.nk, a.value_width, n.nq, Strided<T>{m.weights, kLine, 1}, queries.dy, add,
-           dv + n.k0 * g.dv_at.row, g.dv_at.row);
+           keys.dv + j * keys.dv_step, keys.dv_step);
   multiply(n.nk, a.width, n.nq, Strided<T>{m.dweights, kLine, 1}, queries.q, add_scaled,
-           dk + n.k0 * g.dk_at.row, g.dk_at.row);
-  multiply(n.nq, a.width, n.nk, Strided<T>{m.dweights, 1, kLine}, k, add_scaled,
-           dq + n.q0 * g.dq_at.row, g.dq_at.row);
+           keys.dk + j * keys.dk_step, keys.dk_step);
+  multiply(n.nq, a.width, n.nk, Strided<T>{m.dweights, 1, kLine}, k_panel, add_scaled,
+           g.dq + offset(g.dq_at, n.b, n.h) + n.q0 * g.dq_at.row, g.dq_at.row);
 }
 
 template <class T>
-void grad_of_head(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m, int64_t b,
-                  int64_t h) {
-  T* dq = g.dq + offset(g.dq_at, b, h);
-  T* dk = g.dk + offset(g.dk_at, b, h);
-  T* dv = g.dv + offset(g.dv_at, b, h);
-  const T* k = a.k + offset(a.k_at, b, h);
-  fill_rows(dq, g.dq_at.row, a.queries, a.width);
-  fill_rows(dk, g.dk_at.row, a.keys, a.width);
-  fill_rows(dv, g.dv_at.row, a.keys, a.value_width);
+void grad_of_head(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m, Block n) {
+  clear_rows(g.dq + offset(g.dq_at, n.b, n.h), g.dq_at.row, a.queries, a.width);
   if (g.dbias)
-    fill_rows(g.dbias + (b * a.heads + h) * a.queries * a.keys, a.keys, a.queries, a.keys);
-  for (int64_t k0 = 0; k0 < a.keys; k0 += kBlockKeys)
-    pack_panel(least(kBlockKeys, a.keys - k0), a.width,
-               Strided<T>{k + k0 * a.k_at.row, a.k_at.row, 1},
-               m.k + k0 / kBlockKeys * Memory<T>::k_block_size(a));
-  for (int64_t q0 = 0; q0 < a.queries; q0 += kBlockQueries) {
-    Block n{b, h, q0, least(kBlockQueries, a.queries - q0), 0, 0};
-    Queries<T> queries;
-    gather(a, g, n, m, queries);
-    for (n.k0 = 0; n.k0 < a.keys; n.k0 += kBlockKeys) {
-      n.nk = least(kBlockKeys, a.keys - n.k0);
-      if (hidden(a, n)) continue;
-      const Panel<T> panel{m.k + n.k0 / kBlockKeys * Memory<T>::k_block_size(a), kTileColumns<T>,
-                           n.nk * kTileColumns<T>};
-      add_block(a, g, n, m, queries, panel, dq, dk, dv);
+    clear_rows(g.dbias + (n.b * a.heads + n.h) * a.queries * a.keys, a.keys, a.queries, a.keys);
+  for (int64_t first = 0; first < a.keys; first += kChunk) {
+    const Keys<T> keys = gather_keys(a, g, m, n, first);
+    // Queries before the chunk see none of it if causal.
+    n.q0 = a.causal ? first / kBlockQueries * kBlockQueries : 0;
+    for (; n.q0 < a.queries; n.q0 += kBlockQueries) {
+      n.nq = least(kBlockQueries, a.queries - n.q0);
+      Queries<T> queries;
+      gather_queries(a, g, n, m, queries);
+      for (n.k0 = first; n.k0 < first + keys.count; n.k0 += kBlockKeys) {
+        n.nk = least(kBlockKeys, first + keys.count - n.k0);
+        if (!hidden(a, n)) add_block(a, g, n, m, queries, keys);
+      }
     }
+    scatter_keys(a, g, n, keys);
   }
 }
 
@@ -168,7 +233,7 @@ void attention_grad_heads(const Attention<T>& a, const AttentionGrad<T>& g, T* s
                           int64_t first, int64_t last) {
   const Memory<T> memory(a, scratch);
   for (int64_t head = first; head < last; ++head)
-    grad_of_head(a, g, memory, head / a.heads, head % a.heads);
+    grad_of_head(a, g, memory, Block{head / a.heads, head % a.heads, 0, 0, 0, 0});
 }
 
 #define WEFT_INSTANTIATE(T)                                                                     \

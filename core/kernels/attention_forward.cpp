@@ -85,6 +85,12 @@ void finish(const Attention<T>& a, int64_t nq, Running<T>& r, T* y, int64_t step
   scale_rows(nq, a.value_width, r.shrink, y, step);
 }
 
+template <class T>
+void drop(const Block& n, int64_t lanes, const T* mask, T* weights) {
+  for (int64_t j = 0; j < n.nk; ++j, mask += kLine, weights += kLine)
+    each_lane<T>(lanes, [=](int64_t i) WEFT_INLINE_LAMBDA { weights[i] *= mask[i]; });
+}
+
 /// One block of queries against all keys. v(k0, nk) is the panel of a block of values.
 template <class T, class Values>
 void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T* y, int64_t step,
@@ -98,8 +104,7 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
     running.top[i] = kMinusInfinity<T>;
     running.sum[i] = T(0);
   }
-  for (int64_t i = 0; i < n.nq; ++i)
-    for (int64_t d = 0; d < a.value_width; ++d) y[i * step + d] = T(0);
+  for (int64_t i = 0; i < n.nq; ++i) clear(y + i * step, a.value_width);
 
   for (n.k0 = 0; n.k0 < a.keys; n.k0 += kBlockKeys) {
     n.nk = least(kBlockKeys, a.keys - n.k0);
@@ -108,9 +113,7 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
     take_in(n.nk, lanes, memory.scores, running);
     if (a.dropout > 0) {
       dropout_mask(a, n, memory.mask);
-      for (int64_t j = 0; j < n.nk; ++j)
-        each_lane<T>(lanes, [s = memory.scores + j * kLine, m = memory.mask + j * kLine](int64_t i)
-                                WEFT_INLINE_LAMBDA { s[i] *= m[i]; });
+      drop(n, lanes, memory.mask, memory.scores);
     }
     scale_rows(n.nq, a.value_width, running.shrink, y, step);
     multiply(n.nq, a.value_width, n.nk, Strided<T>{memory.scores, 1, kLine}, v(n.k0, n.nk),

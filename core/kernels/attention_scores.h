@@ -35,6 +35,14 @@ WEFT_INLINE void each_lane(int64_t lanes, F f) {
   }
 }
 
+/// y[0..n) = 0. Short: a call of memset would cost more.
+template <class T>
+WEFT_INLINE void clear(T* y, int64_t n) {
+  int64_t d = 0;
+  for (; d + Lanes<T>::count <= n; d += Lanes<T>::count) store(y + d, typename Lanes<T>::type{});
+  for (; d < n; ++d) y[d] = T(0);
+}
+
 /// Where in [B, H, T, D] a head begins.
 WEFT_INLINE int64_t offset(const HeadStrides& at, int64_t b, int64_t h) {
   return b * at.batch + h * at.head;
@@ -89,8 +97,22 @@ void compute_scores(const Attention<T>& a, const Block& n, const Strided<T>& k,
   if (a.causal && n.k0 + n.nk > n.q0 + 1) apply_causal(n, scores);
 }
 
-/// mask[j, i] = keep ? 1 / (1 - p) : 0, made from four keys at a time where these share a Philox
-/// position for every query, else one by one.
+/// out[t] = word t + shift of the eight words that are now's and then next's; shift in [0, 4).
+WEFT_INLINE void shift_words(const Words (&now)[4], const Words (&next)[4], Words shift,
+                             Words (&out)[4]) {
+  const auto odd = (shift & 1) != 0, two = (shift & 2) != 0;
+  const Words s0 = odd ? now[1] : now[0], s1 = odd ? now[2] : now[1];
+  const Words s2 = odd ? now[3] : now[2], s3 = odd ? next[0] : now[3];
+  const Words s4 = odd ? next[1] : next[0], s5 = odd ? next[2] : next[1];
+  out[0] = two ? s2 : s0;
+  out[1] = two ? s3 : s1;
+  out[2] = two ? s4 : s2;
+  out[3] = two ? s5 : s3;
+}
+
+/// mask[j, i] = keep ? 1 / (1 - p) : 0. Along the keys of one query the words of a position follow
+/// each other; where the number of keys is odd each query starts at another word, so four keys
+/// take the words of two positions, the second of which serves the next four.
 template <class T>
 void dropout_mask(const Attention<T>& a, const Block& n, T* mask) {
   const uint32_t threshold = dropout_threshold(a.dropout);
@@ -98,30 +120,26 @@ void dropout_mask(const Attention<T>& a, const Block& n, T* mask) {
   const int64_t row = (n.b * a.heads + n.h) * a.queries + n.q0;
   const auto first = static_cast<uint64_t>(row * a.keys + n.k0);
   const auto step = static_cast<uint64_t>(a.keys);
-  const int64_t lanes = lanes_of<T>(n.nq);
-  int64_t j = 0;
-  if (a.keys % 4 == 0) {
-    for (; j + 4 <= n.nk; j += 4) {
-      T* m = mask + j * kLine;
-      each_lane<T>(lanes, [=](int64_t i) WEFT_INLINE_LAMBDA {
-        const uint64_t at = first + static_cast<uint64_t>(i) * step + static_cast<uint64_t>(j);
-        const PhiloxWords w = philox_words(a.key.seed, a.key.offset + at / 4);
-        m[i] = w.w0 >= threshold ? keep : T(0);
-        m[i + kLine] = w.w1 >= threshold ? keep : T(0);
-        m[i + 2 * kLine] = w.w2 >= threshold ? keep : T(0);
-        m[i + 3 * kLine] = w.w3 >= threshold ? keep : T(0);
-      });
+  const bool aligned = a.keys % 4 == 0;
+  for (int64_t v = 0; v < n.nq; v += kPositions) {
+    const Words at = sequence(first + static_cast<uint64_t>(v) * step, step);
+    Words position = at / 4 + a.key.offset;
+    Words now[4], next[4], w[4];
+    philox_words(a.key.seed, position, now);
+    for (int64_t j = 0; j < n.nk; j += 4) {
+      position += 1;
+      if (!aligned || j + 4 < n.nk) philox_words(a.key.seed, position, next);
+      if (!aligned) shift_words(now, next, at & 3, w);
+      for (int t = 0; t < 4; ++t) {
+        uint64_t word[kPositions];
+        __builtin_memcpy(word, aligned ? &now[t] : &w[t], sizeof word);
+        T* m = mask + (j + t) * kLine + v;
+#pragma omp simd
+        for (int64_t l = 0; l < kPositions; ++l)
+          m[l] = static_cast<uint32_t>(word[l]) >= threshold ? keep : T(0);
+      }
+      __builtin_memcpy(now, next, sizeof now);
     }
-  }
-  for (; j < n.nk; ++j) {
-    T* m = mask + j * kLine;
-    each_lane<T>(lanes, [=](int64_t i) WEFT_INLINE_LAMBDA {
-      const uint64_t at = first + static_cast<uint64_t>(i) * step + static_cast<uint64_t>(j);
-      const PhiloxWords w = philox_words(a.key.seed, a.key.offset + at / 4);
-      const uint64_t which = at % 4;
-      const uint32_t low = which == 0 ? w.w0 : w.w1, high = which == 2 ? w.w2 : w.w3;
-      m[i] = (which < 2 ? low : high) >= threshold ? keep : T(0);
-    });
   }
 }
 

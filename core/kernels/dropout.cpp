@@ -5,28 +5,25 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
-constexpr int64_t kBlock = 64;  // philox positions made at once: 256 elements
+constexpr int64_t kBlock = 8 * kPositions;  // positions made at once, four elements each
 
-/// scales[i] = keep_i ? 1 / (1 - p) : 0 for the 4 kBlock elements from philox position `first` on.
-template <class T>
-WEFT_INLINE void scales_block(uint64_t first, double p, RandomKey key, T* scales) {
-  const uint32_t least = dropout_threshold(p);
-  const T keep = static_cast<T>(1 / (1 - p));
-  uint32_t words[4][kBlock];
+/// words[0..4 kBlock): those of philox positions `first` on, in order.
+WEFT_INLINE void words_block(RandomKey key, uint64_t first, uint32_t* words) {
+  for (int64_t j = 0; j < kBlock; j += kPositions) {
+    Words w[4];
+    philox_words(key.seed, sequence(key.offset + first + static_cast<uint64_t>(j), 1), w);
+    uint64_t pairs[2][kPositions];
+    const Words low = (w[0] & 0xffffffff) | w[1] << 32, high = (w[2] & 0xffffffff) | w[3] << 32;
+    __builtin_memcpy(pairs[0], &low, sizeof low);
+    __builtin_memcpy(pairs[1], &high, sizeof high);
 #pragma omp simd
-  for (int64_t j = 0; j < kBlock; ++j) {
-    const PhiloxWords w = philox_words(key.seed, key.offset + first + static_cast<uint64_t>(j));
-    words[0][j] = w.w0;
-    words[1][j] = w.w1;
-    words[2][j] = w.w2;
-    words[3][j] = w.w3;
-  }
-#pragma omp simd
-  for (int64_t j = 0; j < kBlock; ++j) {
-    scales[4 * j + 0] = words[0][j] >= least ? keep : T(0);
-    scales[4 * j + 1] = words[1][j] >= least ? keep : T(0);
-    scales[4 * j + 2] = words[2][j] >= least ? keep : T(0);
-    scales[4 * j + 3] = words[3][j] >= least ? keep : T(0);
+    for (int64_t i = 0; i < kPositions; ++i) {
+      uint32_t* out = words + 4 * (j + i);
+      out[0] = static_cast<uint32_t>(pairs[0][i]);
+      out[1] = static_cast<uint32_t>(pairs[0][i] >> 32);
+      out[2] = static_cast<uint32_t>(pairs[1][i]);
+      out[3] = static_cast<uint32_t>(pairs[1][i] >> 32);
+    }
   }
 }
 
@@ -38,16 +35,22 @@ void dropout(const T* x, T* y, int64_t first, int64_t n, double p, RandomKey key
     for (int64_t i = 0; i < n; ++i) y[i] = T(0);
     return;
   }
+  const uint32_t threshold = dropout_threshold(p);
+  const T keep = static_cast<T>(1 / (1 - p));
   int64_t skip = first % 4;  // elements of the first philox position that are not ours
   for (int64_t i = 0; i < n;) {
-    T scales[4 * kBlock];
-    scales_block(static_cast<uint64_t>((first + i) / 4), p, key, scales);
+    uint32_t words[4 * kBlock];
+    words_block(key, static_cast<uint64_t>((first + i) / 4), words);
     const int64_t count = n - i < 4 * kBlock - skip ? n - i : 4 * kBlock - skip;
-    const T *from = x + i, *factor = scales + skip;
+    const T* from = x + i;
+    const uint32_t* word = words + skip;
     T* to = y + i;
     // A select, not a product: what is dropped gives 0 even where it is NaN.
 #pragma omp simd
-    for (int64_t j = 0; j < count; ++j) to[j] = factor[j] != T(0) ? from[j] * factor[j] : T(0);
+    for (int64_t j = 0; j < count; ++j) {
+      const T kept = from[j] * keep;
+      to[j] = word[j] >= threshold ? kept : T(0);
+    }
     i += count;
     skip = 0;
   }

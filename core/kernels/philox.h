@@ -1,30 +1,58 @@
-// The numbers of core/random.h's philox(), many at a time. For files compiled per instruction set.
+// The numbers of core/random.h's philox(), a vector of positions at a time. For files compiled per
+// instruction set.
 #pragma once
 
 #include <weft/core/kernels/math.h>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 namespace weft::kernels::WEFT_ISA {
 
-/// Words 0..3 of philox(seed, counter).
-struct PhiloxWords {
-  uint32_t w0, w1, w2, w3;
-};
+/// 32-bit numbers in the low halves of 64-bit lanes; the high halves hold anything.
+typedef Lanes<uint64_t>::type Words;
+constexpr int64_t kPositions = Lanes<uint64_t>::count;
 
-WEFT_INLINE PhiloxWords philox_words(uint64_t seed, uint64_t counter) {
-  uint32_t c0 = static_cast<uint32_t>(counter), c1 = static_cast<uint32_t>(counter >> 32);
-  uint32_t c2 = 0, c3 = 0;
+/// Products of the low halves.
+WEFT_INLINE Words multiply_low(Words a, uint64_t b) {
+#if defined(__AVX512F__)
+  return (Words)_mm512_maskz_mul_epu32(0xff, (__m512i)a,
+                                       _mm512_set1_epi64(static_cast<int64_t>(b)));
+#elif defined(__AVX2__)
+  return (Words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(static_cast<int64_t>(b)));
+#elif defined(__SSE2__)
+  return (Words)_mm_mul_epu32((__m128i)a, _mm_set1_epi64x(static_cast<int64_t>(b)));
+#else
+  return (a & 0xffffffff) * b;
+#endif
+}
+
+/// w[i] = word i of philox(seed, counter), for each counter.
+WEFT_INLINE void philox_words(uint64_t seed, Words counter, Words (&w)[4]) {
+  Words c0 = counter, c1 = counter >> 32, c2 = {}, c3 = {};
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
-    c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
-    c1 = static_cast<uint32_t>(p1);
-    c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
-    c3 = static_cast<uint32_t>(p0);
+    const Words p0 = multiply_low(c0, 0xD2511F53), p1 = multiply_low(c2, 0xCD9E8D57);
+    c0 = (p1 >> 32) ^ c1 ^ k0;
+    c1 = p1;
+    c2 = (p0 >> 32) ^ c3 ^ k1;
+    c3 = p0;
     k0 += 0x9E3779B9;
     k1 += 0xBB67AE85;
   }
-  return {c0, c1, c2, c3};
+  w[0] = c0;
+  w[1] = c1;
+  w[2] = c2;
+  w[3] = c3;
+}
+
+/// first, first + step, ...
+WEFT_INLINE Words sequence(uint64_t first, uint64_t step) {
+  Words s = {};
+  for (int64_t j = 0; j < kPositions; ++j) s[j] = first + static_cast<uint64_t>(j) * step;
+  return s;
 }
 
 /// Elements whose word is below this are dropped; p < 1.
