@@ -27,6 +27,7 @@ function(weft_kernels target)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND isas avx2 avx512)
   endif()
+  set(optimize $<$<NOT:$<BOOL:${WEFT_SANITIZE}>>:-O3>)  # sanitizers make -O3 very slow to compile
   set(flags_baseline "")
   set(flags_avx2 -mavx2 -mfma -mf16c)
   set(flags_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
@@ -37,11 +38,9 @@ function(weft_kernels target)
     target_include_directories(${target}_${isa} PRIVATE ${weft_include})
     target_compile_definitions(${target}_${isa} PRIVATE WEFT_ISA=${isa})
     # -fno-math-errno and -fno-trapping-math let loops vectorize and change no result.
-    target_compile_options(${target}_${isa} PRIVATE -O3 -fopenmp-simd -fno-math-errno
+    target_compile_options(${target}_${isa} PRIVATE ${optimize} -fopenmp-simd -fno-math-errno
                                                     -fno-trapping-math -ffp-contract=fast ${flags_${isa}})
     weft_warnings(${target}_${isa})
-    # Clang reports every loop marked simd that it cannot vectorize, as of a power.
-    target_compile_options(${target}_${isa} PRIVATE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
     # Clang warns of each loop over double that calls libm and so stays scalar, which is intended.
     target_compile_options(${target}_${isa} PRIVATE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)

@@ -6,7 +6,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -52,19 +51,22 @@ const std::vector<Source>& sources() {
 
 /// What the file includes, with its brackets or quotes: `<weft/core/tensor.h>`.
 std::vector<std::string> includes(const Source& source) {
-  static const std::regex pattern(R"(^\s*#\s*include\s*([<"][^>"]+[>"]).*)");
+  const std::string directive = "#include ";
   std::vector<std::string> found;
   for (const std::string& line : source.lines) {
-    if (std::smatch match; std::regex_match(line, match, pattern)) found.push_back(match[1]);
+    if (line.rfind(directive, 0) != 0) continue;
+    const size_t end = line.find_first_of(">\"", directive.size() + 1);
+    found.push_back(line.substr(directive.size(), end + 1 - directive.size()));
   }
   return found;
 }
 
 /// The folder of weft that an include reaches into: "core" for `<weft/core/tensor.h>`, else "".
 std::string included_folder(const std::string& include) {
-  static const std::regex pattern(R"(<weft/(\w+)/.*)");
-  std::smatch match;
-  return std::regex_match(include, match, pattern) ? match[1].str() : "";
+  const std::string start = "<weft/";
+  const size_t slash = include.find('/', start.size());
+  const bool reaches = include.rfind(start, 0) == 0 && slash != std::string::npos;
+  return reaches ? include.substr(start.size(), slash - start.size()) : "";
 }
 
 bool is_in_library(const Source& source) {
@@ -86,8 +88,7 @@ auto rank(const std::string& folder) {
 }
 
 bool is_standard(const std::string& include) {
-  static const std::regex pattern(R"(<(\w+|math\.h)>)");
-  return std::regex_match(include, pattern);
+  return include == "<math.h>" || include.find_first_of("./\"") == std::string::npos;
 }
 
 }  // namespace
