@@ -18,7 +18,9 @@ Tensor add(const Tensor& a, double b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, double b);
+/// True division: integers become float32.
 Tensor div(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, double b);
 /// a^b, elementwise. The gradient of b needs a > 0 (it is 0 at a = 0, b >= 0).
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor pow(const Tensor& a, double exponent);
@@ -36,8 +38,10 @@ inline Tensor operator-(const Tensor& a, double b) { return add(a, -b); }
 inline Tensor operator-(double a, const Tensor& b) { return add(mul(b, -1), a); }
 inline Tensor operator*(const Tensor& a, double b) { return mul(a, b); }
 inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
-inline Tensor operator/(const Tensor& a, double b) { return mul(a, 1 / b); }
-inline Tensor operator/(double a, const Tensor& b) { return mul(pow(b, -1), a); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
+inline Tensor operator/(double a, const Tensor& b) {
+  return div(scalar(a, promote(b.dtype(), kFloat32)), b);
+}
 inline Tensor operator-(const Tensor& a) { return mul(a, -1); }
 
 // --- Comparisons and choice (ops/compare.cpp); results of comparisons are bool, without gradient

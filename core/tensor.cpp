@@ -57,10 +57,16 @@ void for_each_index(const Shape& shape, F&& f) {
   }
 }
 
-double element_at(const void* base, DType dtype, int64_t i) {
+template <class T = double>
+T element_at(const void* base, DType dtype, int64_t i) {
   return dispatch(dtype, [&](auto tag) {
-    return static_cast<double>(static_cast<const typename decltype(tag)::type*>(base)[i]);
+    return static_cast<T>(static_cast<const typename decltype(tag)::type*>(base)[i]);
   });
+}
+
+void check_item(const Tensor& t) {
+  check(t.defined(), "item: the tensor is undefined");
+  check(t.numel() == 1, "item: expected one element; got shape {}", t.shape());
 }
 
 int64_t offset_of(const Shape& strides, const Shape& index) {
@@ -111,9 +117,13 @@ void Tensor::fail_dtype(DType wanted) const {
 }
 
 double Tensor::item_as_double() const {
-  check(defined(), "item: the tensor is undefined");
-  check(numel() == 1, "item: expected one element; got shape {}", shape());
+  check_item(*this);
   return element_at(raw(), dtype(), 0);
+}
+
+int64_t Tensor::item_as_int64() const {
+  check_item(*this);
+  return element_at<int64_t>(raw(), dtype(), 0);
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {

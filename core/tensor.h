@@ -89,10 +89,13 @@ class Tensor {
     return static_cast<T*>(raw());
   }
 
-  /// The value of a one-element tensor, converted to T (double, float, int64_t or bool).
+  /// The value of a one-element tensor, converted to T (a number type or bool).
   template <class T = double>
   T item() const {
-    return static_cast<T>(item_as_double());
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      return static_cast<T>(item_as_int64());
+    else
+      return static_cast<T>(item_as_double());
   }
   /// The element at `index`.
   double at(std::initializer_list<int64_t> index) const;
@@ -157,12 +160,13 @@ class Tensor {
   }
   [[noreturn]] void fail_dtype(DType wanted) const;
   double item_as_double() const;
+  int64_t item_as_int64() const;
 
   Ref<Impl> impl_;
 };
 
 /// Nested braces of numbers, as in `tensor({{1, 2}, {3, 4}})`. Integers give int64, anything with a
-/// floating literal float32, booleans bool.
+/// floating literal float32, booleans bool. Integers are exact up to 2^53.
 class NestedList {
  public:
   NestedList(double v) : values_{v} {}                                        // NOLINT: implicit

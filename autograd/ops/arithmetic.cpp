@@ -55,6 +55,9 @@ const Op kMul{"mul", [](Samples& s) {
 const Op kDiv{"div", [](Samples& s) {
                 auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
                 add_broadcasts(s, "div", f, positive);
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return in[0] / 3; });
+                s.add("of a number", {positive(s, {3})},
+                      [](const Tensors& in) { return 3 / in[0]; });
               }};
 const Op kPow{"pow", [](Samples& s) {
                 add_broadcasts(
@@ -91,18 +94,21 @@ Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
           sum_to(where(taken(y, x), flow, zero), y.shape())};
 }
 
-// Both operands as they enter the arithmetic: floating where either is.
+// Both operands in their common dtype.
 struct Operands {
   Tensor a, b;
-  Operands(const Tensor& x, const Tensor& y)
-      : a(x.defined() && y.defined() ? to(x, promote(x.dtype(), y.dtype())) : x),
-        b(x.defined() && y.defined() ? to(y, promote(x.dtype(), y.dtype())) : y) {}
+  Operands(const char* who, const Tensor& x, const Tensor& y) {
+    check(x.defined() && y.defined(), "{}: an operand is undefined", who);
+    const DType dtype = promote(x.dtype(), y.dtype());
+    a = to(x, dtype);
+    b = to(y, dtype);
+  }
 };
 
 }  // namespace
 
 Tensor add(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("add", x, y);
   return record(kAdd, binary("add", Binary::add, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](Backward& g) {
                   return Tensors{g.needs(0) ? sum_to(g.dy(), sa) : Tensor(),
@@ -115,7 +121,7 @@ Tensor add(const Tensor& a, double b) {
 }
 
 Tensor sub(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("sub", x, y);
   return record(kSub, binary("sub", Binary::sub, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](Backward& g) {
                   return Tensors{g.needs(0) ? sum_to(g.dy(), sa) : Tensor(),
@@ -124,7 +130,7 @@ Tensor sub(const Tensor& x, const Tensor& y) {
 }
 
 Tensor mul(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("mul", x, y);
   return record(kMul, binary("mul", Binary::mul, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {
                   const Tensor u = g.saved(a), v = g.saved(b);
@@ -151,16 +157,26 @@ Tensor div(const Tensor& x, const Tensor& y) {
                 });
 }
 
+Tensor div(const Tensor& x, double b) {
+  check(x.defined(), "div: the operand is undefined");
+  const Tensor a = to(x, promote(x.dtype(), kFloat32));
+  return record(kDiv, binary("div", Binary::div, a, b), {a},
+                [b](Backward& g) { return g.dy() / b; });
+}
+
 Tensor pow(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("pow", x, y);
   return record(kPow, binary("pow", Binary::pow, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {
-                  // d/da = b a^(b-1), d/db = a^b log a, 0 where a = 0
-                  const Tensor u = g.saved(a), v = g.saved(b);
+                  // d/da = b a^(b-1), 0 where a = b = 0;  d/db = a^b log a, 0 where a = 0
+                  const Tensor u = g.saved(a), v = g.saved(b), one = ones({}, u.dtype());
                   Tensors d(2);
-                  if (g.needs(0)) d[0] = sum_to(g.dy() * v * pow(u, v - 1), u.shape());
+                  if (g.needs(0)) {
+                    const Tensor both_zero = logical_and(eq(u, 0), eq(v, 0));
+                    d[0] = sum_to(g.dy() * v * pow(u, where(both_zero, one, v - 1)), u.shape());
+                  }
                   if (g.needs(1)) {
-                    const Tensor safe = where(gt(u, 0), u, ones({}, u.dtype()));
+                    const Tensor safe = where(gt(u, 0), u, one);
                     d[1] = sum_to(g.dy() * pow(u, v) * log(safe), v.shape());
                   }
                   return d;
@@ -177,7 +193,7 @@ Tensor pow(const Tensor& a, double exponent) {
 }
 
 Tensor maximum(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("maximum", x, y);
   return record(kMaximum, binary("maximum", Binary::maximum, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {
                   return choose(g, a, b, [](const Tensor& u, const Tensor& v) { return ge(u, v); });
@@ -185,7 +201,7 @@ Tensor maximum(const Tensor& x, const Tensor& y) {
 }
 
 Tensor minimum(const Tensor& x, const Tensor& y) {
-  const auto [a, b] = Operands(x, y);
+  const auto [a, b] = Operands("minimum", x, y);
   return record(kMinimum, binary("minimum", Binary::minimum, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {
                   return choose(g, a, b, [](const Tensor& u, const Tensor& v) { return le(u, v); });

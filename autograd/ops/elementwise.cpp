@@ -33,8 +33,8 @@ Tensor binary(const char* who, kernels::Binary op, const Tensor& a, const Tensor
 
 Tensor binary(const char* who, kernels::Binary op, const Tensor& a, double b) {
   check(a.defined(), "{}: the operand is undefined", who);
-  const bool fraction = b != std::floor(b);
-  const DType dtype = is_floating(a.dtype()) ? a.dtype() : fraction ? kFloat32 : kInt64;
+  const bool whole = b == std::floor(b) && std::abs(b) < 0x1p63;
+  const DType dtype = is_floating(a.dtype()) ? a.dtype() : whole ? kInt64 : kFloat32;
   const Tensor x = to(a, dtype);
   Tensor y(x.shape(), dtype);
   const BroadcastLoop<1> loop(y.shape(), {&x});

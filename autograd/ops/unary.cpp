@@ -30,11 +30,14 @@ const Op kSqrt{"sqrt", [](Samples& s) { add_layouts<sqrt>(s, s.uniform({3, 5}, 0
 const Op kRsqrt{"rsqrt", [](Samples& s) { add_layouts<rsqrt>(s, s.uniform({3, 5}, 0.5, 3)); }};
 const Op kAbs{"abs", [](Samples& s) { add_layouts<abs>(s, s.away_from({3, 5}, {0})); }};
 const Op kClamp{"clamp", [](Samples& s) {
-  s.add("both", {s.away_from({4, 5}, {-0.5, 0.7})}, [](const Tensors& in) { return clamp(in[0], -0.5, 0.7); });
-  s.add("below", {s.away_from({4, 5}, {0.1})}, [](const Tensors& in) { return clamp(in[0], 0.1); });
-  s.add_error({s.normal({2})}, [](const Tensors& in) { return clamp(in[0], 1, 0); },
-              "clamp: lo must not exceed hi; got 1 and 0");
-}};
+                  s.add("both", {s.away_from({4, 5}, {-0.5, 0.7})},
+                        [](const Tensors& in) { return clamp(in[0], -0.5, 0.7); });
+                  s.add("below", {s.away_from({4, 5}, {0.1})},
+                        [](const Tensors& in) { return clamp(in[0], 0.1); });
+                  s.add_error(
+                      {s.normal({2})}, [](const Tensors& in) { return clamp(in[0], 1, 0); },
+                      "clamp: lo must not exceed hi; got 1 and 0");
+                }};
 
 // -1, 0 or 1, without gradient.
 Tensor sign(const Tensor& x) {
@@ -56,7 +59,8 @@ Tensor log(const Tensor& x) {
 
 Tensor sqrt(const Tensor& x) {
   Tensor y = unary("sqrt", Unary::sqrt, x);
-  return record(kSqrt, y, {x}, [y = save_output(y)](Backward& b) { return b.dy() / (b.saved(y) * 2); });
+  return record(kSqrt, y, {x},
+                [y = save_output(y)](Backward& b) { return b.dy() / (b.saved(y) * 2); });
 }
 
 Tensor rsqrt(const Tensor& x) {
@@ -72,7 +76,12 @@ Tensor abs(const Tensor& x) {
 
 Tensor clamp(const Tensor& x, double lo, double hi) {
   check(lo <= hi, "clamp: lo must not exceed hi; got {} and {}", lo, hi);
-  Tensor y = binary("clamp", Binary::minimum, binary("clamp", Binary::maximum, x, lo), hi);
+  check(x.defined(), "clamp: the operand is undefined");
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  Tensor y =
+      x.detach();  // bounds that bind nothing are left out: they would make integers floating
+  if (lo > -kInf) y = binary("clamp", Binary::maximum, y, lo);
+  if (hi < kInf) y = binary("clamp", Binary::minimum, y, hi);
   return record(kClamp, y, {x}, [x = save(x), lo, hi](Backward& b) {
     const Tensor u = b.saved(x);
     return where(logical_and(ge(u, lo), le(u, hi)), b.dy(), zeros({}, u.dtype()));

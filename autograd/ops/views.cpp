@@ -99,6 +99,10 @@ Shape complete(const Tensor& x, const Shape& shape) {
   return full;
 }
 
+void check_defined(const char* who, const Tensor& x) {
+  check(x.defined(), "{}: the operand is undefined", who);
+}
+
 Tensor copy(const Tensor& x) {
   Tensor y(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto tag) {
@@ -111,6 +115,7 @@ Tensor copy(const Tensor& x) {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
+  check_defined("reshape", x);
   const Shape full = complete(x, shape);
   const Tensor source = contiguous(x);
   return record(kReshape, source.strided_view(full, contiguous_strides(full)), {source},
@@ -118,6 +123,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 }
 
 Tensor permute(const Tensor& x, const Shape& dims) {
+  check_defined("permute", x);
   Shape shape = x.shape(), strides = x.strides(), inverse = dims, seen = Shape::filled(x.dim(), 0);
   bool valid = dims.rank() == x.dim();
   for (int i = 0; valid && i < dims.rank(); ++i) {
@@ -133,6 +139,7 @@ Tensor permute(const Tensor& x, const Shape& dims) {
 }
 
 Tensor transpose(const Tensor& x, int dim0, int dim1) {
+  check_defined("transpose", x);
   Shape dims;
   for (int d = 0; d < x.dim(); ++d) dims.push_back(d);
   std::swap(dims[normalize_dim("transpose", dim0, x.shape())],
@@ -141,6 +148,7 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
 }
 
 Tensor squeeze(const Tensor& x, int dim) {
+  check_defined("squeeze", x);
   const int d = normalize_dim("squeeze", dim, x.shape());
   if (x.dim() == 0 || x.shape()[d] != 1) return x;
   Shape shape = x.shape(), strides = x.strides();
@@ -151,6 +159,7 @@ Tensor squeeze(const Tensor& x, int dim) {
 }
 
 Tensor unsqueeze(const Tensor& x, int dim) {
+  check_defined("unsqueeze", x);
   check(dim >= -x.dim() - 1 && dim <= x.dim(),
         "unsqueeze: dim must be in [{}, {}]; got {} for shape {}", -x.dim() - 1, x.dim(), dim,
         x.shape());
@@ -163,6 +172,7 @@ Tensor unsqueeze(const Tensor& x, int dim) {
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
+  check_defined("expand", x);
   const int added = shape.rank() - x.dim();
   Shape full = shape, strides = Shape::filled(shape.rank(), 0);
   bool fits = added >= 0;
@@ -178,6 +188,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 }
 
 Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end) {
+  check_defined("slice", x);
   const int d = normalize_dim("slice", dim, x.shape());
   check(x.dim() > 0, "slice: a tensor of rank 0 has no dim to slice");
   const int64_t n = x.shape()[d];
@@ -190,6 +201,7 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end) {
 }
 
 Tensor select(const Tensor& x, int dim, int64_t index) {
+  check_defined("select", x);
   const int d = normalize_dim("select", dim, x.shape());
   const int64_t n = x.dim() ? x.shape()[d] : 0;
   check(index >= -n && index < n,
@@ -199,13 +211,18 @@ Tensor select(const Tensor& x, int dim, int64_t index) {
   return squeeze(slice(x, d, i, i + 1), d);
 }
 
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+Tensor contiguous(const Tensor& x) {
+  check_defined("contiguous", x);
+  return x.is_contiguous() ? x : clone(x);
+}
 
 Tensor clone(const Tensor& x) {
+  check_defined("clone", x);
   return record(kClone, copy(x), {x}, [](Backward& b) { return b.dy(); });
 }
 
 Tensor to(const Tensor& x, DType dtype) {
+  check_defined("to", x);
   if (x.dtype() == dtype) return x;
   const Tensor source = contiguous(x);
   Tensor y(x.shape(), dtype);

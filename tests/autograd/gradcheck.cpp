@@ -18,6 +18,14 @@ const Op kCube{"test_cube", [](Samples& s) {
                  s.add("plain", {s.normal({3})}, [](const Tensors& in) { return pow(in[0], 3); });
                }};
 
+// In value unequal to its composition: 0 / 0 where that has 1.
+const Op kNan{"test_nan", [](Samples& s) {
+                s.add(
+                    "plain", {s.normal({3})},
+                    [](const Tensors& in) { return in[0].detach() * 0 / zeros({3}, kFloat64); },
+                    [](const Tensors& in) { return ones({3}, in[0].dtype()); });
+              }};
+
 // x^3 whose gradient is 3 x^2 times `error`.
 template <class Error>
 SampleFunction cube_with(Error error) {
@@ -95,6 +103,12 @@ TEST_CASE("the gradient check fails on a wrong second order alone") {
   const auto f = cube_with(cut);
   CHECK(gradcheck("cube", f, points(), {.second_order = false}).failure.empty());
   CHECK_THAT(gradcheck("cube", f, points()).failure, Contains("cube: second order, input "));
+}
+
+TEST_CASE("an op's value is compared with its composition; NaN is not equal") {
+  const OpReport r = check_op(kNan);
+  REQUIRE_FALSE(r.failures.empty());
+  CHECK(r.failures.back() == "test_nan/plain against its composition: values differ by nan");
 }
 
 TEST_CASE("the gradient check wants float64") {

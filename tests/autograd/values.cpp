@@ -56,6 +56,12 @@ TEST_CASE("integers: division is true division, powers and sums stay whole") {
   const Tensor x = tensor({7, -7, 0});
   CHECK((x / tensor({2, 2, 2})).dtype() == kFloat32);
   CHECK(numbers(x / tensor({2, 2, 2})) == Numbers{3.5, -3.5, 0});
+  CHECK(numbers(x / 2) == Numbers{3.5, -3.5, 0});
+  CHECK((x / 1).dtype() == kFloat32);
+  CHECK(numbers(1 / tensor({2, -4})) == Numbers{0.5, -0.25});
+  CHECK(clamp(x, 0).dtype() == kInt64);
+  CHECK(numbers(clamp(x, 0)) == Numbers{7, 0, 0});
+  CHECK((x * kInf).dtype() == kFloat32);
   CHECK(numbers(pow(x, tensor({2, 3, 0}))) == Numbers{49, -343, 1});
   CHECK(sum(x).dtype() == kInt64);
   CHECK(sum(tensor({true, true, false})).item<int64_t>() == 2);
@@ -183,6 +189,24 @@ TEST_CASE("subgradients at kinks") {
   CHECK(slope(relu(x)) == Numbers{0, 0, 1});
   CHECK(slope(abs(x)) == Numbers{-1, 0, 1});
   CHECK(slope(clamp(x, -1, 0)) == Numbers{1, 1, 0});
+}
+
+TEST_CASE("a power of zero has a finite slope") {
+  const Tensor a = reals({0, 0, 2}).set_requires_grad(), b = reals({0, 2, 0}).set_requires_grad();
+  const Tensors d = grad({sum(pow(a, b))}, {a, b}, {.create_graph = true});
+  CHECK(numbers(d[0]) == Numbers{0, 0, 0});
+  CHECK(numbers(d[1]) == Numbers{0, 0, std::log(2.0)});
+  CHECK(numbers(grad(sum(d[0]), b)) == Numbers{0, 0, 0.5});
+}
+
+TEST_CASE("undefined operands are errors") {
+  const Tensor none, x = ones({2});
+  CHECK(message_of([&] { x + none; }) == "add: an operand is undefined");
+  CHECK(message_of([&] { none / 2; }) == "div: the operand is undefined");
+  CHECK(message_of([&] { reshape(none, {1}); }) == "reshape: the operand is undefined");
+  CHECK(message_of([&] { softmax(none, 0); }) == "softmax: the operand is undefined");
+  CHECK(message_of([&] { cat({x, none}, 0); }) == "cat: a tensor is undefined");
+  CHECK(message_of([&] { sum(none); }) == "sum: the operand is undefined");
 }
 
 TEST_CASE("broadcasting sizes of 0 and 1") {

@@ -87,6 +87,9 @@ TEST_CASE("reading elements checks count, place and dtype") {
   CHECK(t.at({1, 0}) == 3);
   CHECK(scalar(2.5).item() == 2.5);
   CHECK(tensor({{7}}).item<int64_t>() == 7);
+  const int64_t odd = (int64_t{1} << 60) + 1;  // not a double
+  CHECK(from_vector<int64_t>({odd}, {}).item<int64_t>() == odd);
+  CHECK(scalar(0.5).item<bool>());
   CHECK(message_of([&] { t.item(); }) == "item: expected one element; got shape [2, 2]");
   CHECK(message_of([] { Tensor().item(); }) == "item: the tensor is undefined");
   CHECK(message_of([&] { t.at({1}); }) == "at: expected 2 indices for shape [2, 2]; got [1]");
