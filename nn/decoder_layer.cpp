@@ -4,9 +4,9 @@ namespace weft {
 
 TransformerDecoderLayer::TransformerDecoderLayer(const TransformerLayerOptions& o,
                                                  Generator generator)
-    : self_attn_(child<MultiheadAttention>("self_attn", attention_options(o), generator)),
-      multihead_attn_(child<MultiheadAttention>("multihead_attn",
-                                                attention_options(o, o.memory_dim), generator)),
+    : self_attn_(child<MultiheadAttention>("self_attn", detail::attention_options(o), generator)),
+      multihead_attn_(child<MultiheadAttention>(
+          "multihead_attn", detail::attention_options(o, o.memory_dim), generator)),
       feed_forward_{child<Linear>("linear1", o.d_model, o.dim_feedforward, generator, o.bias),
                     child<Dropout>("dropout", o.activation_dropout.value_or(o.dropout), generator),
                     child<Linear>("linear2", o.dim_feedforward, o.d_model, generator, o.bias),
@@ -20,7 +20,7 @@ TransformerDecoderLayer::TransformerDecoderLayer(const TransformerLayerOptions& 
 
 Tensor TransformerDecoderLayer::forward(const Tensor& tgt, const Tensor& memory,
                                         const DecoderCall& call, DecoderLayerCache* cache) {
-  const AttentionWeights weights = weights_for(call.trace);
+  const AttentionWeights weights = detail::weights_for(call.trace);
   auto attend = [&](const Tensor& x) {
     const auto found = self_attn_(
         x, x, x,

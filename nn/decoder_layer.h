@@ -31,8 +31,8 @@ class TransformerDecoderLayer : public Layer<TransformerDecoderLayer> {
  private:
   MultiheadAttention& self_attn_;
   MultiheadAttention& multihead_attn_;
-  FeedForward feed_forward_;
-  Residual after_self_, after_memory_, after_feed_forward_;
+  detail::FeedForward feed_forward_;
+  detail::Residual after_self_, after_memory_, after_feed_forward_;
 };
 
 }  // namespace weft

@@ -4,7 +4,7 @@ namespace weft {
 
 TransformerEncoderLayer::TransformerEncoderLayer(const TransformerLayerOptions& o,
                                                  Generator generator)
-    : self_attn_(child<MultiheadAttention>("self_attn", attention_options(o), generator)),
+    : self_attn_(child<MultiheadAttention>("self_attn", detail::attention_options(o), generator)),
       feed_forward_{child<Linear>("linear1", o.d_model, o.dim_feedforward, generator, o.bias),
                     child<Dropout>("dropout", o.activation_dropout.value_or(o.dropout), generator),
                     child<Linear>("linear2", o.dim_feedforward, o.d_model, generator, o.bias),
@@ -18,7 +18,7 @@ Tensor TransformerEncoderLayer::forward(const Tensor& src, const Mask& mask,
                                         AttentionTrace* trace) {
   auto attend = [&](const Tensor& x) {
     const auto found =
-        self_attn_(x, x, x, AttentionCall{.mask = mask, .weights = weights_for(trace)});
+        self_attn_(x, x, x, AttentionCall{.mask = mask, .weights = detail::weights_for(trace)});
     if (trace) trace->encoder.push_back(found.weights);
     return found.output;
   };

@@ -15,8 +15,8 @@ class TransformerEncoderLayer : public Layer<TransformerEncoderLayer> {
 
  private:
   MultiheadAttention& self_attn_;
-  FeedForward feed_forward_;
-  Residual after_attention_, after_feed_forward_;
+  detail::FeedForward feed_forward_;
+  detail::Residual after_attention_, after_feed_forward_;
 };
 
 }  // namespace weft

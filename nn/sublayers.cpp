@@ -1,6 +1,6 @@
 #include <weft/nn/sublayers.h>
 
-namespace weft {
+namespace weft::detail {
 
 MultiheadAttentionOptions attention_options(const TransformerLayerOptions& o,
                                             std::optional<int64_t> memory_width) {
@@ -18,4 +18,4 @@ Tensor FeedForward::operator()(const Tensor& x) const {
   return linear2(dropout(activation == FeedForwardActivation::relu ? relu(hidden) : gelu(hidden)));
 }
 
-}  // namespace weft
+}  // namespace weft::detail

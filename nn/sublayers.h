@@ -8,7 +8,7 @@
 #include <weft/nn/linear.h>
 #include <weft/nn/transformer_options.h>
 
-namespace weft {
+namespace weft::detail {
 
 inline AttentionWeights weights_for(const AttentionTrace* trace) {
   return trace ? trace->form : AttentionWeights::none;
@@ -41,4 +41,4 @@ struct Residual {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::detail

@@ -1,10 +1,6 @@
 // Modules: names, ties, state, dtype, hooks, paths.
-#include <weft/autograd/ops.h>
-#include <weft/nn/layer_norm.h>
-#include <weft/nn/linear.h>
-#include <weft/nn/module_list.h>
-#include <weft/nn/sequential.h>
 #include <weft/tests/catch.h>
+#include <weft/weft.h>
 
 using namespace weft;
 
@@ -12,14 +8,16 @@ namespace {
 
 class FeedForward : public Layer<FeedForward> {
  public:
-  FeedForward(int64_t d_model, int64_t d_hidden, Generator gen)
+  FeedForward(int64_t d_model, int64_t d_hidden, double dropout, Generator gen)
       : expand_(child<Linear>("linear1", d_model, d_hidden, gen)),
+        drop_(child<Dropout>("dropout", dropout, gen)),
         project_(child<Linear>("linear2", d_hidden, d_model, gen)) {}
 
-  Tensor forward(const Tensor& x) { return project_(abs(expand_(x))); }
+  Tensor forward(const Tensor& x) { return project_(drop_(gelu(expand_(x)))); }  // [B, T, D]
 
  private:
   Linear& expand_;
+  Dropout& drop_;
   Linear& project_;
 };
 
@@ -47,13 +45,21 @@ std::vector<double> values(const Tensor& t) { return to(t.detach(), kFloat64).to
 }  // namespace
 
 TEST_CASE("parameters have dotted names in order of registration") {
-  FeedForward layer(3, 4, Generator(1));
+  FeedForward layer(3, 4, 0, Generator(1));
   CHECK(
       names(layer.named_parameters()) ==
       std::vector<std::string>{"linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"});
   CHECK(layer.parameters().size() == 4);
-  CHECK(layer.children().size() == 2);
-  CHECK(layer.children()[1].second->path() == "linear2");
+  CHECK(layer.children().size() == 3);
+  CHECK(layer.children()[2].second->path() == "linear2");
+}
+
+TEST_CASE("a layer of the user's own passes check_module in one line") {
+  Generator gen(2);
+  const auto report = check_module([] { return FeedForward(3, 4, 0.2, Generator(1)); },
+                                   {randn({2, 2, 3}, gen, kFloat64)});
+  CHECK(report.failures.empty());
+  CHECK(report.gradients > 40);
 }
 
 TEST_CASE("names are unique, not empty and without dots") {
@@ -73,7 +79,7 @@ TEST_CASE("names are unique, not empty and without dots") {
 
 TEST_CASE("train and eval reach every module below") {
   Sequential chain;
-  chain.add<FeedForward>(3, 4, Generator(1)).add<LayerNorm>(3);
+  chain.add<FeedForward>(3, 4, 0, Generator(1)).add<LayerNorm>(3);
   CHECK(chain.training());
   chain.eval();
   for (const auto& c : chain.children()) {
@@ -99,7 +105,7 @@ TEST_CASE("to(dtype) converts handles, ties and gradients in place") {
 }
 
 TEST_CASE("a frozen module learns nothing, and thaws") {
-  FeedForward layer(3, 4, Generator(1));
+  FeedForward layer(3, 4, 0, Generator(1));
   layer.set_requires_grad(false);
   CHECK_FALSE(layer(ones({1, 3})).requires_grad());
   CHECK(layer.named_parameters().size() == 4);
@@ -108,7 +114,7 @@ TEST_CASE("a frozen module learns nothing, and thaws") {
 }
 
 TEST_CASE("a state dict goes to another module") {
-  FeedForward a(3, 4, Generator(1)), b(3, 4, Generator(2));
+  FeedForward a(3, 4, 0, Generator(1)), b(3, 4, 0, Generator(2));
   const Tensor x = ones({2, 3});
   CHECK(values(a(x)) != values(b(x)));
   b.load_state_dict(a.state_dict());
@@ -134,7 +140,7 @@ TEST_CASE("a tied weight is stored once and loads under either name") {
 }
 
 TEST_CASE("loading lists every fault and changes nothing") {
-  FeedForward layer(3, 4, Generator(1));
+  FeedForward layer(3, 4, 0, Generator(1));
   const auto before = values(layer.parameters()[0]);
   const NamedTensors bad = {{"linear1.weight", ones({4, 3})},
                             {"linear1.bias", ones({5})},
@@ -150,7 +156,7 @@ TEST_CASE("loading lists every fault and changes nothing") {
 }
 
 TEST_CASE("hooks see and replace inputs, outputs and gradients") {
-  FeedForward layer(2, 2, Generator(1));
+  FeedForward layer(2, 2, 0, Generator(1));
   const Tensor x = Tensor(ones({1, 2})).set_requires_grad();
   std::string path;
   const int pre = layer.register_forward_pre_hook(

@@ -55,3 +55,25 @@ TEST_CASE("multi-head attention equals PyTorch's") {
     c.check(attention, [&](const TensorsByName& in) { return attend(attention, c, in); });
   }
 }
+
+TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's") {
+  const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors");
+  MultiheadAttention attention({.embed_dim = 4, .num_heads = 2, .batch_first = true}, Generator(1));
+  attention.to(kFloat64);
+  NamedTensors state;
+  for (const NamedTensor& t : file.tensors)
+    if (t.name.rfind("param.", 0) == 0) state.push_back({t.name.substr(6), t.tensor});
+  attention.load_state_dict(state);
+
+  const Tensor memory = file.at("input.memory");
+  const Tensor query = file.at("input.query").detach().set_requires_grad();
+  const Tensor error = attention(query, memory, memory).output - file.at("input.target");
+  const Tensor loss = sum(error * error) * 0.5;
+  CHECK(loss.item() == Approx(file.at("output.loss").item()).epsilon(1e-13));
+  const Tensor gradient = reshape(grad(loss, query, {.create_graph = true}), {-1});
+  const Tensor expected = reshape(file.at("output.hessian"), {query.numel(), query.numel()});
+  for (int64_t i = 0; i < query.numel(); ++i) {
+    const Tensor row = grad(select(gradient, 0, i), query, {.retain_graph = true});
+    CHECK(max(abs(reshape(row, {-1}) - select(expected, 0, i))).item() < 1e-10);
+  }
+}
