@@ -24,18 +24,6 @@ Tensor to_tensor(const PaddedIds& ids) {
   return weft::from_vector(ids.ids, {ids.rows, ids.columns});
 }
 
-Tensor sinusoids(int64_t length, int64_t d) {
-  Tensor t({length, d});
-  float* p = t.mutable_data<float>();
-  for (int64_t i = 0; i < length; ++i)
-    for (int64_t j = 0; j < d; j += 2) {
-      const double a = static_cast<double>(i) * std::exp(-std::log(1e4) * static_cast<double>(j) / static_cast<double>(d));
-      p[i * d + j] = static_cast<float>(std::sin(a));
-      p[i * d + j + 1] = static_cast<float>(std::cos(a));
-    }
-  return t;
-}
-
 AttentionMap to_map(const Tensor& weights) {  // [Tq, Tk]
   return {weights.size(0), weights.size(1), weights.to_vector<double>()};
 }
@@ -55,6 +43,7 @@ TranslationModel::TranslationModel(const ModelConfig& config, weft::Generator ge
     : d_model_(config.d_model),
       embedding_(
           child<weft::Embedding>("embedding", config.vocabulary, config.d_model, generator, kPad)),
+      positions_(child<weft::SinusoidalPositions>("positions", /*batch_first=*/true)),
       dropout_(child<weft::Dropout>("dropout", config.dropout, generator)),
       transformer_(
           child<weft::Transformer>("transformer", transformer_options(config), generator)) {
@@ -64,9 +53,8 @@ TranslationModel::TranslationModel(const ModelConfig& config, weft::Generator ge
 }
 
 Tensor TranslationModel::embed(const Tensor& ids, int64_t first_position) {
-  const Tensor positions = sinusoids(first_position + ids.size(1), d_model_);
-  const Tensor vectors = embedding_(ids) * std::sqrt(static_cast<double>(d_model_));
-  return dropout_(vectors + weft::slice(positions, 0, first_position));  // [B, T, D]
+  const double scale = std::sqrt(static_cast<double>(d_model_));
+  return dropout_(positions_(embedding_(ids) * scale, first_position));  // [B, T, D]
 }
 
 Tensor TranslationModel::encode(const PaddedIds& source, weft::AttentionTrace* trace) {

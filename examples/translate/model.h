@@ -48,6 +48,7 @@ class TranslationModel : public weft::Layer<TranslationModel> {
 
   int64_t d_model_;
   weft::Embedding& embedding_;
+  weft::SinusoidalPositions& positions_;
   weft::Dropout& dropout_;
   weft::Transformer& transformer_;
 };
