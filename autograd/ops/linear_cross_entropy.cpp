@@ -115,7 +115,6 @@ class BlockedLoss {
     logits_ = Tensor({block, classes_}, dtype_of<T>);
     losses_ = Tensor({n}, dtype_of<T>);
     lse_ = Tensor({block}, dtype_of<T>);
-    scale_ = full({block}, targets_.scale, dtype_of<T>);
     for (int64_t first = 0; first < n; first += block)
       add_block(first, std::min(block, n - first), d);
     return sum(losses_) * targets_.scale;
@@ -131,7 +130,7 @@ class BlockedLoss {
                   *target = rows_.target.data<int64_t>() + first;
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
     const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
-            *bias = memory(b_), *scale = memory(scale_);
+            *bias = memory(b_), scale = static_cast<T>(targets_.scale);
     T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first,
       *lse = memory(lse_);
     kernels::gather_rows<T>(memory(h_), index, h, n, width_);
@@ -140,13 +139,12 @@ class BlockedLoss {
       if (bias)
         for (int64_t r = begin; r < end; ++r)
           kernels::add_inplace(z + r * classes_, bias, classes_);
-      const T* read = zb;
-      kernels::cross_entropy_rows(read, target + begin, weight, smoothing_, loss + begin,
-                                  lse + begin, end - begin, classes_);
       if (learn)
-        kernels::cross_entropy_grad_rows(read, static_cast<const T*>(lse + begin), target + begin,
-                                         weight, smoothing_, scale + begin, zb, end - begin,
-                                         classes_);
+        kernels::cross_entropy_replace_rows(zb, target + begin, weight, smoothing_, scale,
+                                            loss + begin, end - begin, classes_);
+      else
+        kernels::cross_entropy_rows(static_cast<const T*>(zb), target + begin, weight, smoothing_,
+                                    loss + begin, lse + begin, end - begin, classes_);
     };
     gemm<T>(false, true, n, classes_, width_, T(1), h, width_, memory(w_), width_, T(0), z,
             classes_, finish);
@@ -175,7 +173,7 @@ class BlockedLoss {
   const ClassTargets& targets_;
   const double smoothing_;
   const int64_t classes_, width_;
-  Tensor hidden_, logits_, losses_, lse_, scale_;  // of one block, but for the losses
+  Tensor hidden_, logits_, losses_, lse_;  // of one block, but for the losses
 };
 
 Shape check_operands(const Tensor& hidden, const Tensor& weight, const Tensor& bias) {

@@ -79,11 +79,49 @@ void cross_entropy_grad_rows(const T* logits, const T* lse, const int64_t* targe
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                     \
-  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, int64_t, \
-                                   int64_t);                                                    \
-  template void cross_entropy_grad_rows(const T*, const T*, const int64_t*, const T*, double,   \
-                                        const T*, T*, int64_t, int64_t);
+template <class T>
+void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weight, double smoothing,
+                                T dloss, T* loss, int64_t rows, int64_t classes) {
+  const T confidence = static_cast<T>(1 - smoothing);
+  const T share = static_cast<T>(smoothing / static_cast<double>(classes));
+  const T all = sum_of(weight, classes);
+  for (int64_t r = 0; r < rows; ++r, logits += classes) {
+    const int64_t t = target[r];
+    loss[r] = 0;
+    if (t < 0) {
+      for (int64_t j = 0; j < classes; ++j) logits[j] = 0;
+      continue;
+    }
+    const T m = extreme_of<true>(logits, classes), drop = m - logits[t];
+    const T smooth_drop = share > T(0) ? weighted_drop(logits, m, weight, classes) : T(0);
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < classes; ++j) {
+      logits[j] = exp_of(logits[j] - m);
+      total += logits[j];
+    }
+    const T log_total = log_of(total), w = confidence * (weight ? weight[t] : T(1));
+    loss[r] = w * (log_total + drop) + share * (all * log_total + smooth_drop);
+    const T on_target = dloss * w, smooth = dloss * share;
+    const T mass = (on_target + smooth * all) / total;
+    if (weight && share > T(0)) {
+#pragma omp simd
+      for (int64_t j = 0; j < classes; ++j) logits[j] = mass * logits[j] - smooth * weight[j];
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < classes; ++j) logits[j] = mass * logits[j] - smooth;
+    }
+    logits[t] -= on_target;
+  }
+}
+
+#define WEFT_INSTANTIATE(T)                                                                      \
+  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, int64_t,  \
+                                   int64_t);                                                     \
+  template void cross_entropy_grad_rows(const T*, const T*, const int64_t*, const T*, double,    \
+                                        const T*, T*, int64_t, int64_t);                         \
+  template void cross_entropy_replace_rows(T*, const int64_t*, const T*, double, T, T*, int64_t, \
+                                           int64_t);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 

@@ -20,8 +20,13 @@ WEFT_KERNELS(
     template <class T>
     void cross_entropy_grad_rows(const T* logits, const T* lse, const int64_t* target,
                                  const T* weight, double smoothing, const T* dloss, T* dlogits,
-                                 int64_t rows, int64_t classes);)
+                                 int64_t rows, int64_t classes);
+    /// Both at once, for one dloss: the logits become their gradients, with one exp per logit.
+    template <class T> void cross_entropy_replace_rows(T* logits, const int64_t* target,
+                                                       const T* weight, double smoothing, T dloss,
+                                                       T* loss, int64_t rows, int64_t classes);)
 WEFT_DISPATCH(cross_entropy_rows)
 WEFT_DISPATCH(cross_entropy_grad_rows)
+WEFT_DISPATCH(cross_entropy_replace_rows)
 
 }  // namespace weft::kernels

@@ -309,6 +309,12 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
         kernels::cross_entropy_grad_rows(dx.data(), lse.data(), &target, weight, smoothing, &dloss,
                                          dx.data(), 1, classes);
         CHECK(largest_difference(dx, numeric_gradient(loss_of, x, {dloss})) < 1e-7);
+
+        Row replaced = x, loss(1);
+        kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, smoothing, dloss,
+                                            loss.data(), 1, classes);
+        CHECK(loss[0] == Approx(want).margin(1e-12));
+        CHECK(largest_difference(replaced, dx) < 1e-14);
       }
 }
 
@@ -322,6 +328,10 @@ TEST_CASE("cross_entropy skips a row with a negative target, whatever it holds",
   std::vector<float> dx(3, 1.0f);
   kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.1, &dloss, dx.data(), 1, 3);
   CHECK(dx == std::vector<float>{0, 0, 0});
+  std::vector<float> replaced = x;
+  kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.1, dloss, &loss, 1, 3);
+  CHECK(loss == 0);
+  CHECK(replaced == dx);
 }
 
 TEST_CASE("cross_entropy without smoothing ignores logits of -inf", "[kernels]") {
@@ -334,4 +344,8 @@ TEST_CASE("cross_entropy without smoothing ignores logits of -inf", "[kernels]")
   std::vector<double> dx(3);
   kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.0, &dloss, dx.data(), 1, 3);
   CHECK(dx == std::vector<double>{-0.5, 0, 0.5});
+  std::vector<double> replaced = x;
+  kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.0, dloss, &loss, 1, 3);
+  CHECK(loss == Approx(std::log(2)));
+  CHECK(replaced == dx);
 }
