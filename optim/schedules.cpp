@@ -30,11 +30,12 @@ LrFactor noam(int64_t d_model, int64_t warmup) {
   };
 }
 
-LrFactor warmup_inverse_sqrt(int64_t warmup) {
-  check_positive("warmup_inverse_sqrt", "warmup", warmup);
-  return [peak = static_cast<double>(warmup)](int64_t step) {
+LrFactor warmup_decay(int64_t warmup, double power) {
+  check_positive("warmup_decay", "warmup", warmup);
+  check(power >= 0, "warmup_decay: power must not be negative; got {}", power);
+  return [peak = static_cast<double>(warmup), power](int64_t step) {
     const double n = static_cast<double>(step + 1);
-    return std::min(n / peak, std::sqrt(peak / n));
+    return n < peak ? n / peak : std::pow(peak / n, power);
   };
 }
 

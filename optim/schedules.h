@@ -1,7 +1,7 @@
 // Learning-rate schedules: functions of the step that give a factor of the optimizer's rate.
 //
 //   Adam adam(model.named_parameters(), {.lr = 5e-3});
-//   Schedule schedule(adam, schedules::warmup_inverse_sqrt(2000));
+//   Schedule schedule(adam, schedules::warmup_decay(2000));
 //   for (...) { ...; adam.step(); schedule.step(); }
 #pragma once
 
@@ -19,8 +19,9 @@ namespace schedules {
 /// d_model^-0.5 min(n^-0.5, n warmup^-1.5) with n = step + 1 (Vaswani et al. 2017, eq. 3). This is
 /// the rate itself: give the optimizer lr 1.
 LrFactor noam(int64_t d_model, int64_t warmup);
-/// min(n / warmup, sqrt(warmup / n)) with n = step + 1: the same curve with its peak at 1.
-LrFactor warmup_inverse_sqrt(int64_t warmup);
+/// min(n / warmup, (warmup / n)^power) with n = step + 1. With the power 1/2, inverse square root,
+/// it is the same curve with its peak at 1; a larger power comes to rest sooner.
+LrFactor warmup_decay(int64_t warmup, double power = 0.5);
 /// From 1 down to `last` in half a wave over `total` steps, then `last` (Loshchilov and Hutter
 /// 2017). PyTorch's CosineAnnealingLR with eta_min = last lr, but it rises again afterwards.
 LrFactor cosine(int64_t total, double last = 0);

@@ -85,6 +85,7 @@ void validate(const TrainConfig& c) {
   require_positive(c.accumulate, "accumulate");
   require(c.learning_rate > 0, "lr", c.learning_rate, "positive");
   require_positive(c.warmup, "warmup");
+  require(c.decay >= 0, "decay", c.decay, "0 or more");
   require_rate(c.label_smoothing, "label-smoothing");
   require(c.clip >= 0, "clip", c.clip, "0 or more");
   require_positive(c.patience, "patience");

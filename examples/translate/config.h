@@ -34,6 +34,7 @@ struct TrainConfig {
   int64_t accumulate = 1;       ///< batches per update
   double learning_rate = 5e-3;  ///< reached after warm-up
   int64_t warmup = 2000;        ///< updates
+  double decay = 0.5;           ///< the rate then falls as (warmup / update)^decay
   double label_smoothing = 0.1;
   double clip = 0;     ///< largest gradient norm; 0: no clipping
   int64_t epochs = 0;  ///< limits; 0: none

@@ -71,7 +71,7 @@ class Trainer {
         model_(model, generator_),
         optimizer_(model_.named_parameters(),
                    {.lr = train.learning_rate, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9}),
-        schedule_(optimizer_, weft::schedules::warmup_inverse_sqrt(train.warmup)),
+        schedule_(optimizer_, weft::schedules::warmup_decay(train.warmup, train.decay)),
         pairs_(encode_pairs(vocabulary, corpus.train.text)),
         valid_(encode_pairs(vocabulary, corpus.valid.text)),
         metrics_(train.model_dir / "metrics.jsonl"),

@@ -42,7 +42,7 @@ struct Trainer {
         data(seed + 1),
         model(hidden, gen),
         adam(model.named_parameters(), {.lr = 0.05, .beta2 = 0.98}),
-        schedule(adam, schedules::warmup_inverse_sqrt(4)) {}
+        schedule(adam, schedules::warmup_decay(4)) {}
 
   TrainingRun run() { return {model, &adam, &schedule, {{"dropout", gen}, {"data", data}}}; }
   void train(int updates) {

@@ -68,11 +68,12 @@ TEST_CASE("AdamW under a schedule takes PyTorch's steps") {
 }
 
 TEST_CASE("warm-up rises in a straight line to 1 and falls with the inverse square root") {
-  const LrFactor factor = schedules::warmup_inverse_sqrt(2000);
+  const LrFactor factor = schedules::warmup_decay(2000);
   CHECK(factor(0) == 1.0 / 2000);
   CHECK(factor(999) == 0.5);
   CHECK(factor(1999) == 1);
   CHECK(factor(7999) == 0.5);
+  CHECK(schedules::warmup_decay(2000, 2)(7999) == 1.0 / 16);
   const LrFactor noam = schedules::noam(512, 2000);
   for (int64_t step : {0, 500, 1999, 2000, 50000})
     CHECK(noam(step) / noam(1999) == Approx(factor(step)).epsilon(1e-12));
@@ -97,8 +98,8 @@ TEST_CASE("a schedule is a function of its step: restored, it continues") {
 
 TEST_CASE("schedules refuse lengths that are not positive") {
   CHECK(message_of([] { schedules::noam(0, 5); }) == "noam: d_model must be positive; got 0");
-  CHECK(message_of([] { schedules::warmup_inverse_sqrt(0); }) ==
-        "warmup_inverse_sqrt: warmup must be positive; got 0");
+  CHECK(message_of([] { schedules::warmup_decay(0); }) ==
+        "warmup_decay: warmup must be positive; got 0");
   CHECK(message_of([] { schedules::cosine(-1); }) == "cosine: total must be positive; got -1");
   CHECK(message_of([] { schedules::linear(1, 0, 0); }) == "linear: total must be positive; got 0");
   CHECK(message_of([] { schedules::step_decay(0, 0.5); }) ==
