@@ -13,7 +13,7 @@ namespace {
 
 using enum Construction;
 
-constexpr size_t kMaxWords = 16;  // a sentence, with its punctuation
+constexpr size_t kMaxWords = 14;  // a sentence, with its punctuation
 
 constexpr std::array<std::string_view, kConstructionCount> kNames{
     "fronting", "question", "negation", "modal", "perfect", "verb_final", "separable", "dative"};

@@ -183,8 +183,8 @@ Clause Sampler::clause(const Adjective& predicate) {
   c.predicate = &predicate;
   c.auxiliary = &kCopula;
   add_negation(c);
-  c.subject = subject(predicate.kinds, c.negated);
-  c.subject.adjective = nullptr;  // "the tired dog is tired"
+  c.subject = subject(predicate.kinds, true);  // "a radio is big" would be no news
+  c.subject.adjective = nullptr;               // "the tired dog is tired"
   add_adverb(c);
   return c;
 }
@@ -275,9 +275,9 @@ Clause Sampler::relative_clause(const NounPhrase& head) {
   return c;
 }
 
-NounPhrase Sampler::subject(Kinds kinds, bool negated) {
+NounPhrase Sampler::subject(Kinds kinds, bool definite) {
   if (kinds & kPerson && chance(odds::kSubjectPronoun)) return pronoun(*pick(personal_pronouns()));
-  return noun_phrase(kinds, negated ? kDefinite : kCounted);
+  return noun_phrase(kinds, definite ? kDefinite : kCounted);
 }
 
 /// Whoever else takes part in a clause that has its subject: no "I see me", no "an aunt helps

@@ -46,7 +46,7 @@ class Sampler {
   void add_relative_clause(Clause& c);
   Clause relative_clause(const NounPhrase& head);
 
-  NounPhrase subject(Kinds kinds, bool negated);
+  NounPhrase subject(Kinds kinds, bool definite);
   NounPhrase participant(const Clause& c, Kinds kinds, References references);
   NounPhrase noun_phrase(Kinds kinds, References references, const Noun* except = nullptr);
   const Determiner* determiner(const Noun& noun, bool plural, References references);
