@@ -171,7 +171,7 @@ WEFT_INLINE typename Lanes<T>::type load(const T* x) {
 template <bool kLargest, class T>
 WEFT_INLINE T extreme_of(const T* x, int64_t n) {
   constexpr int64_t kCount = Lanes<T>::count;
-  typename Lanes<T>::type m0, m1;
+  typename Lanes<T>::type m0{}, m1;
   for (int64_t j = 0; j < kCount; ++j) m0[j] = x[0];
   m1 = m0;
   int64_t i = 0;

@@ -9,6 +9,8 @@
 int main(int argc, char** argv) {
   CLI::App app{"Train a sequence-to-sequence model and translate with it.", "translate"};
   app.require_subcommand(1);
+  // Scripts give a recipe and pass the user's options on behind it.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.failure_message([](const CLI::App* failed, const CLI::Error& e) {
     return "translate: " + std::string(e.what()) + "; see " + failed->get_name() + " --help\n";
   });
