@@ -22,7 +22,9 @@ namespace {
 
 constexpr double kWork = 500e3;          // multiply-adds worth a thread's wake-up
 constexpr double kSmallProduct = 250e3;  // below, BLAS's overhead counts
-constexpr int64_t kUnit = 24;            // rows and columns are cut at multiples
+constexpr int64_t kUnit = 24;            // rows are cut at multiples
+constexpr int64_t kColumnUnit = 64;      // columns too: whole tiles and cache lines
+constexpr int64_t kManyColumns = 256;
 constexpr int64_t kCells = 8;
 constexpr int64_t kHotRows = 256;
 
@@ -111,12 +113,12 @@ struct Product {
   }
 };
 
-/// Calls piece(begin, end) for pieces of [0, size) that may be any.
+/// Calls piece(begin, end) for pieces of [0, size) that may be any multiples of `unit`.
 template <class F>
-void cut_anywhere(int64_t size, double work, F piece) {
-  const double per_unit = work / static_cast<double>(size) * kUnit;
+void cut_anywhere(int64_t size, int64_t unit, double work, F piece) {
+  const double per_unit = work / static_cast<double>(size) * static_cast<double>(unit);
   const auto units = static_cast<int64_t>(std::clamp(kWork / per_unit, 1.0, 1e9));
-  parallel_for(size, units * kUnit, piece);
+  parallel_for(size, units * unit, piece);
 }
 
 /// Calls piece(begin, end) for cells of [0, size) that depend on size and work alone.
@@ -133,10 +135,11 @@ void cut_into_cells(int64_t size, double work, F piece) {
 
 template <class T>
 void run_ours(const Product<T>& p, RowEpilogue done) {
-  if (p.n > p.m && !done)
-    return cut_anywhere(p.n, p.work(),
+  // A thread packs its own part of B, or of a transposed A: cut the one that is packed.
+  if (!p.ta && p.n >= kManyColumns && !done)
+    return cut_anywhere(p.n, kColumnUnit, p.work(),
                         [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
-  cut_anywhere(p.m, p.work(), [&](int64_t begin, int64_t end) {
+  cut_anywhere(p.m, kUnit, p.work(), [&](int64_t begin, int64_t end) {
     const int64_t step = done ? kHotRows : p.m;
     for (int64_t i = begin; i < end; i += step) {
       const int64_t past = std::min(end, i + step);
