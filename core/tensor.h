@@ -53,7 +53,9 @@ using TensorHook = std::function<Tensor(const Tensor& gradient)>;
 
 struct BackwardOptions {
   bool retain_graph = false;  ///< keep what backward needs, so that it can run again
-  bool create_graph = false;  ///< record the backward pass itself (implies retain_graph)
+  /// Record the backward pass itself (implies retain_graph). A leaf and its grad() then hold each
+  /// other until set_grad({}); weft::grad() makes no such cycle.
+  bool create_graph = false;
 };
 
 class Tensor {
