@@ -6,8 +6,8 @@
 //   WEFT_KERNELS(template <class T> void softmax_rows(const T* x, T* y, int64_t rows, int64_t n);)
 //   WEFT_DISPATCH(softmax_rows)
 //
-// which declares every copy, and `softmax_rows` as a function object that calls the best one for
-// this machine. (An object, so that the overload lookup inside a copy never finds it.)
+// which declares every copy, and `softmax_rows` as a function that calls the best one for this
+// machine. Inside a copy only that copy is declared.
 // Such files must not instantiate inline functions with external linkage (std:: algorithms, say):
 // the linker keeps one copy of those, perhaps the one with instructions that this CPU lacks.
 #pragma once
@@ -20,12 +20,20 @@ enum class Isa { baseline, avx2, avx512 };
 /// lowers it (for tests and comparisons), never raises it.
 Isa cpu_isa();
 
+#if !defined(WEFT_ISA)  // a copy must not run anything by itself, not even this initializer
 /// cpu_isa() without a call. Before its initializer has run it reads as baseline: slow, not wrong.
 inline const Isa kCpuIsa = cpu_isa();
+#endif
 
 }  // namespace weft
 
-#if defined(__x86_64__)
+#if defined(WEFT_ISA)
+#define WEFT_KERNELS(...) \
+  namespace WEFT_ISA {    \
+  __VA_ARGS__             \
+  }
+#define WEFT_DISPATCH(name)
+#elif defined(__x86_64__)
 #define WEFT_KERNELS(...) \
   namespace baseline {    \
   __VA_ARGS__             \
@@ -36,27 +44,21 @@ inline const Isa kCpuIsa = cpu_isa();
   namespace avx512 {      \
   __VA_ARGS__             \
   }
-#define WEFT_DISPATCH(name)                                                     \
-  struct name##_dispatch {                                                      \
-    template <class... Args>                                                    \
-    auto operator()(Args... args) const {                                       \
-      if (::weft::kCpuIsa == ::weft::Isa::avx512) return avx512::name(args...); \
-      if (::weft::kCpuIsa == ::weft::Isa::avx2) return avx2::name(args...);     \
-      return baseline::name(args...);                                           \
-    }                                                                           \
-  };                                                                            \
-  inline constexpr name##_dispatch name{};
+#define WEFT_DISPATCH(name)                                                   \
+  template <class... Args>                                                    \
+  auto name(Args... args) {                                                   \
+    if (::weft::kCpuIsa == ::weft::Isa::avx512) return avx512::name(args...); \
+    if (::weft::kCpuIsa == ::weft::Isa::avx2) return avx2::name(args...);     \
+    return baseline::name(args...);                                           \
+  }
 #else
 #define WEFT_KERNELS(...) \
   namespace baseline {    \
   __VA_ARGS__             \
   }
-#define WEFT_DISPATCH(name)               \
-  struct name##_dispatch {                \
-    template <class... Args>              \
-    auto operator()(Args... args) const { \
-      return baseline::name(args...);     \
-    }                                     \
-  };                                      \
-  inline constexpr name##_dispatch name{};
+#define WEFT_DISPATCH(name)         \
+  template <class... Args>          \
+  auto name(Args... args) {         \
+    return baseline::name(args...); \
+  }
 #endif
