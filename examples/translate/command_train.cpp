@@ -26,13 +26,12 @@ void set_toy_defaults(const CLI::App& command, TrainOptions& o) {
   unless_given("--d-model", o.model.d_model, 64);
   unless_given("--ffn", o.model.ffn, 128);
   unless_given("--dropout", o.model.dropout, 0.0);
-  unless_given("--max-tokens", o.train.max_tokens, 1024);
-  unless_given("--lr", o.train.learning_rate, 4e-3);
+  unless_given("--max-tokens", o.train.max_tokens, 1536);
   unless_given("--warmup", o.train.warmup, 400);
   unless_given("--clip", o.train.clip, 1.0);
   unless_given("--decay", o.train.decay, 1.5);
   if (!command.count("--steps") && !command.count("--epochs") && !command.count("--minutes"))
-    o.train.epochs = 3;
+    o.train.epochs = 4;
 }
 
 void run(const CLI::App& command, TrainOptions& o) {
@@ -86,15 +85,15 @@ void add_training_options(CLI::App& command, TrainConfig& t) {
     command.add_option(name, value, what)->capture_default_str()->group("Training");
   };
   add("--max-tokens", t.max_tokens,
-      "Size of a batch: its longest side times its sentences (toy: 1024)");
+      "Size of a batch: its longest side times its sentences (toy: 1536)");
   add("--accumulate", t.accumulate, "Batches whose gradients make one update");
-  add("--lr", t.learning_rate, "Learning rate at the end of warm-up (toy: 0.004)");
+  add("--lr", t.learning_rate, "Learning rate at the end of warm-up");
   add("--warmup", t.warmup, "Updates of linear warm-up (toy: 400)");
   add("--decay", t.decay,
       "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root (toy: 1.5)");
   add("--label-smoothing", t.label_smoothing, "Label smoothing");
   add("--clip", t.clip, "Largest gradient norm; 0: no clipping (toy: 1)");
-  add("--epochs", t.epochs, "Stop after so many passes; 0: no limit (toy: 3)");
+  add("--epochs", t.epochs, "Stop after so many passes; 0: no limit (toy: 4)");
   add("--steps", t.steps, "Stop after so many updates; 0: no limit");
   add("--minutes", t.minutes, "Stop after so many minutes of training; 0: no limit");
   add("--patience", t.patience, "Stop after so many validations without a better score");
