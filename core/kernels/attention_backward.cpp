@@ -60,13 +60,20 @@ struct Queries {
   alignas(kVectorBytes) T dot[kLine];  // D of attention.h
 };
 
-/// A chunk of keys: their rows, and where their gradients are added up.
+/// A panel of b that is read `once`, or again and again.
+template <class T>
+Panel<T> panel(bool once, int64_t k, int64_t n, const Strided<T>& b, T* out) {
+  return once ? borrow_panel(k, n, b, out) : pack_panel(k, n, b, out);
+}
+
+/// A chunk of keys: their rows and panels, and where their gradients are added up.
 template <class T>
 struct Keys {
   int64_t first, count;
   Strided<T> k, v;
   T *dk, *dv;
   int64_t dk_step, dv_step;
+  Panel<T> k_panels[kChunk / kBlockKeys];
 };
 
 template <class T>
@@ -85,25 +92,26 @@ void clear_rows(T* y, int64_t step, int64_t rows, int64_t n) {
 template <class T>
 Keys<T> gather_keys(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m,
                     const Block& n, int64_t first) {
+  const bool once = a.queries <= kBlockQueries;
   const int64_t count = least(kChunk, a.keys - first);
   const T* k = a.k + offset(a.k_at, n.b, n.h) + first * a.k_at.row;
   const T* v = a.v + offset(a.v_at, n.b, n.h) + first * a.v_at.row;
-  Keys<T> out{first,
-              count,
-              {k, a.k_at.row, 1},
-              {v, a.v_at.row, 1},
-              g.dk + offset(g.dk_at, n.b, n.h) + first * g.dk_at.row,
-              g.dv + offset(g.dv_at, n.b, n.h) + first * g.dv_at.row,
-              g.dk_at.row,
-              g.dv_at.row};
+  Keys<T> out;
+  out.first = first;
+  out.count = count;
+  out.k = once ? Strided<T>{k, a.k_at.row, 1} : Strided<T>{m.k, a.width, 1};
+  out.v = once ? Strided<T>{v, a.v_at.row, 1} : Strided<T>{m.v, a.value_width, 1};
+  out.dk = once ? g.dk + offset(g.dk_at, n.b, n.h) + first * g.dk_at.row : m.dk;
+  out.dv = once ? g.dv + offset(g.dv_at, n.b, n.h) + first * g.dv_at.row : m.dv;
+  out.dk_step = once ? g.dk_at.row : a.width;
+  out.dv_step = once ? g.dv_at.row : a.value_width;
   for (int64_t j = 0; j < count; j += kBlockKeys)
-    pack_panel(least(kBlockKeys, count - j), a.width, Strided<T>{k + j * a.k_at.row, a.k_at.row, 1},
-               m.k_panel + j / kBlockKeys * Memory<T>::k_panel_size(a));
-  if (a.queries > kBlockQueries) {
+    out.k_panels[j / kBlockKeys] = panel(once, least(kBlockKeys, count - j), a.width,
+                                         Strided<T>{k + j * a.k_at.row, a.k_at.row, 1},
+                                         m.k_panel + j / kBlockKeys * Memory<T>::k_panel_size(a));
+  if (!once) {
     copy_rows(k, a.k_at.row, count, a.width, m.k, a.width);
     copy_rows(v, a.v_at.row, count, a.value_width, m.v, a.value_width);
-    out = {first, count, {m.k, a.width, 1}, {m.v, a.value_width, 1},
-           m.dk,  m.dv,  a.width,           a.value_width};
   }
   clear_rows(out.dk, out.dk_step, count, a.width);
   clear_rows(out.dv, out.dv_step, count, a.value_width);
@@ -131,9 +139,10 @@ void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Bloc
   out.q_transposed = pack_panel(a.width, n.nq, Strided<T>{q, 1, a.q_at.row}, m.q_transposed);
   out.dy_transposed =
       pack_panel(a.value_width, n.nq, Strided<T>{dy, 1, g.dy_at.row}, m.dy_transposed);
-  out.q = pack_panel(n.nq, a.width, Strided<T>{q, a.q_at.row, 1}, m.q);
-  out.dy = pack_panel(n.nq, a.value_width, Strided<T>{dy, g.dy_at.row, 1}, m.dy);
-  for (int64_t i = 0; i < kLine; ++i) {
+  const bool once = a.keys <= kBlockKeys;
+  out.q = panel(once, n.nq, a.width, Strided<T>{q, a.q_at.row, 1}, m.q);
+  out.dy = panel(once, n.nq, a.value_width, Strided<T>{dy, g.dy_at.row, 1}, m.dy);
+  for (int64_t i = 0; i < lanes_of<T>(n.nq); ++i) {
     out.lse[i] = i < n.nq ? lse[i] : -kMinusInfinity<T>;  // a weight of 0
     T dot = 0;
     if (i < n.nq) {
@@ -183,8 +192,6 @@ void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
                const Queries<T>& queries, const Keys<T>& keys) {
   const int64_t lanes = lanes_of<T>(n.nq), j = n.k0 - keys.first;
   const Scale<T> add{T(1), T(1)}, add_scaled{static_cast<T>(a.scale), T(1)};
-  const Panel<T> k_panel{m.k_panel + j / kBlockKeys * Memory<T>::k_panel_size(a), kTileColumns<T>,
-                         n.nk * kTileColumns<T>};
   compute_scores(a, n, Strided<T>{keys.k.data + j * keys.k.row, keys.k.row, 1},
                  queries.q_transposed, m.weights);
   multiply(n.nk, lanes, a.value_width, Strided<T>{keys.v.data + j * keys.v.row, keys.v.row, 1},
@@ -195,8 +202,8 @@ void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
            keys.dv + j * keys.dv_step, keys.dv_step);
   multiply(n.nk, a.width, n.nq, Strided<T>{m.dweights, kLine, 1}, queries.q, add_scaled,
            keys.dk + j * keys.dk_step, keys.dk_step);
-  multiply(n.nq, a.width, n.nk, Strided<T>{m.dweights, 1, kLine}, k_panel, add_scaled,
-           g.dq + offset(g.dq_at, n.b, n.h) + n.q0 * g.dq_at.row, g.dq_at.row);
+  multiply(n.nq, a.width, n.nk, Strided<T>{m.dweights, 1, kLine}, keys.k_panels[j / kBlockKeys],
+           add_scaled, g.dq + offset(g.dq_at, n.b, n.h) + n.q0 * g.dq_at.row, g.dq_at.row);
 }
 
 template <class T>

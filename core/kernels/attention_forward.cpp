@@ -100,7 +100,7 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
   const T* k = a.k + offset(a.k_at, n.b, n.h);
   const auto panel = pack_panel(a.width, n.nq, Strided<T>{q, 1, a.q_at.row}, memory.q_panel);
   Running<T> running;
-  for (int64_t i = 0; i < kLine; ++i) {
+  for (int64_t i = 0; i < lanes; ++i) {
     running.top[i] = kMinusInfinity<T>;
     running.sum[i] = T(0);
   }
