@@ -130,6 +130,14 @@ void scatter_keys(const Attention<T>& a, const AttentionGrad<T>& g, const Block&
 }
 
 template <class T>
+WEFT_INLINE T dot(const T* x, const T* y, int64_t n) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t d = 0; d < n; ++d) total += x[d] * y[d];
+  return total;
+}
+
+template <class T>
 void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
                     const Memory<T>& m, Queries<T>& out) {
   const T* q = a.q + offset(a.q_at, n.b, n.h) + n.q0 * a.q_at.row;
@@ -144,13 +152,7 @@ void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Bloc
   out.dy = panel(once, n.nq, a.value_width, Strided<T>{dy, g.dy_at.row, 1}, m.dy);
   for (int64_t i = 0; i < lanes_of<T>(n.nq); ++i) {
     out.lse[i] = i < n.nq ? lse[i] : -kMinusInfinity<T>;  // a weight of 0
-    T dot = 0;
-    if (i < n.nq) {
-#pragma omp simd reduction(+ : dot)
-      for (int64_t d = 0; d < a.value_width; ++d)
-        dot += y[i * g.y_at.row + d] * dy[i * g.dy_at.row + d];
-    }
-    out.dot[i] = dot;
+    out.dot[i] = i < n.nq ? dot(y + i * g.y_at.row, dy + i * g.dy_at.row, a.value_width) : T(0);
   }
 }
 

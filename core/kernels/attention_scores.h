@@ -110,35 +110,54 @@ WEFT_INLINE void shift_words(const Words (&now)[4], const Words (&next)[4], Word
   out[3] = two ? s5 : s3;
 }
 
-/// mask[j, i] = keep ? 1 / (1 - p) : 0. Along the keys of one query the words of a position follow
-/// each other; where the number of keys is odd each query starts at another word, so four keys
-/// take the words of two positions, the second of which serves the next four.
+/// The dropout words of a vector of queries, four keys at a time.
+struct WordStream {
+  uint64_t seed;
+  Words position, shift, now[4];
+
+  WordStream(RandomKey key, Words first)
+      : seed(key.seed), position(first / 4 + key.offset), shift(first & 3) {
+    philox_words(seed, position, now);
+  }
+  /// The words of the next four keys. Where the number of keys is odd each query starts at another
+  /// word: four keys take words of two positions, the second of which serves the next four.
+  WEFT_INLINE_LAMBDA void next(bool aligned, Words (&out)[4]) {
+    Words after[4];
+    position += 1;
+    philox_words(seed, position, after);
+    if (aligned)
+      __builtin_memcpy(out, now, sizeof now);
+    else
+      shift_words(now, after, shift, out);
+    __builtin_memcpy(now, after, sizeof now);
+  }
+};
+
+/// mask[j, i] = keep ? 1 / (1 - p) : 0. Even and odd queries in two vectors, whose words
+/// interleave into one vector of 32-bit numbers.
 template <class T>
 void dropout_mask(const Attention<T>& a, const Block& n, T* mask) {
+  constexpr int64_t kWords = 2 * kPositions;
   const uint32_t threshold = dropout_threshold(a.dropout);
   const T keep = static_cast<T>(1 / (1 - a.dropout));
   const int64_t row = (n.b * a.heads + n.h) * a.queries + n.q0;
-  const auto first = static_cast<uint64_t>(row * a.keys + n.k0);
   const auto step = static_cast<uint64_t>(a.keys);
   const bool aligned = a.keys % 4 == 0;
-  for (int64_t v = 0; v < n.nq; v += kPositions) {
-    const Words at = sequence(first + static_cast<uint64_t>(v) * step, step);
-    Words position = at / 4 + a.key.offset;
-    Words now[4], next[4], w[4];
-    philox_words(a.key.seed, position, now);
+  for (int64_t v = 0; v < n.nq; v += kWords) {
+    const auto first = static_cast<uint64_t>((row + v) * a.keys + n.k0);
+    WordStream even(a.key, sequence(first, 2 * step)), odd(a.key, sequence(first + step, 2 * step));
     for (int64_t j = 0; j < n.nk; j += 4) {
-      position += 1;
-      if (!aligned || j + 4 < n.nk) philox_words(a.key.seed, position, next);
-      if (!aligned) shift_words(now, next, at & 3, w);
+      Words w0[4], w1[4];
+      even.next(aligned, w0);
+      odd.next(aligned, w1);
       for (int t = 0; t < 4; ++t) {
-        uint64_t word[kPositions];
-        __builtin_memcpy(word, aligned ? &now[t] : &w[t], sizeof word);
+        uint32_t words[kWords];
+        const Words both = (w0[t] & 0xffffffff) | w1[t] << 32;
+        __builtin_memcpy(words, &both, sizeof both);
         T* m = mask + (j + t) * kLine + v;
 #pragma omp simd
-        for (int64_t l = 0; l < kPositions; ++l)
-          m[l] = static_cast<uint32_t>(word[l]) >= threshold ? keep : T(0);
+        for (int64_t l = 0; l < kWords; ++l) m[l] = words[l] >= threshold ? keep : T(0);
       }
-      __builtin_memcpy(now, next, sizeof now);
     }
   }
 }

@@ -7,23 +7,36 @@ namespace {
 
 constexpr int64_t kBlock = 8 * kPositions;  // positions made at once, four elements each
 
-/// words[0..4 kBlock): those of philox positions `first` on, in order.
+// {a0, b0, a2, b2, ...} and {a1, b1, a3, b3, ...}: one instruction each.
+#if defined(__AVX512F__)
+WEFT_INLINE Words even(Words a, Words b) {
+  return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+}
+WEFT_INLINE Words odd(Words a, Words b) {
+  return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+}
+#elif defined(__AVX2__)
+WEFT_INLINE Words even(Words a, Words b) { return __builtin_shufflevector(a, b, 0, 4, 2, 6); }
+WEFT_INLINE Words odd(Words a, Words b) { return __builtin_shufflevector(a, b, 1, 5, 3, 7); }
+#else
+WEFT_INLINE Words even(Words a, Words b) { return __builtin_shufflevector(a, b, 0, 2); }
+WEFT_INLINE Words odd(Words a, Words b) { return __builtin_shufflevector(a, b, 1, 3); }
+#endif
+
+/// words[0..4 kBlock): those of philox positions `first` on, in order. Even lanes take the first
+/// half of a vector's positions, odd lanes the second: so even() and odd() put them in order.
 WEFT_INLINE void words_block(RandomKey key, uint64_t first, uint32_t* words) {
-  for (int64_t j = 0; j < kBlock; j += kPositions) {
+  Words position = {};
+  for (int64_t l = 0; l < kPositions; ++l)
+    position[l] = key.offset + first + static_cast<uint64_t>(l / 2 + l % 2 * (kPositions / 2));
+  for (int64_t j = 0; j < kBlock; j += kPositions, words += 4 * kPositions) {
     Words w[4];
-    philox_words(key.seed, sequence(key.offset + first + static_cast<uint64_t>(j), 1), w);
-    uint64_t pairs[2][kPositions];
+    philox_words(key.seed, position, w);
     const Words low = (w[0] & 0xffffffff) | w[1] << 32, high = (w[2] & 0xffffffff) | w[3] << 32;
-    __builtin_memcpy(pairs[0], &low, sizeof low);
-    __builtin_memcpy(pairs[1], &high, sizeof high);
-#pragma omp simd
-    for (int64_t i = 0; i < kPositions; ++i) {
-      uint32_t* out = words + 4 * (j + i);
-      out[0] = static_cast<uint32_t>(pairs[0][i]);
-      out[1] = static_cast<uint32_t>(pairs[0][i] >> 32);
-      out[2] = static_cast<uint32_t>(pairs[1][i]);
-      out[3] = static_cast<uint32_t>(pairs[1][i] >> 32);
-    }
+    const Words front = even(low, high), back = odd(low, high);
+    __builtin_memcpy(words, &front, sizeof front);
+    __builtin_memcpy(words + 2 * kPositions, &back, sizeof back);
+    position += static_cast<uint64_t>(kPositions);
   }
 }
 

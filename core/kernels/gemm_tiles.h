@@ -55,7 +55,11 @@ void tile(int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> s
           int64_t ldc, int64_t width) {
   using V = typename Lanes<T>::type;
   constexpr int64_t kCount = Lanes<T>::count;
-  V sum[kRows][kVectors] = {};
+  V sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i)  // "= {}" would clear memory first, not registers
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sum[i][j] = V{};
   const T* ap = a.data;
   for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) {
     V row[kVectors];
@@ -105,27 +109,33 @@ void tiles(int64_t m, int64_t k, const Strided<T>& a, const T* b, int64_t step_b
   run.template operator()<1>();
 }
 
-/// Four columns of out = four rows of b [4, k] at a time.
+/// Eight columns of out = eight rows of b [8, k]: squares of four by four, two at a time.
 template <class T>
 WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
   typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+  typedef T Eight __attribute__((vector_size(8 * sizeof(T))));
   constexpr int64_t kStep = kTileColumns<T>;
   int64_t p = 0;
   for (; p + 4 <= k; p += 4) {
-    Four row[4];
-    for (int j = 0; j < 4; ++j) __builtin_memcpy(&row[j], b + j * step_b + p, sizeof(Four));
-    const Four low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-    const Four high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-    const Four low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    const Four high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    row[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-    row[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-    row[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-    row[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
-    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + (p + j) * kStep, &row[j], sizeof(Four));
+    Eight row[4];
+    for (int j = 0; j < 4; ++j) {
+      Four left, right;
+      __builtin_memcpy(&left, b + j * step_b + p, sizeof left);
+      __builtin_memcpy(&right, b + (j + 4) * step_b + p, sizeof right);
+      row[j] = __builtin_shufflevector(left, right, 0, 1, 2, 3, 4, 5, 6, 7);
+    }
+    const Eight low01 = __builtin_shufflevector(row[0], row[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    const Eight high01 = __builtin_shufflevector(row[0], row[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const Eight low23 = __builtin_shufflevector(row[2], row[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    const Eight high23 = __builtin_shufflevector(row[2], row[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    row[0] = __builtin_shufflevector(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13);
+    row[1] = __builtin_shufflevector(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15);
+    row[2] = __builtin_shufflevector(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13);
+    row[3] = __builtin_shufflevector(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15);
+    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + (p + j) * kStep, &row[j], sizeof(Eight));
   }
   for (; p < k; ++p)
-    for (int j = 0; j < 4; ++j) out[p * kStep + j] = b[j * step_b + p];
+    for (int j = 0; j < 8; ++j) out[p * kStep + j] = b[j * step_b + p];
 }
 
 /// out[p, j] = b[p, j] in rows of one tile's columns, zeros beyond `width` to the end of its
@@ -141,7 +151,7 @@ void pack(int64_t k, int64_t width, const Strided<T>& b, T* out) {
   const int64_t padded = width > Lanes<T>::count ? kStep : Lanes<T>::count;
   int64_t j = 0;
   if (b.row == 1)
-    for (; j + 4 <= width; j += 4) transpose(k, b.data + j * b.column, b.column, out + j);
+    for (; j + 8 <= width; j += 8) transpose(k, b.data + j * b.column, b.column, out + j);
   for (int64_t p = 0; p < k; ++p) {
     for (int64_t l = j; l < width; ++l) out[p * kStep + l] = b.data[p * b.row + l * b.column];
     for (int64_t l = width; l < padded; ++l) out[p * kStep + l] = T(0);
