@@ -48,7 +48,8 @@ class Engine {
     check(dy.shape() == y.shape() && dy.dtype() == y.dtype(),
           "{}: the gradient must have the output's shape and dtype; got {} {} for {} {}",
           request_.who, dy.shape(), to_string(dy.dtype()), y.shape(), to_string(y.dtype()));
-    deposit(edge_of(y), std::move(dy));
+    roots_.push_back(edge_of(y));
+    deposit(roots_.back(), std::move(dy));
   }
 
   // Marks the nodes below which (or at which) a gradient was asked for; depth first, own stack.
@@ -170,6 +171,7 @@ class Engine {
   std::unordered_map<Node*, Tensors> pending_;
   std::vector<Node*> ready_;  // a heap: the latest node on top
   Tensors captured_;
+  std::vector<Edge> roots_;  // keep the graph alive, whatever hooks let go of
 };
 
 }  // namespace
