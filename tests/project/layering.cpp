@@ -80,7 +80,8 @@ bool has_header(const Source& source) {
 /// check.h brings fmt and the ops' helper brings check.h: a program that uses weft needs neither.
 bool is_public_header(const Source& source) {
   return is_in_library(source) && source.path.extension() == ".h" &&
-         source.path != "core/check.h" && source.path.parent_path() != "autograd/ops";
+         source.path != "core/check.h" && source.path.parent_path() != "autograd/ops" &&
+         source.path.parent_path() != "core/kernels";
 }
 
 auto rank(const std::string& folder) {
