@@ -120,8 +120,9 @@ class Engine {
   void observe(Node& node, int output, Tensor& dy) {
     if (!dy.defined()) return;
     if (OutputExtras* extras = node.extras(output)) {
-      for (auto& [id, hook] : extras->hooks)
-        if (Tensor replaced = hook(dy); replaced.defined()) {
+      const auto hooks = extras->hooks;  // a copy: a hook may remove itself
+      for (const auto& entry : hooks)
+        if (Tensor replaced = entry.second(dy); replaced.defined()) {
           check(replaced.shape() == dy.shape() && replaced.dtype() == dy.dtype(),
                 "{}: a hook must keep the gradient's shape {}; got {}", node.name(), dy.shape(),
                 replaced.shape());
@@ -136,7 +137,7 @@ class Engine {
 
   void arrive(Leaf& leaf, Tensor& dy) {
     if (!request_.inputs.empty()) return;
-    // A gradient that somebody else holds too is copied: optimizers scale gradients in place.
+    // A gradient that somebody else holds too is copied: the user may write to it.
     if (!leaf.grad.defined() && !request_.options.create_graph)
       leaf.grad = dy.is_unique() && dy.is_contiguous() ? std::move(dy) : clone(dy);
     else

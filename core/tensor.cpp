@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
 
 namespace weft {
@@ -34,6 +35,8 @@ size_t byte_count(const Shape& shape, DType dtype) {
     check(!__builtin_mul_overflow(bytes, static_cast<size_t>(d), &bytes),
           "tensor: shape {} holds more bytes than can be addressed", shape);
   }
+  check(bytes <= static_cast<size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAlignment,
+        "tensor: shape {} holds more bytes than can be addressed", shape);
   return bytes;
 }
 

@@ -268,7 +268,8 @@ void Module::after_forward(ModuleCall& call) {
       if (call.outputs[i]->requires_grad())
         call.outputs[i]->register_hook(
             [hook = h.call, index = static_cast<int>(i)](const Tensor& gradient) {
-              return *hook ? (*hook)(index, gradient) : Tensor();
+              const ModuleBackwardHook call_now = *hook;  // a copy: it may remove itself
+              return call_now ? call_now(index, gradient) : Tensor();
             });
 }
 

@@ -2,6 +2,7 @@
 # Trains the small English-German model of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, then
 # translates test_2016_flickr greedily and scores it. Arguments go to `translate train`:
 #   scripts/multi30k.sh --minutes 1
+# The model of an earlier run is replaced, unless one of them is --resume.
 # The corpus is looked for in $MULTI30K_DIR, else ../shared/multi30k, else it is downloaded once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -51,7 +52,9 @@ done <<<"$checksums"
 scripts/setup.sh release translate
 translate=build/release/examples/translate/translate
 
-"$translate" train --model-dir "$model" \
+existing=--overwrite
+[[ " $* " != *" --resume "* ]] || existing=
+"$translate" train --model-dir "$model" $existing \
   --train-source "$corpus/train.lc.norm.tok.en" --train-target "$corpus/train.lc.norm.tok.de" \
   --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
   --vocab-size 10000 --layers 4 --d-model 128 --ffn 256 --heads 4 \

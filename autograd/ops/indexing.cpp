@@ -90,13 +90,14 @@ const Op kScatterAdd{
                   "scatter_add: the index must fit src; got [2, 3] for [2, 2]");
     }};
 
-// The index as contiguous int64 with every entry in [0, n). `what` and `note` word the error.
+// The index as contiguous int64 with every entry in [0, n). `what` and `note` word the error. A
+// copy where backward will read it: the user may fill the buffer anew before that.
 Tensor checked_index(const char* who, const Tensor& index, int64_t n, const char* what = "indices",
                      const char* note = "") {
   check(index.defined(), "{}: the {} are undefined", who, what);
   check(index.dtype() == kInt64, "{}: {} must be int64; got {}", who, what,
         to_string(index.dtype()));
-  const Tensor dense = contiguous(index);
+  const Tensor dense = grad_enabled() ? clone(index) : contiguous(index);
   const int64_t* p = dense.data<int64_t>();
   const int64_t* bad =
       std::find_if(p, p + dense.numel(), [n](int64_t i) { return i < 0 || i >= n; });

@@ -121,7 +121,9 @@ class BlockedLoss {
   }
 
  private:
-  int64_t rows_per_block() const { return std::max<int64_t>(kBlockLogits / classes_ / 48, 1) * 48; }
+  int64_t rows_per_block() const {
+    return std::max<int64_t>(kBlockLogits / std::max<int64_t>(classes_, 1) / 48, 1) * 48;
+  }
 
   static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
 

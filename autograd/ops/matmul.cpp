@@ -59,6 +59,7 @@ const Op kLinear{
       s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias,
             composed);
       s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
+      s.add("no columns", {s.normal({2, 0}), s.normal({4, 0}), s.normal({4})}, with_bias, composed);
       s.add_error(
           {s.normal({2, 3}), s.normal({5, 4})}, without,
           "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
@@ -213,8 +214,10 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   check(input.dim() > 0 && input.size(-1) == weight.size(1),
         "linear: the input's last dim must be the weight's; got {} for weight {}", input.shape(),
         weight.shape());
-  const int64_t out = weight.size(0), in = weight.size(1),
-                rows = in ? input.numel() / in : input.numel();
+  const int64_t out = weight.size(0), in = weight.size(1);
+  Shape leading = input.shape();
+  leading.erase(input.dim() - 1);
+  const int64_t rows = leading.numel();
   check(!bias.defined() || bias.shape() == Shape{out},
         "linear: the bias must have shape [{}]; got {}", out,
         bias.defined() ? bias.shape() : Shape());

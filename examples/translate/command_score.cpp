@@ -20,6 +20,7 @@ void score(const ScoreOptions& o) {
                             o.lowercase};
   const ParallelText text = read_parallel(o.hypothesis, o.reference);
   std::puts(bleu(text.source, text.target, options).to_string().c_str());
+  flush_output();
 }
 
 }  // namespace

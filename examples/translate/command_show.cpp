@@ -19,6 +19,7 @@ void show(const ShowOptions& o) {
   const LoadedModel loaded = load_model(o.model_dir);
   const AttentionPicture picture = show_translation(*loaded.model, *loaded.vocabulary, o.sentence);
   std::fputs(draw_for_terminal(picture, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
+  flush_output();
   if (!o.svg.empty()) write_file(o.svg, draw_svg(picture));
 }
 

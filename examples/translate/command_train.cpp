@@ -6,6 +6,7 @@
 #include <weft/core/parallel.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
 namespace translate {
@@ -39,6 +40,7 @@ void run(const CLI::App& command, TrainOptions& o) {
   if (o.train.task == "toy") set_toy_defaults(command, o);
   if (o.threads > 0) weft::set_num_threads(o.threads);
   train(o.model, o.train);
+  flush_output();
 }
 
 void add_corpus_options(CLI::App& command, TrainOptions& o) {
@@ -127,6 +129,11 @@ void add_train(CLI::App& app) {
     if (o->train.task.empty()) o->train.task = "files";
     run(*command, *o);
   });
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw weft::Error("standard output cannot be written");
 }
 
 void add_model_dir(CLI::App& command, std::string& dir) {

@@ -12,6 +12,8 @@ void add_show(CLI::App& app);
 
 /// The option that all commands with a model have.
 void add_model_dir(CLI::App& command, std::string& dir);
+/// Throws if standard output could not be written, as on a full disk.
+void flush_output();
 /// How many threads to use; 0 leaves the default.
 void add_threads(CLI::App& command, int& threads);
 

@@ -10,6 +10,7 @@
 #include <weft/weft.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -79,7 +80,8 @@ class Trainer {
     if (config_.resume) restore();
   }
 
-  void run() {
+  /// False if the user interrupted it.
+  bool run() {
     const InterruptScope interrupt;
     while (!finished()) train_epoch();
     if (g_interrupted) {
@@ -87,9 +89,10 @@ class Trainer {
       save(kLastCheckpoint);
       progress_.print(
           fmt::format("interrupted at step {}; saved, --resume goes on from here", at_.step));
-    } else if (validated_step_ != at_.step) {
-      validate();
+      return false;
     }
+    if (validated_step_ != at_.step) validate();
+    return true;
   }
 
   const Position& position() const { return at_; }
@@ -113,6 +116,9 @@ class Trainer {
     if (epoch.batches.empty())
       throw weft::Error(
           fmt::format("train: no pair fits into --max-tokens {}", config_.max_tokens));
+    if (epoch.skipped && at_.batch == 0 && at_.epoch == 0)
+      progress_.print(fmt::format("{} pairs are longer than --max-tokens {} and are left out",
+                                  epoch.skipped, config_.max_tokens));
     const auto count = static_cast<int64_t>(epoch.batches.size());
     batches_per_epoch_ = count;
     while (at_.batch < count && !finished()) {
@@ -122,7 +128,7 @@ class Trainer {
     if (at_.batch < count) return;
     at_.batch = 0;
     ++at_.epoch;
-    if (!config_.validate_every && !g_interrupted) validate();
+    if (!config_.validate_every) validate();
   }
 
   // One update from the next batches of the epoch.
@@ -221,20 +227,37 @@ class Trainer {
          {"tokens", std::to_string(at_.tokens)},
          {"validations_since_best", std::to_string(at_.validations_since_best)},
          {"milliseconds", std::to_string(std::llround(1e3 * at_.seconds))},
-         {"best_score_millionths", std::to_string(std::llround(1e6 * at_.best_score))}});
+         {"best_score_bits", std::to_string(std::bit_cast<int64_t>(at_.best_score))},
+         {"seed", std::to_string(config_.seed)},
+         {"max_tokens", std::to_string(config_.max_tokens)},
+         {"accumulate", std::to_string(config_.accumulate)}});
   }
 
   void restore() {
     const std::string file = (config_.model_dir / kLastCheckpoint).string();
     const weft::Metadata progress = weft::load_checkpoint(file, state());
-    at_.step = weft::integer_at(progress, "step");
-    at_.epoch = weft::integer_at(progress, "epoch");
-    at_.batch = weft::integer_at(progress, "batch");
-    at_.tokens = weft::integer_at(progress, "tokens");
-    at_.validations_since_best = weft::integer_at(progress, "validations_since_best");
-    at_.seconds = 1e-3 * static_cast<double>(weft::integer_at(progress, "milliseconds"));
-    at_.best_score =
-        1e-6 * static_cast<double>(weft::integer_at(progress, "best_score_millionths"));
+    auto count = [&](const char* key) {
+      const int64_t n = weft::integer_at(progress, key);
+      if (n < 0)
+        throw weft::Error(fmt::format("{}: {} must not be negative; got {}", file, key, n));
+      return n;
+    };
+    // What the order of batches follows from: another order would not be the same run.
+    auto same = [&](const char* option, const char* key, int64_t given) {
+      if (const int64_t saved = count(key); saved != given)
+        throw weft::Error(
+            fmt::format("train: --resume needs the run's --{} {}; got {}", option, saved, given));
+    };
+    same("seed", "seed", static_cast<int64_t>(config_.seed));
+    same("max-tokens", "max_tokens", config_.max_tokens);
+    same("accumulate", "accumulate", config_.accumulate);
+    at_.step = count("step");
+    at_.epoch = count("epoch");
+    at_.batch = count("batch");
+    at_.tokens = count("tokens");
+    at_.validations_since_best = count("validations_since_best");
+    at_.seconds = 1e-3 * static_cast<double>(count("milliseconds"));
+    at_.best_score = std::bit_cast<double>(weft::integer_at(progress, "best_score_bits"));
   }
 
   const TrainConfig& config_;
@@ -256,7 +279,7 @@ class Trainer {
 };
 
 // The settings to train with: given, or those of the run that goes on.
-ModelConfig prepare_directory(ModelConfig model, const TrainConfig& train) {
+ModelConfig starting_config(ModelConfig model, const TrainConfig& train) {
   const std::filesystem::path last = train.model_dir / kLastCheckpoint;
   if (train.resume) {
     if (!std::filesystem::exists(last))
@@ -271,11 +294,13 @@ ModelConfig prepare_directory(ModelConfig model, const TrainConfig& train) {
         fmt::format("train: {} holds a model already; go on with --resume, replace it with "
                     "--overwrite, or name another directory",
                     train.model_dir.string()));
-  for (const auto& file :
-       {best, last, train.model_dir / "metrics.jsonl", train.model_dir / "summary.json"})
-    std::filesystem::remove(file);
-  std::filesystem::create_directories(train.model_dir);
   return model;
+}
+
+void clear_directory(const std::filesystem::path& dir) {
+  for (const char* file : {kBestCheckpoint, kLastCheckpoint, "metrics.jsonl", "summary.json"})
+    std::filesystem::remove(dir / file);
+  std::filesystem::create_directories(dir);
 }
 
 std::unique_ptr<Vocabulary> make_vocabulary(const TrainConfig& train, const Corpus& corpus) {
@@ -295,16 +320,16 @@ void train(const ModelConfig& given, const TrainConfig& config) {
   model.vocabulary = kSpecials;  // until the corpus was read
   validate(model);
   const Corpus corpus = config.task == "toy" ? toy_corpus() : read_corpus(config.files);
-  model = prepare_directory(model, config);
+  model = starting_config(model, config);
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus);
   if (!config.resume) {
+    clear_directory(config.model_dir);
     model.vocabulary = vocabulary->size();
     vocabulary->save(config.model_dir);
     save_config(config.model_dir, model);
   }
   Trainer trainer(model, config, *vocabulary, corpus);
-  trainer.run();
-  if (g_interrupted) return;
+  if (!trainer.run()) return;
   const Position& at = trainer.position();
   report({config.task,
           at.step,

@@ -113,7 +113,11 @@ case_errors() {
   expect_error "config.json" run --model-dir "$dir/nothing"
   expect_error "2" score --hypothesis "$dir/two" --reference "$dir/one"
   expect_error "checkpoint" train --task toy --model-dir "$dir/nothing" --resume
+  if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
+    fail "a full disk must be an error"
+  fi
   train "$dir/small" --steps 2
+  expect_error "--seed 1" train --task toy --model-dir "$dir/small" --resume --max-tokens 256 --seed 7
   expect_error "--resume" train --task toy --model-dir "$dir/small" --steps 2
   cp -r "$dir/small" "$dir/other"
   sed -i 's/"d_model": 16/"d_model": 32/' "$dir/other/config.json"
