@@ -24,6 +24,14 @@ void require_rate(double value, const char* setting) {
 
 // Above this a model does not fit any machine that runs it; a damaged file stops here.
 constexpr int64_t kLargest = int64_t{1} << 24;
+constexpr double kMostParameters = 1e9;
+
+// Weights of the matrices, roughly: embedding, attention (three times 4 d^2 a layer), feed-forward.
+double parameters(const ModelConfig& c) {
+  const auto d = static_cast<double>(c.d_model), ffn = static_cast<double>(c.ffn);
+  return static_cast<double>(c.vocabulary) * d +
+         static_cast<double>(c.layers) * (12 * d * d + 4 * d * ffn);
+}
 
 }  // namespace
 
@@ -41,6 +49,7 @@ void validate(const ModelConfig& c) {
         fmt::format("d-model: must be a multiple of heads; got {} and {}", c.d_model, c.heads));
   require(c.d_model % 2 == 0, "d-model", static_cast<double>(c.d_model),
           "even, for the positions' sines and cosines");
+  require(parameters(c) <= kMostParameters, "model", parameters(c), "of at most 1e9 parameters");
   require_rate(c.dropout, "dropout");
   require_rate(c.attention_dropout, "attention-dropout");
   require_rate(c.activation_dropout, "activation-dropout");

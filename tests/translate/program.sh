@@ -122,6 +122,8 @@ case_errors() {
   cp -r "$dir/small" "$dir/other"
   sed -i 's/"d_model": 16/"d_model": 32/' "$dir/other/config.json"
   expect_error "best.safetensors" run --model-dir "$dir/other"
+  sed -i 's/"layers": 1/"layers": 16000000/; s/"d_model": 32/"d_model": 4096/' "$dir/other/config.json"
+  expect_error "parameters" run --model-dir "$dir/other"
   head -c 100 "$dir/small/best.safetensors" >"$dir/other/best.safetensors"
   cp "$dir/small/config.json" "$dir/other"
   expect_error "best.safetensors" run --model-dir "$dir/other"
