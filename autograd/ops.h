@@ -108,7 +108,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 
 // --- Views and copies (ops/views.cpp); a view shares storage with its source ---
 
-/// Same elements, another shape; one entry may be -1. A view where the strides allow, else a copy.
+/// Same elements, another shape; one entry may be -1. A view of a row-major tensor, a copy of any
+/// other.
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor permute(const Tensor& x, const Shape& dims);
 Tensor transpose(const Tensor& x, int dim0, int dim1);
