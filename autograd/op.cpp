@@ -24,6 +24,8 @@ Op::Op(const char* op_name, void (*make_samples)(Samples&)) : name(op_name), sam
   invariant(samples != nullptr, "an op needs samples for the gradient check");
   Registry& r = registry();
   std::lock_guard lock(r.mutex);
+  for (const Op* op : r.ops)
+    check(std::strcmp(op->name, name) != 0, "op: there is one named {} already", name);
   r.ops.push_back(this);
 }
 

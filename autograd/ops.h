@@ -8,6 +8,7 @@
 
 #include <limits>
 #include <optional>
+#include <string_view>
 
 namespace weft {
 
@@ -85,6 +86,8 @@ Tensor relu(const Tensor& x);
 enum class Gelu { exact, tanh };
 /// x Phi(x); `Gelu::tanh` is the approximation of Hendrycks and Gimpel (arXiv:1606.08415).
 Tensor gelu(const Tensor& x, Gelu form = Gelu::exact);
+/// a sigmoid(b), where a and b are the halves of x along dim (ops/composed.cpp).
+Tensor glu(const Tensor& x, int dim = -1);
 /// x sigmoid(x)
 Tensor silu(const Tensor& x);
 /// log(1 + exp(x)), without overflow.
@@ -103,6 +106,8 @@ Tensor min(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 Tensor argmax(const Tensor& x, int dim, bool keepdim = false);
 /// log(sum(exp(x))); -inf where every element is -inf.
 Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim = false);
+/// y_i = x_1 + ... + x_i along dim; booleans count as int64 (ops/scan.cpp).
+Tensor cumsum(const Tensor& x, int dim);
 /// Sums x over the dims that broadcasting `shape` to x's shape had added or stretched.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
@@ -137,6 +142,8 @@ Tensors split(const Tensor& x, int64_t size, int dim);
 Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim);
 /// `before` and `after` elements of `value` added along dim.
 Tensor pad(const Tensor& x, int dim, int64_t before, int64_t after, double value = 0);
+/// The order along each of `dims` reversed; a copy (ops/scan.cpp).
+Tensor flip(const Tensor& x, const Shape& dims);
 /// Zeros above (tril) or below (triu) the diagonal of the last two dims.
 Tensor tril(const Tensor& x, int64_t diagonal = 0);
 Tensor triu(const Tensor& x, int64_t diagonal = 0);
@@ -158,8 +165,12 @@ Tensor embedding(const Tensor& ids, const Tensor& weight, std::optional<int64_t>
 Tensor matmul(const Tensor& a, const Tensor& b);
 /// x [..., in] W^T + b with W [out, in] and b [out] or undefined -> [..., out].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+/// torch.einsum (ops/einsum.cpp): `einsum("bqd,bkd->bqk", {q, k})`. A label twice in one operand
+/// takes its diagonal; a label that the result lacks is summed over; "..." are further dims, which
+/// broadcast. Without "->" the result has the labels that stand once, in alphabetical order.
+Tensor einsum(std::string_view equation, const Tensors& operands);
 
-// --- Softmax and normalization (ops/softmax.cpp, ops/layer_norm.cpp) ---
+// --- Softmax and normalization (ops/softmax.cpp, ops/layer_norm.cpp, ops/composed.cpp) ---
 
 Tensor softmax(const Tensor& x, int dim);
 Tensor log_softmax(const Tensor& x, int dim);
@@ -167,6 +178,9 @@ Tensor log_softmax(const Tensor& x, int dim);
 /// undefined.
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
+/// x / sqrt(mean(x^2) + eps) * weight over the last dim; weight [D] or undefined; eps is the
+/// dtype's machine epsilon if left out.
+Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, std::optional<double> eps = {});
 
 // --- Dropout (ops/dropout.cpp) ---
 
@@ -214,6 +228,7 @@ struct AttentionOptions {
   std::optional<double> scale = {};  ///< 1 / sqrt(Dh) if left out
   double dropout = 0;                ///< of the attention weights
   RandomKey key = {};                ///< addresses the dropout mask by index into [B, H, Tq, Tk]
+  bool enable_gqa = false;  ///< k and v may have fewer heads: each serves a run of query heads
 };
 
 /// softmax(q k^T * scale + mask) v (Vaswani et al. 2017) for q [B, H, Tq, Dh], k [B, H, Tk, Dh],

@@ -14,7 +14,7 @@ import warnings
 
 import torch
 
-GROUPS = ["training", "optimizers", "attention", "layers", "ops", "files"]
+GROUPS = ["training", "optimizers", "attention", "layers", "recurrent", "ops", "files"]
 
 
 def main():

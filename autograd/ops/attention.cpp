@@ -5,7 +5,6 @@
 // A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
 // the gradient through both is exactly 0, also for a query that may attend to nothing. The fused
 // path (core/kernels/attention.h) never holds A; second order runs through the composition.
-#include <weft/autograd/autograd.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/attention_samples.h>
@@ -34,10 +33,14 @@ void check_operands(const char* who, const Tensor& q, const Tensor& k, const Ten
                     const AttentionOptions& o) {
   check(q.defined() && k.defined() && v.defined(), "{}: an operand is undefined", who);
   const Shape &sq = q.shape(), &sk = k.shape(), &sv = v.shape();
-  auto fits = [&](const Shape& s) { return s.rank() == 4 && s[0] == sq[0] && s[1] == sq[1]; };
-  check(sq.rank() == 4 && fits(sk) && fits(sv) && sk[3] == sq[3] && sk[2] == sv[2],
-        "{}: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, Tk, Dv]; got {}, {}, {}", who,
-        sq, sk, sv);
+  auto serves = [&](int64_t heads) {
+    return heads == sq[1] || (o.enable_gqa && heads > 0 && sq[1] % heads == 0);
+  };
+  auto fits = [&](const Shape& s) { return s.rank() == 4 && s[0] == sq[0] && serves(s[1]); };
+  check(
+      sq.rank() == 4 && fits(sk) && fits(sv) && sk[1] == sv[1] && sk[3] == sq[3] && sk[2] == sv[2],
+      "{}: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, Tk, Dv]; got {}, {}, {}", who, sq,
+      sk, sv);
   check(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
         "{}: q, k and v must have one dtype; got {}, {} and {}", who, to_string(q.dtype()),
         to_string(k.dtype()), to_string(v.dtype()));
@@ -134,25 +137,15 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
   return a;
 }
 
-// What backward needs of a fused call.
+// What the fused backward reads beside the inputs.
 struct SavedAttention {
-  Saved q, k, v, mask, y;
+  Saved y;
   Tensor lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
-  AttentionOptions options;
 };
 
-Tensors fused_backward(const SavedAttention& s, Backward& b) {
-  AttentionOptions o = s.options;
-  const Tensor q = b.saved(s.q), k = b.saved(s.k), v = b.saved(s.v);
-  o.mask = b.saved(s.mask);
-  if (grad_enabled()) {
-    auto composition = [o](const Tensors& in) {
-      AttentionOptions own = o;
-      own.mask = in[3];
-      return Tensors{compose(in[0], in[1], in[2], own).output};
-    };
-    return vjp(composition, {q, k, v, o.mask}, {b.dy()});
-  }
+Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
+                       const AttentionOptions& o) {
+  const Tensor &q = in[0], &k = in[1], &v = in[2];
   const Tensor y = b.saved(s.y), dy = with_dense_rows(b.dy());
   const Tensor dq = heads_like(q, q.size(3)), dk = heads_like(k, k.size(3)),
                dv = heads_like(v, v.size(3));
@@ -180,10 +173,19 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
     using T = typename decltype(tag)::type;
     kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y), writable<T>(lse));
   });
-  SavedAttention saved{save(q), save(k), save(v), save(o.mask), save_output(y), lse, o};
-  saved.options.mask = {};
-  return record(kAttention, y, {q, k, v, o.mask},
-                [saved = std::move(saved)](Backward& b) { return fused_backward(saved, b); });
+  AttentionOptions unmasked = o;
+  unmasked.mask = {};
+  auto with_mask = [unmasked](const Tensors& in) {
+    AttentionOptions own = unmasked;
+    own.mask = in[3];
+    return own;
+  };
+  return record_fused(
+      kAttention, y, {q, k, v, o.mask},
+      [with_mask](const Tensors& in) { return compose(in[0], in[1], in[2], with_mask(in)).output; },
+      [with_mask, saved = SavedAttention{save_output(y), lse}](Backward& b, const Tensors& in) {
+        return fused_backward(saved, b, in, with_mask(in));
+      });
 }
 
 // A floating mask takes q's dtype.
@@ -193,18 +195,28 @@ AttentionOptions normalized(const AttentionOptions& options, const Tensor& q) {
   return o;
 }
 
+// Each head of keys and values serves a run of query heads (Ainslie et al. 2023, arXiv:2305.13245):
+// [B, H / n, T, D] -> [B, H, T, D].
+Tensor for_heads(const Tensor& x, int64_t heads) {
+  if (x.size(1) == heads) return x;
+  const int64_t b = x.size(0), h = x.size(1), t = x.size(2), d = x.size(3);
+  return reshape(expand(unsqueeze(x, 2), {b, h, heads / h, t, d}), {b, heads, t, d});
+}
+
 }  // namespace
 
 AttentionWithWeights attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
                                             const AttentionOptions& options) {
   check_operands("attention_with_weights", q, k, v, options);
-  return compose(q, k, v, normalized(options, q));
+  const int64_t heads = q.size(1);
+  return compose(q, for_heads(k, heads), for_heads(v, heads), normalized(options, q));
 }
 
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Tensor& value,
                                     const AttentionOptions& options) {
-  check_operands("scaled_dot_product_attention", q, k, v, options);
+  check_operands("scaled_dot_product_attention", q, key, value, options);
   const AttentionOptions o = normalized(options, q);
+  const Tensor k = for_heads(key, q.size(1)), v = for_heads(value, q.size(1));
   return q.numel() == 0 || k.numel() == 0 ? compose(q, k, v, o).output : fused(q, k, v, o);
 }
 

@@ -78,6 +78,10 @@ void add_causal(Samples& s) {
 
 void add_shapes(Samples& s) {
   add(s, "one of each", {s.normal({1, 1, 1, 1}), s.normal({1, 1, 1, 1}), s.normal({1, 1, 1, 1})});
+  for (int64_t heads : {1, 2})
+    add(s, heads == 1 ? "multi-query" : "grouped-query",
+        {s.normal({1, 4, 2, 3}), s.normal({1, heads, 3, 3}), s.normal({1, heads, 3, 2})},
+        {.enable_gqa = true});
   add(s, "no keys", {s.normal({1, 2, 3, 4}), s.normal({1, 2, 0, 4}), s.normal({1, 2, 0, 3})});
   add(s, "no queries", {s.normal({1, 2, 0, 4}), s.normal({1, 2, 3, 4}), s.normal({1, 2, 3, 2})});
   s.add(
@@ -102,6 +106,12 @@ void add_errors(Samples& s) {
   add_error(s, {s.normal({1, 2, 3, 4}), s.normal({1, 2, 5, 3}), s.normal({1, 2, 5, 3})},
             "scaled_dot_product_attention: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, "
             "Tk, Dv]; got [1, 2, 3, 4], [1, 2, 5, 3], [1, 2, 5, 3]");
+  const Tensors grouped{s.normal({1, 4, 2, 3}), s.normal({1, 3, 2, 3}), s.normal({1, 3, 2, 3})};
+  for (const bool enable : {false, true})
+    add_error(s, grouped,
+              "scaled_dot_product_attention: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, "
+              "Tk, Dv]; got [1, 4, 2, 3], [1, 3, 2, 3], [1, 3, 2, 3]",
+              {.enable_gqa = enable});
   add_error(s, cross(s), "scaled_dot_product_attention: dropout must be in [0, 1); got 1",
             {.dropout = 1});
   add_error(s, cross(s, s.booleans({2, 5})),

@@ -2,7 +2,6 @@
 //   h = (x - mean) / sqrt(var + eps),  y = h weight + bias,  var of the D elements (not D - 1)
 // With g = dy weight:  dx = (g - avg g - h avg(g h)) / sqrt(var + eps),
 //   dweight = sum over rows of dy h,  dbias = sum over rows of dy
-#include <weft/autograd/autograd.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
@@ -136,12 +135,10 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   const Tensor x = contiguous(input);
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
   const RowStatistics stats{Tensor({rows}, x.dtype()), Tensor({rows}, x.dtype())};
-  return record(kLayerNorm, forward(x, weight, bias, eps, stats), {x, weight, bias},
-                [x = save(x), w = save(weight), bias = save(bias), stats, eps](Backward& b) {
-                  if (!grad_enabled()) return backward(b.saved(x), b.saved(w), stats, b);
-                  return vjp([eps](const Tensors& in) { return composed(in, eps); },
-                             {b.saved(x), b.saved(w), b.saved(bias)}, {b.dy()});
-                });
+  return record_fused(
+      kLayerNorm, forward(x, weight, bias, eps, stats), {x, weight, bias},
+      [eps](const Tensors& in) { return composed(in, eps); },
+      [stats](Backward& b, const Tensors& in) { return backward(in[0], in[1], stats, b); });
 }
 
 }  // namespace weft

@@ -80,6 +80,8 @@ const Calls& elementwise() {
          return Tensors{gelu(in[0], tanh_form ? Gelu::tanh : Gelu::exact)};
        }},
       {"clamp", clamped},
+      {"glu", along<glu>},
+      {"cumsum", along<cumsum>},
       {"sum", reduce<sum>},
       {"mean", reduce<mean>},
       {"min", reduce<min>},
@@ -134,6 +136,8 @@ const Calls& structure() {
          const auto sizes = a.list("split_size");
          return sizes.size() == 1 ? split(in[0], sizes[0], a.dim()) : split(in[0], sizes, a.dim());
        }},
+      {"flip", [](const Tensors& in,
+                  const Arguments& a) { return Tensors{flip(in[0], a.shape("dims"))}; }},
       {"pad", padded},
       {"tril", [](const Tensors& in,
                   const Arguments& a) { return Tensors{tril(in[0], a.integer("diagonal"))}; }},
@@ -180,6 +184,12 @@ Tensors normalized(const Tensors& in, const Arguments& a) {
   return {reshape(y, in[0].shape())};
 }
 
+Tensors root_normalized(const Tensors& in, const Arguments& a) {
+  std::optional<double> eps;
+  if (a.has("eps")) eps = a.number("eps");
+  return {rms_norm(in[0], optional(in, 1), eps)};
+}
+
 // PyTorch has the classes second, weft last.
 Tensors classes_second(const Tensors& in, const Arguments& a) {
   const Tensor logits = in[0].dim() > 2 ? transpose(in[0], 1, -1) : in[0];
@@ -197,7 +207,9 @@ Tensors logistic(const Tensors& in, const Arguments& a) {
 }
 
 Tensors attention(const Tensors& in, const Arguments& a) {
-  AttentionOptions options{.mask = optional(in, 3), .causal = a.get("is_causal", false)};
+  AttentionOptions options{.mask = optional(in, 3),
+                           .causal = a.get("is_causal", false),
+                           .enable_gqa = a.get("enable_gqa", false)};
   if (a.has("scale")) options.scale = a.number("scale");
   auto heads = [](const Tensor& t) { return t.dim() == 3 ? unsqueeze(t, 1) : t; };
   const Tensor y = scaled_dot_product_attention(heads(in[0]), heads(in[1]), heads(in[2]), options);
@@ -212,6 +224,11 @@ const Calls& networks() {
       {"softmax", along<softmax>},
       {"log_softmax", along<log_softmax>},
       {"layer_norm", normalized},
+      {"rms_norm", root_normalized},
+      {"einsum",
+       [](const Tensors& in, const Arguments& a) {
+         return Tensors{einsum(a.get<std::string>("equation", ""), in)};
+       }},
       {"cross_entropy", classes_second},
       {"nll_loss",
        [](const Tensors& in, const Arguments& a) {
