@@ -4,7 +4,6 @@
 #include <weft/nn/mask.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace weft {
 namespace {
@@ -73,6 +72,15 @@ Mask Mask::causal(Alignment alignment) {
   return m;
 }
 
+Mask Mask::window(int64_t before, int64_t after) {
+  check(before >= 0 && after >= 0,
+        "Mask::window: before and after must not be negative; got {} and {}", before, after);
+  Mask m;
+  m.before_ = before;
+  m.after_ = after;
+  return m;
+}
+
 Mask Mask::padding(const std::vector<int64_t>& lengths, int64_t longest) {
   for (int64_t n : lengths)
     check(n >= 0 && n <= longest, "Mask::padding: lengths must be in [0, {}]; got {}", longest, n);
@@ -121,6 +129,8 @@ Mask operator&(const Mask& a, const Mask& b) {
     m.added_ = a.added_.defined() ? a.added_ : b.added_;
   m.top_left_ = a.top_left_ || b.top_left_;
   m.bottom_right_ = a.bottom_right_ || b.bottom_right_;
+  m.before_ = std::min(a.before_, b.before_);
+  m.after_ = std::min(a.after_, b.after_);
   return m;
 }
 
@@ -135,6 +145,10 @@ Mask::Resolved Mask::resolve(int64_t queries, int64_t keys, int64_t extra, int64
   };
   if (top_left_) see_up_to(first);
   if (bottom_right_) see_up_to(keys - queries);
+  if (before_ < queries + first - 1)  // else even the last query sees the first key
+    allowed = both(allowed, logical_not(band(queries, keys, first - before_ - 1)));
+  if (after_ < keys - first - 1)  // else even the first query sees the last key
+    allowed = both(allowed, band(queries, keys, first + after_));
   r.mask = append_keys(allowed, keys, extra, 1);
   if (!added_.defined()) return r;
   const Tensor added = append_keys(added_, keys, extra, 0);

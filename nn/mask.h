@@ -6,6 +6,7 @@
 
 #include <weft/core/tensor.h>
 
+#include <limits>
 #include <vector>
 
 namespace weft {
@@ -26,6 +27,10 @@ class Mask {
   /// query sees all keys, as in decoding with cached keys. The same where Tq = Tk.
   enum class Alignment { top_left, bottom_right };
   static Mask causal(Alignment alignment = Alignment::top_left);
+
+  /// Local attention (Beltagy et al. 2020, arXiv:2004.05150): query i sees keys i - before ..
+  /// i + after, neither negative.
+  static Mask window(int64_t before, int64_t after);
 
   /// Forbids keys at and after the length of their row: of B sequences padded to `longest`.
   static Mask padding(const std::vector<int64_t>& lengths, int64_t longest);
@@ -56,6 +61,8 @@ class Mask {
   Tensor allowed_;  // bool
   Tensor added_;    // floating
   bool top_left_ = false, bottom_right_ = false;
+  static constexpr int64_t kFar = std::numeric_limits<int64_t>::max();
+  int64_t before_ = kFar, after_ = kFar;  // how far a query sees
 };
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-// Positions, added to embeddings.
+// Positions, added to embeddings or turned into queries and keys.
 #pragma once
 
 #include <weft/nn/module.h>
@@ -34,6 +34,18 @@ class LearnedPositions : public Layer<LearnedPositions> {
 
  private:
   bool batch_first_;
+};
+
+/// Rotary positions (Su et al. 2021, arXiv:2104.09864), for queries and keys: each pair of
+/// neighbours (x_2i, x_2i+1) of the vector at position t is turned by the angle t / 10000^(2i /
+/// width), so that the product of a query and a key depends on their distance. Nothing to learn.
+class RotaryPositions : public Layer<RotaryPositions> {
+ public:
+  /// x [..., T, width] with an even width -> the same shape. `first` as above.
+  Tensor forward(const Tensor& x, int64_t first = 0);
+
+ private:
+  Tensor table_;  // [at least T, width]; grows
 };
 
 }  // namespace weft

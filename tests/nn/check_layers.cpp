@@ -1,17 +1,15 @@
 // Every layer of nn, enumerated: gradients, state, determinism (nn/check_module.h).
-#include <weft/autograd/ops.h>
-#include <weft/nn/check_module.h>
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/positional.h>
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/layer_checks.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <regex>
 #include <set>
 
@@ -20,11 +18,6 @@ using namespace weft;
 namespace {
 
 constexpr double kDropout = 0.3;
-
-Tensor normal(const Shape& shape, uint64_t seed = 5) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
-}
 
 const Mask kPadding = Mask::padding({3, 2}, 3);
 
@@ -48,8 +41,7 @@ struct Mlp : Sequential {
   }
 };
 
-// By class: reports of one or several settings.
-using Reports = std::vector<ModuleReport>;
+using Reports = LayerReports;
 
 Reports check_attention() {
   auto module = [](MultiheadAttentionOptions o) {
@@ -152,7 +144,7 @@ Reports check_transformer() {
                        {.directions = 3})};
 }
 
-const std::map<std::string, std::function<Reports()>> kLayers = {
+const LayerChecks kTransformerLayers = {
     {"Activation",
      [] {
        return Reports{check_module([] { return Activation(bend); }, {normal({2, 3})})};
@@ -199,11 +191,18 @@ const std::map<std::string, std::function<Reports()>> kLayers = {
     {"TransformerEncoderLayer", check_encoder_layer},
 };
 
+LayerChecks all_layers() {
+  LayerChecks all = other_layers();
+  all.insert(kTransformerLayers.begin(), kTransformerLayers.end());
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("every layer passes check_module") {
+  const LayerChecks layers = all_layers();
   int settings = 0, gradients = 0;
-  for (const auto& layer : kLayers) {
+  for (const auto& layer : layers) {
     int own = 0;
     double worst = 0;
     for (const ModuleReport& r : layer.second()) {
@@ -215,7 +214,7 @@ TEST_CASE("every layer passes check_module") {
     std::printf("%-28s %6d gradients  worst %.1e\n", layer.first.c_str(), own, worst);
     gradients += own;
   }
-  std::printf("%zu layers, %d settings, %d gradients\n", kLayers.size(), settings, gradients);
+  std::printf("%zu layers, %d settings, %d gradients\n", layers.size(), settings, gradients);
   CHECK(gradients > 0);
 }
 
@@ -229,7 +228,7 @@ TEST_CASE("no layer of nn is left out of the check") {
       if (std::smatch m; line.rfind("class", 0) == 0 && std::regex_search(line, m, declaration))
         declared.insert(m[1]);
   }
-  for (const auto& layer : kLayers) checked.insert(layer.first);
+  for (const auto& layer : all_layers()) checked.insert(layer.first);
   CHECK(declared == checked);
 }
 

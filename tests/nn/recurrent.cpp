@@ -1,0 +1,164 @@
+// GRU and LSTM: PyTorch's numbers, rows of different lengths, states handed on; and the small
+// layers of the same fixture.
+#include <weft/autograd/ops.h>
+#include <weft/nn/gated.h>
+#include <weft/nn/recurrent.h>
+#include <weft/nn/rms_norm.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/nn/torch_case.h>
+
+using namespace weft;
+
+namespace {
+
+RecurrentOptions options_of(const TorchCase& c) {
+  return {.input_size = c.get<int64_t>("input_size", 0),
+          .hidden_size = c.get<int64_t>("hidden_size", 0),
+          .num_layers = c.get<int64_t>("num_layers", 1),
+          .bias = c.get("bias", true),
+          .batch_first = c.get("batch_first", false),
+          .bidirectional = c.get("bidirectional", false)};
+}
+
+Tensor at(const TensorsByName& in, const char* name) {
+  return in.count(name) ? in.at(name) : Tensor();
+}
+
+RecurrentState state_of(const TensorsByName& in) { return {at(in, "hidden"), at(in, "cell")}; }
+
+TensorsByName named(const RecurrentState& s) {
+  TensorsByName found{{"hidden", s.hidden}};
+  if (s.cell.defined()) found["cell"] = s.cell;
+  return found;
+}
+
+template <class L>
+void check_layer(const TorchCase& c) {
+  L layer(options_of(c), Generator(1));
+  const auto lengths = c.get<std::vector<int64_t>>("lengths", {});
+  c.check(layer, [&](const TensorsByName& in) {
+    const RecurrentResult r = layer(in.at("x"), state_of(in), lengths);
+    TensorsByName found = named(r.state);
+    found["output"] = r.output;
+    return found;
+  });
+}
+
+void check_gru_cell(const TorchCase& c) {
+  GRUCell cell(c.get<int64_t>("input_size", 0), c.get<int64_t>("hidden_size", 0), Generator(1),
+               c.get("bias", true));
+  c.check(cell, [&](const TensorsByName& in) {
+    return TensorsByName{{"hidden", cell(in.at("x"), at(in, "hidden"))}};
+  });
+}
+
+void check_lstm_cell(const TorchCase& c) {
+  LSTMCell cell(c.get<int64_t>("input_size", 0), c.get<int64_t>("hidden_size", 0), Generator(1),
+                c.get("bias", true));
+  c.check(cell, [&](const TensorsByName& in) { return named(cell(in.at("x"), state_of(in))); });
+}
+
+void check_rms_norm(const TorchCase& c) {
+  std::optional<double> eps;
+  if (c.settings().count("eps")) eps = c.get("eps", 0.0);
+  RMSNorm norm(4, eps);
+  c.check(norm, [&](const TensorsByName& in) {
+    return TensorsByName{{"output", norm(in.at("x"))}};
+  });
+}
+
+void check_glu(const TorchCase& c) {
+  GLU gate;
+  c.check(gate, [&](const TensorsByName& in) {
+    return TensorsByName{{"output", gate(in.at("x"))}};
+  });
+}
+
+Tensor normal(const Shape& shape, uint64_t seed) {
+  Generator generator(seed);
+  return randn(shape, generator, kFloat64);
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  return max(abs(a.detach() - b.detach())).item();
+}
+
+}  // namespace
+
+TEST_CASE("recurrent layers, RMSNorm and GLU equal PyTorch's") {
+  const std::map<std::string, void (*)(const TorchCase&)> checks = {
+      {"GRU", check_layer<GRU>},     {"LSTM", check_layer<LSTM>}, {"GRUCell", check_gru_cell},
+      {"LSTMCell", check_lstm_cell}, {"RMSNorm", check_rms_norm}, {"GLU", check_glu}};
+  const auto cases = torch_cases("recurrent");
+  CHECK(cases.size() == 15);
+  for (const TorchCase& c : cases) checks.at(c.get<std::string>("kind", ""))(c);
+}
+
+TEST_CASE("a padded row of a batch gives what it gives alone") {
+  for (const int64_t layers : {1, 2}) {
+    LSTM lstm({.input_size = 3, .hidden_size = 4, .num_layers = layers, .bidirectional = true},
+              Generator(1));
+    lstm.to(kFloat64);
+    const Tensor x = normal({5, 2, 3}, 2).set_requires_grad();  // [T, B, I]
+    const RecurrentResult both = lstm(x, RecurrentState(), std::vector<int64_t>{5, 2});
+    const Tensor row = slice(slice(x, 1, 1, 2), 0, 0, 2);
+    const RecurrentResult alone = lstm(row);
+    const Tensor outputs = slice(both.output, 1, 1, 2);
+    CHECK(largest_difference(slice(outputs, 0, 0, 2), alone.output) < 1e-14);
+    CHECK(max(abs(slice(outputs, 0, 2))).item() == 0);
+    CHECK(largest_difference(slice(both.state.hidden, 1, 1, 2), alone.state.hidden) < 1e-14);
+    CHECK(largest_difference(slice(both.state.cell, 1, 1, 2), alone.state.cell) < 1e-14);
+
+    sum(both.output * both.output).backward();
+    CHECK(max(abs(slice(slice(x.grad(), 1, 1, 2), 0, 2))).item() == 0);
+  }
+}
+
+TEST_CASE("a sequence in two halves, the state handed on, gives what it gives whole") {
+  GRU gru({.input_size = 3, .hidden_size = 4, .num_layers = 2, .batch_first = true}, Generator(1));
+  gru.to(kFloat64);
+  const Tensor x = normal({2, 5, 3}, 2);
+  const RecurrentResult whole = gru(x), first = gru(slice(x, 1, 0, 3));
+  const RecurrentResult second = gru(slice(x, 1, 3), first.state);
+  CHECK(largest_difference(whole.output, cat({first.output, second.output}, 1)) < 1e-15);
+  CHECK(largest_difference(whole.state.hidden, second.state.hidden) < 1e-15);
+}
+
+TEST_CASE("recurrent dropout is between layers, in training only") {
+  const Tensor x = normal({5, 2, 3}, 2);
+  auto differ = [&](int64_t layers, bool training) {
+    GRU gru({.input_size = 3, .hidden_size = 4, .num_layers = layers, .dropout = 0.5},
+            Generator(1));
+    gru.to(kFloat64);
+    gru.train(training);
+    return largest_difference(gru(x).output, gru(x).output) > 0;
+  };
+  CHECK(differ(2, true));
+  CHECK_FALSE(differ(2, false));
+  CHECK_FALSE(differ(1, true));
+}
+
+TEST_CASE("recurrent layers say what is wrong with their inputs") {
+  GRU gru({.input_size = 3, .hidden_size = 4}, Generator(1));
+  LSTM lstm({.input_size = 3, .hidden_size = 4, .num_layers = 2, .batch_first = true},
+            Generator(1));
+  CHECK(message_of([&] { gru(ones({5, 2, 4})); }) == "gru: expected [T, B, 3]; got [5, 2, 4]");
+  CHECK(message_of([&] { lstm(ones({5, 3})); }) == "lstm: expected [B, T, 3]; got [5, 3]");
+  CHECK(message_of([&] {
+          gru(ones({0, 2, 3}));
+        }) == "gru: expected at least one time step; got [0, 2, 3]");
+  CHECK(message_of([&] {
+          lstm(ones({5, 2, 3}), RecurrentState{ones({1, 5, 4}), {}});
+        }) == "lstm: the state must be [2, 5, 4]; got [1, 5, 4]");
+  CHECK(message_of([&] {
+          gru(ones({5, 2, 3}), RecurrentState(), std::vector<int64_t>{1});
+        }) == "gru: expected a length for each of 2 rows; got 1");
+  CHECK(message_of([&] {
+          gru(ones({5, 2, 3}), RecurrentState(), std::vector<int64_t>{1, 6});
+        }) == "gru: lengths must be in [0, 5]; got 6");
+  CHECK(message_of([] { GRU({.input_size = 3, .hidden_size = 0}, Generator(1)); }) ==
+        "gru: sizes and num_layers must be positive; got 3, 0 and 1");
+  CHECK(message_of([] {
+          GRUCell(3, 2, Generator(1))(ones({2, 4}));
+        }) == "gru cell: expected [B, 3]; got [2, 4]");
+}
