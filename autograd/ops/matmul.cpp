@@ -32,6 +32,8 @@ const Op kMatmul{
                        {{2, 0}, {0, 3}}});
       s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
             [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("a batch with no columns", {s.transposed({2, 3, 4}), s.normal({4, 0})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
       s.add("reused input", {s.normal({3, 3})},
             [](const Tensors& in) { return matmul(in[0], in[0]); });
       s.add("with its transpose", {s.normal({2, 3})},
@@ -170,7 +172,8 @@ Tensor swap_last(const Tensor& t) { return transpose(t, -2, -1); }
 // Gradient of the right operand when it is one matrix for a whole batch: the batch is folded into
 // the rows, so that it is one product and no sum.
 Tensor shared_right_gradient(const Tensor& a, const Tensor& dy) {
-  return matmul(swap_last(reshape(a, {-1, a.size(-1)})), reshape(dy, {-1, dy.size(-1)}));
+  const int64_t rows = a.numel() / a.size(-1);
+  return matmul(swap_last(reshape(a, {rows, a.size(-1)})), reshape(dy, {rows, dy.size(-1)}));
 }
 
 }  // namespace
