@@ -87,7 +87,8 @@ def first_failure():
         status, output = build(command[0])
         if status != 0:
             return None
-        status, output = run([str(BUILD / "tests" / command[0]), *command[1:]], seconds)
+        program = next(f for f in (BUILD / "tests").rglob(command[0]) if f.is_file())
+        status, output = run([str(program), *command[1:]], seconds)
         if status is None:
             return f"{command[0]}: no end"
         if status != 0:
