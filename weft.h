@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/autograd/autograd.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>

@@ -4,7 +4,9 @@
 #include <weft/autograd/grad_mode.h>
 #include <weft/core/tensor.h>
 
+#include <concepts>
 #include <functional>
+#include <utility>
 
 namespace weft {
 
@@ -21,7 +23,30 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
 /// The same for one output and one input.
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {});
 
-using TensorFunction = std::function<Tensors(const Tensors&)>;
+/// A function of tensors: any callable that takes `const Tensors&`, or one `const Tensor&`, and
+/// returns Tensors or a Tensor.
+class TensorFunction {
+ public:
+  template <class F>
+  requires(!std::same_as<F, TensorFunction> &&
+           (std::invocable<const F&, const Tensors&> || std::invocable<const F&, const Tensor&>))
+      TensorFunction(F f)  // NOLINT: implicit
+      : f_([f = std::move(f)](const Tensors& in) {
+          if constexpr (std::invocable<const F&, const Tensors&>)
+            return as_tensors(f(in));
+          else
+            return as_tensors(f(only(in)));
+        }) {}
+
+  Tensors operator()(const Tensors& inputs) const { return f_(inputs); }
+
+ private:
+  static Tensors as_tensors(Tensor t) { return {std::move(t)}; }
+  static Tensors as_tensors(Tensors ts) { return ts; }
+  static const Tensor& only(const Tensors& inputs);
+
+  std::function<Tensors(const Tensors&)> f_;
+};
 
 /// Gradients of f at `inputs` for the output gradients `dy` (undefined entries count as zero), cut
 /// off from the graph above the inputs: also right where one input depends on another. In grad mode

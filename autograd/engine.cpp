@@ -61,7 +61,8 @@ class Engine {
     std::vector<Frame> stack;
     auto enter = [&](Node* node) {
       const bool here = captured_nodes_.contains(node);
-      if (needed_.emplace(node, here).second) stack.push_back({node, 0});
+      if (needed_.emplace(node, here).second && !(here && request_.stop_at_inputs))
+        stack.push_back({node, 0});
     };
     enter(root);
     while (!stack.empty()) {
@@ -99,6 +100,7 @@ class Engine {
   }
 
   void visit(Node& node, Tensors& dy) {
+    if (request_.stop_at_inputs && captured_nodes_.contains(&node)) return capture(node, dy);
     for (size_t i = 0; i < dy.size(); ++i) observe(node, static_cast<int>(i), dy[i]);
     if (!node.op()) return arrive(static_cast<Leaf&>(node), dy[0]);
     check(!node.released(),
@@ -130,9 +132,16 @@ class Engine {
         }
       if (extras->retain) accumulate(extras->grad, Tensor(dy));
     }
+    capture(node, output, dy);
+  }
+
+  void capture(const Node& node, int output, const Tensor& dy) {
     for (size_t i = 0; i < request_.inputs.size(); ++i)
       if (node_of(request_.inputs[i]) == &node && request_.inputs[i].output_index() == output)
         captured_[i] = dy;
+  }
+  void capture(const Node& node, const Tensors& dy) {
+    for (size_t i = 0; i < dy.size(); ++i) capture(node, static_cast<int>(i), dy[i]);
   }
 
   void arrive(Leaf& leaf, Tensor& dy) {

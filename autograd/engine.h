@@ -12,6 +12,8 @@ struct BackwardRequest {
   std::span<const Tensor> gradients;  // of the outputs; empty or undefined: ones
   std::span<const Tensor> inputs;     // capture these gradients; empty: accumulate into leaves
   BackwardOptions options;
+  /// Gradients go no further than to the inputs, and are captured before any hook sees them.
+  bool stop_at_inputs = false;
 };
 
 /// The gradients of request.inputs, undefined where no output depends on one.

@@ -1,10 +1,37 @@
-// Gradients as values: grad(), vjp() and what is built on them, over the engine.
+// Gradients as values: grad(), vjp() and the transforms that are a few vjps in a row.
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/engine.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
 
 namespace weft {
+namespace {
+
+using Want = RecordedCall::Want;
+
+void check_one_element(const char* who, const Tensor& y) {
+  check(y.numel() == 1, "{}: the function must return one element; got shape {}", who, y.shape());
+}
+
+// J^T dy, with zeros where the function does not depend on an input.
+Tensors pull(const RecordedCall& call, const Tensors& dy) {
+  return with_zeros(call.vjp(dy), call.inputs());
+}
+
+Tensor only(const char* who, const Tensors& results) {
+  check(results.size() == 1, "{}: a function of one tensor must return one; got {}", who,
+        results.size());
+  return results[0];
+}
+
+}  // namespace
+
+const Tensor& TensorFunction::only(const Tensors& inputs) {
+  check(inputs.size() == 1, "a function of one tensor was given {}", inputs.size());
+  return inputs[0];
+}
 
 Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
   check(!outputs.empty() && !inputs.empty(), "grad: expected outputs and inputs; got {} and {}",
@@ -32,35 +59,45 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
 }
 
 Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy) {
-  const bool differentiable = grad_enabled();
-  GradMode record_f(true);
-  Tensors fresh, wanted;  // aliases of the inputs: the graph of f ends at them
-  std::vector<size_t> where;
-  for (const Tensor& x : inputs) {
-    const bool floating = x.defined() && is_floating(x.dtype());
-    Tensor alias = x;
-    if (floating)
-      alias = differentiable && x.requires_grad() ? reshape(x, x.shape())
-                                                  : x.detach().set_requires_grad();
-    fresh.push_back(alias);
-    if (!floating) continue;
-    where.push_back(fresh.size() - 1);
-    wanted.push_back(alias);
-  }
-  Tensors ys = f(fresh), outputs, gradients;
-  check(ys.size() == dy.size(), "vjp: expected one gradient for each of {} outputs; got {}",
-        ys.size(), dy.size());
-  for (size_t i = 0; i < ys.size(); ++i)
-    if (dy[i].defined() && ys[i].requires_grad()) {
-      outputs.push_back(ys[i]);
-      gradients.push_back(dy[i]);
-    }
-  Tensors result(inputs.size());
-  if (outputs.empty() || wanted.empty()) return result;
-  Tensors found =
-      run_backward({"vjp", outputs, gradients, wanted, {differentiable, differentiable}});
-  for (size_t i = 0; i < where.size(); ++i) result[where[i]] = found[i];
-  return result;
+  return RecordedCall("vjp", f, inputs).vjp(dy);
+}
+
+ValueAndGrad value_and_grad(const TensorFunction& f, const Tensors& inputs) {
+  constexpr const char* kWho = "value_and_grad";
+  const RecordedCall call(kWho, f, inputs);
+  const Tensor& y = call.output();
+  check_one_element(kWho, y);
+  return {call.results()[0], pull(call, {ones(y.shape(), y.dtype())})};
+}
+
+Tensors jvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v) {
+  return RecordedCall("jvp", f, inputs).jvp(v);
+}
+
+Tensor jvp(const TensorFunction& f, const Tensor& input, const Tensor& v) {
+  return only("jvp", jvp(f, Tensors{input}, Tensors{v}));
+}
+
+Tensors hvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v) {
+  check(v.size() == inputs.size(), "hvp: expected one vector for each of {} inputs; got {}",
+        inputs.size(), v.size());
+  const TensorFunction gradient = [&f](const Tensors& in) {
+    const RecordedCall call("hvp", f, in);
+    const Tensor& y = call.output();
+    check_one_element("hvp", y);
+    return call.vjp({ones(y.shape(), y.dtype())});
+  };
+  return pull(RecordedCall("hvp", gradient, inputs), v);
+}
+
+Tensor hvp(const TensorFunction& f, const Tensor& input, const Tensor& v) {
+  return hvp(f, Tensors{input}, Tensors{v})[0];
+}
+
+Tensors gvp(const TensorFunction& model, const TensorFunction& loss, const Tensors& inputs,
+            const Tensors& v) {
+  const RecordedCall call("gvp", model, inputs);
+  return pull(call, hvp(loss, call.results(), call.jvp(v)));
 }
 
 }  // namespace weft

@@ -1,12 +1,15 @@
 #include <weft/core/check.h>
 #include <weft/core/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace weft {
 namespace {
 __extension__ using Wide = unsigned __int128;
+
+thread_local RandomRecorder* t_recorder = nullptr;  // the innermost
 }  // namespace
 
 std::array<uint32_t, 4> philox(uint64_t seed, uint64_t counter) {
@@ -27,7 +30,10 @@ Generator::Generator(uint64_t seed) : state_(std::make_shared<State>(State{seed,
 
 uint64_t Generator::seed() const { return state_->seed; }
 uint64_t Generator::position() const { return state_->position; }
-void Generator::set_state(uint64_t seed, uint64_t position) { *state_ = {seed, position}; }
+void Generator::set_state(uint64_t seed, uint64_t position) {
+  if (t_recorder) t_recorder->note(*this);
+  *state_ = {seed, position};
+}
 
 RandomKey Generator::next_key() {
   // A stream of its own: a key's seed is drawn, so that elements of two keys never share counters.
@@ -35,6 +41,8 @@ RandomKey Generator::next_key() {
 }
 
 uint64_t Generator::next() {
+  if (t_recorder) [[unlikely]]
+    t_recorder->note(*this);
   const auto w = philox(state_->seed, state_->position++);
   return uint64_t{w[1]} << 32 | w[0];
 }
@@ -50,6 +58,29 @@ double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53
 double Generator::normal() {  // Box and Muller, one of the pair
   const double u = 1.0 - uniform(), v = uniform();
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+RandomRecorder::RandomRecorder() : outer_(t_recorder) { t_recorder = this; }
+RandomRecorder::~RandomRecorder() { t_recorder = outer_; }
+
+void RandomRecorder::note(const Generator& generator) {
+  for (RandomRecorder* r = this; r; r = r->outer_) {
+    auto is_it = [&](const GeneratorState& s) { return s.generator.state_ == generator.state_; };
+    if (std::none_of(r->states_.begin(), r->states_.end(), is_it))
+      r->states_.push_back({generator, generator.seed(), generator.position()});
+  }
+}
+
+RandomReplay::RandomReplay(const std::vector<GeneratorState>& states) {
+  for (const GeneratorState& s : states) {
+    Generator g = s.generator;
+    before_.push_back({g, g.seed(), g.position()});
+    g.set_state(s.seed, s.position);
+  }
+}
+
+RandomReplay::~RandomReplay() {
+  for (GeneratorState& s : before_) s.generator.set_state(s.seed, s.position);
 }
 
 }  // namespace weft

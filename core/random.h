@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace weft {
 
@@ -40,10 +41,47 @@ class Generator {
   double normal();
 
  private:
+  friend class RandomRecorder;
   struct State {
     uint64_t seed, position;
   };
   std::shared_ptr<State> state_;
+};
+
+/// Where a generator stood.
+struct GeneratorState {
+  Generator generator;
+  uint64_t seed, position;
+};
+
+/// Remembers where each generator that is used on this thread in its scope stood at first.
+class RandomRecorder {
+ public:
+  RandomRecorder();
+  ~RandomRecorder();
+  RandomRecorder(const RandomRecorder&) = delete;
+  RandomRecorder& operator=(const RandomRecorder&) = delete;
+
+  const std::vector<GeneratorState>& states() const { return states_; }
+
+ private:
+  friend class Generator;
+  void note(const Generator& generator);
+
+  RandomRecorder* outer_;
+  std::vector<GeneratorState> states_;
+};
+
+/// Puts generators back to where they stood, for a scope that draws the same numbers again.
+class RandomReplay {
+ public:
+  explicit RandomReplay(const std::vector<GeneratorState>& states);
+  ~RandomReplay();
+  RandomReplay(const RandomReplay&) = delete;
+  RandomReplay& operator=(const RandomReplay&) = delete;
+
+ private:
+  std::vector<GeneratorState> before_;
 };
 
 }  // namespace weft

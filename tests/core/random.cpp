@@ -43,3 +43,32 @@ TEST_CASE("below covers its range and rejects an empty one") {
   for (int c : counts) CHECK(std::abs(c - 1000) < 150);
   CHECK(message_of([&] { g.below(0); }) == "Generator::below: n must be positive; got 0");
 }
+
+TEST_CASE("a replay draws what the recorder saw drawn, then everything stands where it stood") {
+  Generator a(1), b(2), other(3);
+  a.next();
+  std::vector<uint64_t> first;
+  std::vector<GeneratorState> outer_states, inner_states;
+  {
+    const RandomRecorder outer;
+    first.push_back(a.next());
+    {
+      const RandomRecorder inner;
+      first.push_back(a.next());
+      first.push_back(b.next());
+      inner_states = inner.states();
+    }
+    outer_states = outer.states();
+  }
+  other.next();
+  REQUIRE(outer_states.size() == 2);
+  CHECK(outer_states[0].position == 1);
+  CHECK(inner_states[0].position == 2);
+  {
+    const RandomReplay replay(outer_states);
+    CHECK(std::vector<uint64_t>{a.next(), a.next(), b.next()} == first);
+  }
+  CHECK(a.position() == 3);
+  CHECK(b.position() == 1);
+  CHECK(other.position() == 1);
+}

@@ -1,0 +1,112 @@
+// Recomputation instead of storage (Chen et al. 2016, "Training deep nets with sublinear memory
+// cost"). A first run of f finds what its graph hangs on, and lets the graph go; the one node that
+// is recorded in its place has edges to all of that. Its backward runs f again and asks the new
+// graph for the gradients.
+#include <weft/autograd/functional.h>
+#include <weft/autograd/op.h>
+#include <weft/autograd/ops.h>
+#include <weft/autograd/recorded_call.h>
+#include <weft/autograd/samples.h>
+#include <weft/core/check.h>
+#include <weft/core/random.h>
+
+namespace weft {
+namespace {
+
+using Want = RecordedCall::Want;
+
+Tensors two_layers(const Tensors& in) {
+  const Tensor hidden = tanh(matmul(in[0], in[1]));
+  return {matmul(hidden, in[2]), sum(hidden)};
+}
+
+const Op kCheckpoint{
+    "checkpoint", [](Samples& s) {
+      auto layers = [&s] { return Tensors{s.normal({3, 4}), s.normal({4, 2}), s.normal({2, 3})}; };
+      s.add(
+          "two outputs", layers(), [](const Tensors& in) { return checkpoint(two_layers, in); },
+          two_layers);
+      s.add(
+          "what f reaches by itself", layers(),
+          [](const Tensors& in) {
+            return checkpoint(
+                [in](const Tensors& x) {
+                  return two_layers({x[0], in[1], in[2]});
+                },
+                Tensors{in[0]});
+          },
+          two_layers);
+      s.add(
+          "nested", layers(),
+          [](const Tensors& in) {
+            auto inner = [](const Tensors& x) { return checkpoint(two_layers, x); };
+            return checkpoint(inner, in);
+          },
+          two_layers);
+      s.add(
+          "transposed", {s.transposed({3, 4}), s.transposed({4, 2}), s.normal({2, 1})},
+          [](const Tensors& in) { return checkpoint(two_layers, in); }, two_layers);
+      s.add_error(
+          {s.normal({2})},
+          [](const Tensors& in) {
+            return checkpoint([](const Tensors&) { return Tensors(1); }, in);
+          },
+          "checkpoint: output 0 of the function is undefined");
+    }};
+
+// What it takes to call the function again.
+struct Recipe {
+  TensorFunction f;
+  std::vector<Saved> inputs;
+  Tensors outside;
+  std::vector<GeneratorState> generators;
+  std::vector<size_t> recorded;  // which outputs the node stands for
+  size_t outputs = 0;
+};
+
+Tensors backward(const Recipe& r, Backward& b) {
+  Tensors inputs, dy(r.outputs);
+  for (const Saved& s : r.inputs) inputs.push_back(b.saved(s));
+  for (size_t k = 0; k < r.recorded.size(); ++k) dy[r.recorded[k]] = b.dy(static_cast<int>(k));
+  const RandomReplay replay(r.generators);
+  return RecordedCall("checkpoint", r.f, inputs, Want::requiring, r.outside).vjp(dy);
+}
+
+}  // namespace
+
+Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
+  if (!grad_enabled()) return f(inputs);
+  Recipe recipe{f, {}, {}, {}, {}, 0};
+  Tensors results, recorded;
+  {
+    const RandomRecorder recorder;
+    const RecordedCall call("checkpoint", f, inputs, Want::requiring);
+    recipe.generators = recorder.states();
+    recipe.outside = call.reached_outside();
+    recipe.outputs = call.outputs().size();
+    for (size_t i = 0; i < recipe.outputs; ++i) {
+      const Tensor& y = call.outputs()[i];
+      check(y.defined(), "checkpoint: output {} of the function is undefined", i);
+      results.push_back(y.detach());
+      if (y.requires_grad()) recipe.recorded.push_back(i);
+    }
+  }  // the graph goes
+  for (const Tensor& x : inputs) recipe.inputs.push_back(save(x));
+  for (const size_t i : recipe.recorded) recorded.push_back(results[i]);
+  Tensors edges = inputs;
+  edges.insert(edges.end(), recipe.outside.begin(), recipe.outside.end());
+  const std::vector<size_t> which = recipe.recorded;
+  recorded = record_all(kCheckpoint, recorded, edges,
+                        [r = std::move(recipe)](Backward& b) { return backward(r, b); });
+  for (size_t k = 0; k < which.size(); ++k) results[which[k]] = recorded[k];
+  return results;
+}
+
+Tensor checkpoint(const TensorFunction& f, const Tensor& input) {
+  const Tensors results = checkpoint(f, Tensors{input});
+  check(results.size() == 1, "checkpoint: a function of one tensor must return one; got {}",
+        results.size());
+  return results[0];
+}
+
+}  // namespace weft

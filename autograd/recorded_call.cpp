@@ -1,0 +1,154 @@
+#include <weft/autograd/engine.h>
+#include <weft/autograd/ops.h>
+#include <weft/autograd/recorded_call.h>
+#include <weft/core/check.h>
+
+#include <algorithm>
+#include <set>
+#include <unordered_set>
+
+namespace weft {
+namespace {
+
+bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
+
+// A tensor that stands for an output of a node, by its place in the graph alone.
+Tensor stand_in(Node* node, int index) {
+  const Node::OutputInfo& info = node->output(index);
+  const Shape no_strides = Shape::filled(info.shape.rank(), 0);
+  Tensor t = zeros({1}, info.dtype).strided_view(info.shape, no_strides);
+  t.set_slot(Ref<AutogradSlot>(node), index);
+  return t;
+}
+
+}  // namespace
+
+RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tensors& inputs,
+                           Want want, Tensors outside)
+    : who_(who),
+      differentiable_(grad_enabled()),
+      since_(Ref<Node>(new Leaf(scalar(0)))->sequence()),
+      outside_(std::move(outside)) {
+  GradMode record_f(true);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    const bool wanted = floating(x) && (want == Want::floating || x.requires_grad());
+    Tensor alias = x;
+    if (wanted)
+      alias = differentiable_ && x.requires_grad() ? reshape(x, x.shape())
+                                                   : x.detach().set_requires_grad();
+    fresh_.push_back(alias);
+    if (wanted) wanted_.push_back(i);
+  }
+  outputs_ = f(fresh_);
+}
+
+const Tensor& RecordedCall::output() const {
+  check(outputs_.size() == 1, "{}: the function must return one tensor; got {}", who_,
+        outputs_.size());
+  check(floating(outputs_[0]), "{}: the function must return a floating tensor; got {}", who_,
+        outputs_[0].defined() ? to_string(outputs_[0].dtype()) : "an undefined one");
+  return outputs_[0];
+}
+
+Tensors RecordedCall::results() const {
+  Tensors ys = outputs_;
+  if (!differentiable_)
+    for (Tensor& y : ys)
+      if (y.defined()) y = y.detach();
+  return ys;
+}
+
+Tensors RecordedCall::vjp(const Tensors& dy, bool keep) const {
+  return run(dy, {keep || differentiable_, differentiable_});
+}
+
+Tensors RecordedCall::run(const Tensors& dy, BackwardOptions options) const {
+  check(outputs_.size() == dy.size(), "{}: expected one gradient for each of {} outputs; got {}",
+        who_, outputs_.size(), dy.size());
+  Tensors ys, gradients, wanted;
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (dy[i].defined() && outputs_[i].defined() && outputs_[i].requires_grad()) {
+      ys.push_back(outputs_[i]);
+      gradients.push_back(dy[i]);
+    }
+  for (const size_t i : wanted_) wanted.push_back(fresh_[i]);
+  wanted.insert(wanted.end(), outside_.begin(), outside_.end());
+  Tensors result(fresh_.size() + outside_.size());
+  if (ys.empty() || wanted.empty()) return result;
+  Tensors found = run_backward({who_, ys, gradients, wanted, options, true});
+  for (size_t k = 0; k < wanted_.size(); ++k) result[wanted_[k]] = std::move(found[k]);
+  std::move(found.begin() + static_cast<std::ptrdiff_t>(wanted_.size()), found.end(),
+            result.begin() + static_cast<std::ptrdiff_t>(fresh_.size()));
+  return result;
+}
+
+// g(u) = J^T u is linear in u, so the vjp of g is J v wherever it is taken: at u = 0.
+Tensors RecordedCall::jvp(const Tensors& v) const {
+  check(v.size() == fresh_.size(), "{}: expected one tangent for each of {} inputs; got {}", who_,
+        fresh_.size(), v.size());
+  Tensors u(outputs_.size()), tangents(outputs_.size());
+  for (size_t i = 0; i < u.size(); ++i)
+    if (floating(outputs_[i])) {
+      u[i] = zeros(outputs_[i].shape(), outputs_[i].dtype()).set_requires_grad();
+      tangents[i] = zeros(outputs_[i].shape(), outputs_[i].dtype());
+    }
+  const Tensors g = recorded_vjp(u);
+  Tensors linear, seeds, at;
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (!v[i].defined()) continue;
+    check(floating(fresh_[i]) && v[i].shape() == fresh_[i].shape() &&
+              v[i].dtype() == fresh_[i].dtype(),
+          "{}: expected a tangent of the shape and dtype of input {}, {} {}; got {} {}", who_, i,
+          fresh_[i].defined() ? fresh_[i].shape() : Shape(),
+          fresh_[i].defined() ? to_string(fresh_[i].dtype()) : "undefined", v[i].shape(),
+          to_string(v[i].dtype()));
+    if (!g[i].defined() || !g[i].requires_grad()) continue;
+    linear.push_back(g[i]);
+    seeds.push_back(v[i]);
+  }
+  if (linear.empty()) return tangents;
+  std::vector<size_t> where;
+  for (size_t i = 0; i < u.size(); ++i)
+    if (u[i].defined()) {
+      where.push_back(i);
+      at.push_back(u[i]);
+    }
+  const Tensors found =
+      run_backward({who_, linear, seeds, at, {differentiable_, differentiable_}, true});
+  for (size_t k = 0; k < where.size(); ++k)
+    if (found[k].defined()) tangents[where[k]] = found[k];
+  return tangents;
+}
+
+Tensors RecordedCall::reached_outside() const {
+  std::unordered_set<Node*> seen;
+  std::set<std::pair<uint64_t, int>> found;
+  std::vector<Node*> stack;
+  Tensors reached;
+  for (const size_t i : wanted_) seen.insert(node_of(fresh_[i]));  // below them are the inputs
+  auto follow = [&](const Edge& e) {
+    if (!e.node) return;
+    if (e.node->sequence() >= since_) {
+      if (seen.insert(e.node.get()).second) stack.push_back(e.node.get());
+    } else if (found.emplace(e.node->sequence(), e.index).second) {
+      reached.push_back(stand_in(e.node.get(), e.index));
+    }
+  };
+  for (const Tensor& y : outputs_) follow(edge_of(y));
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    for (const Edge& e : node->edges()) follow(e);
+  }
+  return reached;
+}
+
+Tensors with_zeros(Tensors gradients, const Tensors& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!gradients[i].defined() && floating(inputs[i]))
+      gradients[i] = zeros(inputs[i].shape(), inputs[i].dtype());
+  return gradients;
+}
+
+}  // namespace weft

@@ -1,0 +1,54 @@
+// One call of a function on inputs of its own, from which vjps are drawn: what all transforms of
+// functions are made of. Not public.
+#pragma once
+
+#include <weft/autograd/autograd.h>
+#include <weft/autograd/node.h>
+
+namespace weft {
+
+class RecordedCall {
+ public:
+  /// Which inputs get gradients: all floating ones, or those that require one.
+  enum class Want { floating, requiring };
+
+  /// Calls f on aliases of `inputs`, at which its graph ends. In grad mode what comes out of the
+  /// call is differentiable with respect to the inputs themselves. `who` is named in errors;
+  /// `outside` are tensors that f reaches by other ways than its inputs, of which vjp() is to give
+  /// the gradients too.
+  RecordedCall(const char* who, const TensorFunction& f, const Tensors& inputs,
+               Want want = Want::floating, Tensors outside = {});
+
+  const Tensors& inputs() const { return fresh_; }
+  const Tensors& outputs() const { return outputs_; }
+  /// The only output, which must be floating.
+  const Tensor& output() const;
+  /// The same outputs as the caller of a transform gets them: outside of grad mode without a graph.
+  Tensors results() const;
+
+  /// Gradients of the inputs, then of `outside`, for output gradients `dy` (undefined: zero).
+  /// Undefined where there are none. Once without `keep`.
+  Tensors vjp(const Tensors& dy, bool keep = false) const;
+  /// The same, recorded: differentiable with respect to dy, outside of grad mode too.
+  Tensors recorded_vjp(const Tensors& dy) const { return run(dy, {true, true}); }
+  /// Tangents of the outputs for tangents `v` of the inputs (undefined: zero).
+  Tensors jvp(const Tensors& v) const;
+
+  /// Stand-ins for what f reached by other ways than its inputs: tensors that were there before the
+  /// call and require gradients. Of their elements nothing is said.
+  Tensors reached_outside() const;
+
+ private:
+  Tensors run(const Tensors& dy, BackwardOptions options) const;
+
+  const char* who_;
+  bool differentiable_;
+  uint64_t since_;  // nodes of the call have at least this sequence number
+  Tensors fresh_, outside_, outputs_;
+  std::vector<size_t> wanted_;  // indices into fresh_
+};
+
+/// Gradients as they were given, zeros in place of undefined ones of floating inputs.
+Tensors with_zeros(Tensors gradients, const Tensors& inputs);
+
+}  // namespace weft
