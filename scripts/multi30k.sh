@@ -2,12 +2,13 @@
 # Trains the small English-German model of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, then
 # translates test_2016_flickr greedily and scores it. Arguments go to `translate train`:
 #   scripts/multi30k.sh --minutes 1
-# The model of an earlier run is replaced, unless one of them is --resume.
+# The model goes to $MODEL_DIR (runs/multi30k unless set); that of an earlier run is replaced, unless
+# one of the arguments is --resume.
 # The corpus is looked for in $MULTI30K_DIR, else ../shared/multi30k, else it is downloaded once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-model=runs/multi30k
+model=${MODEL_DIR:-runs/multi30k}
 commit=a3d2e0d26b56f3846f66a952536ffed4e401d05a  # of github.com/multi30k/dataset
 checksums="\
 08925f8e0572bcd5a006702fc5fe20e2d77c6917d4eebd576fc20de6693c2119  train.lc.norm.tok.en
