@@ -1,6 +1,6 @@
 #include <examples/translate/vocabulary.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/translate/temp_dir.h>
+#include <weft/tests/temp_dir.h>
 
 #include <algorithm>
 
