@@ -3,6 +3,7 @@
 #include <weft/core/atomic_file.h>
 #include <weft/core/check.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -21,12 +22,18 @@ void flush_folder_of(const std::string& path) {
   ::close(descriptor);
 }
 
+// Of this object alone: two programs, or two threads, may write the same file at once.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<int> count{0};
+  return fmt::format("{}.{}-{}.tmp", path, ::getpid(), ++count);
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const char* who, std::string path)
     : who_(who),
       path_(std::move(path)),
-      temporary_(path_ + ".tmp"),
+      temporary_(temporary_name(path_)),
       descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   require(descriptor_ >= 0);
 }

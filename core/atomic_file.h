@@ -6,9 +6,9 @@
 
 namespace weft {
 
-/// Writes `path` + ".tmp"; commit() puts it in the place of `path`. Without a commit (an exception,
-/// a crash) what was at `path` stays as it was. Every failure is an Error that names the path:
-/// `save: cannot write model.safetensors: No space left on device`.
+/// Writes a file of its own beside `path`; commit() puts it in the place of `path`. Without a
+/// commit (an exception, a crash) what was at `path` stays as it was. Every failure is an Error
+/// that names the path: `save: cannot write model.safetensors: No space left on device`.
 class AtomicFile {
  public:
   /// `who` starts the error messages and must outlive the object.

@@ -2,6 +2,7 @@
 #include <examples/translate/vocabulary.h>
 #include <weft/autograd/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/check.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +26,8 @@ struct Candidate {
 };
 
 bool better(const Candidate& a, const Candidate& b) {
-  return a.log_prob != b.log_prob ? a.log_prob > b.log_prob : a.id < b.id;
+  if (a.log_prob != b.log_prob) return a.log_prob > b.log_prob;
+  return a.id != b.id ? a.id < b.id : a.from < b.from;
 }
 
 // The search for one sentence; the model sees its live hypotheses as rows.
@@ -78,6 +80,12 @@ class Search {
     auto worst_first = [](const Candidate& a, const Candidate& b) { return better(a, b); };
     for (int64_t id = kEnd; id < width; ++id) {
       const Candidate c{row, id, live_[row].log_prob + static_cast<double>(log_probs[id])};
+      // Nothing is better than NaN, nor worse: there would be no order to search in.
+      weft::check(
+          !std::isnan(c.log_prob),
+          "beam_search: log-probabilities must be numbers; got nan for id {}: the weights of "
+          "the model are damaged",
+          id);
       const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
       if (all.size() - first < beam()) {
         all.push_back(c);

@@ -1,20 +1,41 @@
-// The program's subcommands. Each adds its options to the command line and runs when it is chosen.
+// The program's subcommands as functions of their options; main.cpp reads these off the command
+// line.
 #pragma once
 
-#include <CLI/App.hpp>
+#include <examples/translate/config.h>
+
+#include <string>
 
 namespace translate {
 
-void add_train(CLI::App& app);
-void add_run(CLI::App& app);
-void add_score(CLI::App& app);
-void add_show(CLI::App& app);
+struct TrainOptions {
+  ModelConfig model;
+  TrainConfig train;
+  int threads = 0;  ///< 0: the library's default; also below
+};
+/// From a corpus to a model directory.
+void train_command(TrainOptions options);
 
-/// The option that all commands with a model have.
-void add_model_dir(CLI::App& command, std::string& dir);
-/// Throws if standard output could not be written, as on a full disk.
-void flush_output();
-/// How many threads to use; 0 leaves the default.
-void add_threads(CLI::App& command, int& threads);
+struct RunOptions {
+  std::string model_dir;
+  int64_t beam = 1;
+  double length_penalty = 1;
+  int threads = 0;
+};
+/// Standard input to standard output, a translation for each line.
+void run_command(const RunOptions& options);
+
+struct ScoreOptions {
+  std::string hypothesis, reference, tokenize = "13a";
+  bool lowercase = false;
+};
+/// Prints the BLEU of a file of translations.
+void score_command(const ScoreOptions& options);
+
+struct ShowOptions {
+  std::string model_dir, sentence, svg;
+};
+/// Draws what the cross-attention looks at while a sentence is translated.
+void show_command(const ShowOptions& options);
 
 }  // namespace translate

@@ -1,17 +1,12 @@
 #include <examples/translate/config.h>
-#include <fmt/format.h>
-#include <weft/core/error.h>
-
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <examples/translate/json.h>
+#include <weft/core/check.h>
 
 namespace translate {
 namespace {
 
-using nlohmann::json;
-
 void require(bool ok, const char* setting, double value, const char* expected) {
-  if (!ok) throw weft::Error(fmt::format("{}: must be {}; got {:g}", setting, expected, value));
+  weft::check(ok, "{}: must be {}; got {:g}", setting, expected, value);
 }
 
 void require_positive(int64_t value, const char* setting) {
@@ -44,9 +39,8 @@ void validate(const ModelConfig& c) {
     require_positive(value, setting);
     require(value <= kLargest, setting, static_cast<double>(value), "below 2^24");
   }
-  if (c.d_model % c.heads != 0)
-    throw weft::Error(
-        fmt::format("d-model: must be a multiple of heads; got {} and {}", c.d_model, c.heads));
+  weft::check(c.d_model % c.heads == 0, "d-model: must be a multiple of heads; got {} and {}",
+              c.d_model, c.heads);
   require(c.d_model % 2 == 0, "d-model", static_cast<double>(c.d_model),
           "even, for the positions' sines and cosines");
   require(parameters(c) <= kMostParameters, "model", parameters(c), "of at most 1e9 parameters");
@@ -56,34 +50,33 @@ void validate(const ModelConfig& c) {
 }
 
 void save_config(const std::filesystem::path& dir, const ModelConfig& c) {
-  const json j = {{"vocabulary", c.vocabulary},
-                  {"d_model", c.d_model},
-                  {"layers", c.layers},
-                  {"heads", c.heads},
-                  {"ffn", c.ffn},
-                  {"dropout", c.dropout},
-                  {"attention_dropout", c.attention_dropout},
-                  {"activation_dropout", c.activation_dropout}};
-  write_file(dir / "config.json", j.dump(2) + "\n");
+  write_file(dir / "config.json", to_json_text({{"vocabulary", c.vocabulary},
+                                                {"d_model", c.d_model},
+                                                {"layers", c.layers},
+                                                {"heads", c.heads},
+                                                {"ffn", c.ffn},
+                                                {"dropout", c.dropout},
+                                                {"attention_dropout", c.attention_dropout},
+                                                {"activation_dropout", c.activation_dropout}}));
 }
 
 ModelConfig load_config(const std::filesystem::path& dir) {
   const std::filesystem::path file = dir / "config.json";
+  const std::string text = read_file(file);
   try {
-    const json j = json::parse(read_file(file));
-    ModelConfig c;
-    c.vocabulary = j.at("vocabulary").get<int64_t>();
-    c.d_model = j.at("d_model").get<int64_t>();
-    c.layers = j.at("layers").get<int64_t>();
-    c.heads = j.at("heads").get<int64_t>();
-    c.ffn = j.at("ffn").get<int64_t>();
-    c.dropout = j.at("dropout").get<double>();
-    c.attention_dropout = j.at("attention_dropout").get<double>();
-    c.activation_dropout = j.at("activation_dropout").get<double>();
+    const JsonObject json = parse_json(text);
+    const ModelConfig c{.vocabulary = integer_at(json, "vocabulary"),
+                        .d_model = integer_at(json, "d_model"),
+                        .layers = integer_at(json, "layers"),
+                        .heads = integer_at(json, "heads"),
+                        .ffn = integer_at(json, "ffn"),
+                        .dropout = number_at(json, "dropout"),
+                        .attention_dropout = number_at(json, "attention_dropout"),
+                        .activation_dropout = number_at(json, "activation_dropout")};
     validate(c);
     return c;
-  } catch (const json::exception& e) {
-    throw weft::Error(fmt::format("{}: not a model's settings: {}", file.string(), e.what()));
+  } catch (const weft::Error& e) {
+    weft::fail("{}: not a model's settings: {}", file.string(), e.what());
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 
 namespace translate {
@@ -46,6 +47,9 @@ struct TrainConfig {
   uint64_t seed = 1;
   bool resume = false;     ///< go on from the last checkpoint
   bool overwrite = false;  ///< replace a model that is there
+  /// Names of the options that the user gave, without dashes: a run that goes on must not
+  /// contradict them.
+  std::set<std::string> given;
 };
 
 /// Throws an error that names the setting and its value.

@@ -1,6 +1,8 @@
 #include <examples/translate/corpus.h>
 #include <examples/translate/grammar.h>
 
+#include <utility>
+
 namespace translate {
 namespace {
 
@@ -9,12 +11,12 @@ constexpr uint64_t kToySeed = 1;
 // Many sentences seen a few times each teach more than a few seen often.
 constexpr ToySizes kToySizes{.train = 120000};
 
-Split to_split(const std::string& name, const std::vector<SentencePair>& pairs) {
+Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
   Split split{name, {}, {}};
-  for (const SentencePair& pair : pairs) {
-    split.text.source.push_back(join_words(pair.source));
-    split.text.target.push_back(join_words(pair.target));
-    split.gold.push_back(pair.alignment);
+  for (SentencePair& pair : pairs) {
+    split.text.source.push_back(std::move(pair.source));
+    split.text.target.push_back(std::move(pair.target));
+    split.gold.push_back(std::move(pair.alignment));
   }
   return split;
 }
@@ -22,10 +24,11 @@ Split to_split(const std::string& name, const std::vector<SentencePair>& pairs) 
 }  // namespace
 
 Corpus toy_corpus() {
-  const ToyCorpus toy = make_toy_corpus(kToySeed, kToySizes);
-  return {to_split("train", toy.train),
-          to_split("valid", toy.valid),
-          {to_split("held-out", toy.test), to_split("compositional", toy.compositional)}};
+  ToyCorpus toy = make_toy_corpus(kToySeed, kToySizes);
+  return {to_split("train", std::move(toy.train)),
+          to_split("valid", std::move(toy.valid)),
+          {to_split("held-out", std::move(toy.test)),
+           to_split("compositional", std::move(toy.compositional))}};
 }
 
 Corpus read_corpus(const CorpusFiles& files) {

@@ -2,26 +2,35 @@
 #include <examples/translate/evaluate.h>
 #include <weft/autograd/grad_mode.h>
 #include <weft/core/error.h>
+#include <weft/core/parallel.h>
 
 namespace translate {
+namespace {
+
+constexpr int64_t kSentencesAtOnce = 1024;  // for a thread
+
+}  // namespace
 
 std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text) {
-  std::vector<Pair> pairs;
-  for (size_t i = 0; i < text.source.size(); ++i)
-    pairs.push_back(
-        {encode_source(vocabulary, text.source[i]), encode_target(vocabulary, text.target[i])});
+  std::vector<Pair> pairs(text.source.size());
+  weft::parallel_for(std::ssize(pairs), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      pairs[i] = {encode_source(vocabulary, text.source[i]),
+                  encode_target(vocabulary, text.target[i])};
+  });
   return pairs;
 }
 
-double mean_loss(TranslationModel& model, std::span<const Pair> pairs, int64_t max_tokens) {
+double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
+                 std::span<const Batch> batches) {
   weft::NoGrad no_grad;
   double total = 0;
   int64_t tokens = 0;
-  for (const Batch& batch : training_batches(pairs, max_tokens, 0, 0).batches) {
-    const PaddedIds target = pad_ids(pairs, batch, &Pair::target);
-    const int64_t n = predicted_tokens(target);
-    total +=
-        model.loss(pad_ids(pairs, batch, &Pair::source), target, 0).item() * static_cast<double>(n);
+  for (const Batch& batch : batches) {
+    const weft::Tensor mean =
+        model.loss(pad_ids(pairs, batch, &Pair::source), pad_ids(pairs, batch, &Pair::target), 0);
+    const int64_t n = predicted_tokens(pairs, batch);
+    total += mean.item() * static_cast<double>(n);
     tokens += n;
   }
   return tokens ? total / static_cast<double>(tokens) : 0;

@@ -10,8 +10,10 @@ namespace translate {
 /// The pairs of a split as the model sees them.
 std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text);
 
-/// Mean negative log-likelihood of a target token, in nats, without label smoothing.
-double mean_loss(TranslationModel& model, std::span<const Pair> pairs, int64_t max_tokens);
+/// Mean negative log-likelihood of a target token of these batches, in nats, without label
+/// smoothing.
+double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
+                 std::span<const Batch> batches);
 
 struct TranslationScores {
   std::vector<std::string> translations;

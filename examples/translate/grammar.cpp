@@ -3,9 +3,11 @@
 #include <examples/translate/toy/sampler.h>
 #include <examples/translate/toy/uses.h>
 #include <weft/core/check.h>
+#include <weft/core/parallel.h>
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <unordered_set>
 
 namespace translate {
@@ -33,35 +35,57 @@ bool holds_out(const SentencePair& pair) {
   });
 }
 
-std::vector<std::string> take_texts(std::vector<toy::Word> words) {
-  std::vector<std::string> texts;
-  texts.reserve(words.size());
-  for (auto& word : words) texts.push_back(std::move(word.text));
-  return texts;
+/// Numbers of the generator's stream that belong to one sentence: far more than any needs.
+constexpr int kNumbersOfSentence = 20;  // 2^20
+
+std::string join(const std::vector<toy::Word>& words) {
+  std::string text;
+  text.reserve(8 * words.size());
+  for (const auto& word : words) text.append(text.empty() ? "" : " ").append(word.text);
+  return text;
 }
 
-SentencePair translate_meaning(const toy::Sentence& sentence) {
-  auto source = toy::english(sentence), target = toy::german(sentence);
+/// A pair that is longer than `max_words` on a side stays empty.
+SentencePair sample_pair(weft::Generator& generator, uint64_t seed, uint64_t number,
+                         size_t max_words) {
+  generator.set_state(seed, number << kNumbersOfSentence);
+  const toy::Sentence sentence = toy::Sampler(generator).sentence();
+  const auto source = toy::english(sentence), target = toy::german(sentence);
+  if (std::max(source.size(), target.size()) > max_words) return {};
+  return {join(source), join(target), toy::align(source, target), toy::uses_of(sentence)};
+}
+
+struct Draft {
   SentencePair pair;
-  pair.alignment = toy::align(source, target);
-  pair.source = take_texts(std::move(source));
-  pair.target = take_texts(std::move(target));
-  pair.uses = toy::uses_of(sentence);
-  return pair;
+  size_t hash = 0;  // of the source
+  bool held_out = false;
+};
+
+/// Sentences [first, first + kBlock); those that do not fit stay empty.
+constexpr int64_t kBlock = 1 << 14, kBlockOfThread = 1 << 10;
+std::vector<Draft> draft_block(uint64_t seed, uint64_t first) {
+  std::vector<Draft> drafts(kBlock);
+  weft::parallel_for(kBlock, kBlockOfThread, [&](int64_t begin, int64_t end) {
+    weft::Generator generator(seed);
+    for (int64_t i = begin; i < end; ++i) {
+      Draft& draft = drafts[static_cast<size_t>(i)];
+      draft.pair = sample_pair(generator, seed, first + static_cast<uint64_t>(i), kMaxWords);
+      draft.hash = std::hash<std::string>()(draft.pair.source);
+      draft.held_out = holds_out(draft.pair);
+    }
+  });
+  return drafts;
 }
 
-/// Fisher and Yates.
-void shuffle(std::vector<SentencePair>& pairs, weft::Generator& generator) {
-  for (size_t i = pairs.size(); i > 1; --i) {
-    std::swap(pairs[i - 1], pairs[static_cast<size_t>(generator.below(static_cast<int64_t>(i)))]);
+/// Moves `count` random pairs out.
+std::vector<SentencePair> take(std::vector<SentencePair>& pairs, int count,
+                               weft::Generator& generator) {
+  std::vector<SentencePair> taken;
+  for (int i = 0; i < count; ++i) {
+    std::swap(pairs.back(), pairs[static_cast<size_t>(generator.below(std::ssize(pairs)))]);
+    taken.push_back(std::move(pairs.back()));
+    pairs.pop_back();
   }
-}
-
-/// Moves the last `count` pairs out.
-std::vector<SentencePair> take_last(std::vector<SentencePair>& pairs, int count) {
-  std::vector<SentencePair> taken(std::make_move_iterator(pairs.end() - count),
-                                  std::make_move_iterator(pairs.end()));
-  pairs.resize(pairs.size() - taken.size());
   return taken;
 }
 
@@ -81,39 +105,35 @@ bool SentencePair::has(Construction c) const {
 
 const std::vector<Use>& held_out_uses() { return kHeldOut; }
 
-std::string join_words(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text.append(text.empty() ? "" : " ").append(word);
-  return text;
-}
-
-SentencePair sample_pair(weft::Generator& generator) {
-  return translate_meaning(toy::Sampler(generator).sentence());
+SentencePair sample_pair(uint64_t seed, uint64_t number) {
+  weft::Generator generator(seed);
+  return sample_pair(generator, seed, number, std::numeric_limits<size_t>::max());
 }
 
 /// Distinct sentences are drawn until there are enough of both sorts. Short ones repeat soon, so
-/// the later a sentence is drawn the longer it tends to be: shuffle before dealing out.
+/// the later a sentence is drawn the longer it tends to be: the small splits take from anywhere.
 ToyCorpus make_toy_corpus(uint64_t seed, const ToySizes& sizes) {
   check_sizes(sizes);
-  weft::Generator generator(seed);
-  toy::Sampler sampler(generator);
   const size_t wanted = static_cast<size_t>(sizes.train) + static_cast<size_t>(sizes.valid) +
                         static_cast<size_t>(sizes.test);
-  ToyCorpus corpus;
-  std::unordered_set<std::string> sources;
-  while (corpus.train.size() < wanted ||
-         corpus.compositional.size() < static_cast<size_t>(sizes.compositional)) {
-    SentencePair pair = translate_meaning(sampler.sentence());
-    auto& pool = holds_out(pair) ? corpus.compositional : corpus.train;
-    if (std::max(pair.source.size(), pair.target.size()) > kMaxWords) continue;
-    if (sources.insert(join_words(pair.source)).second) pool.push_back(std::move(pair));
+  std::vector<SentencePair> ordinary, held_out;
+  std::unordered_set<size_t> sources;  // hashes: should two be equal, one sentence is lost
+  sources.reserve(2 * wanted);
+  for (uint64_t first = 0;
+       ordinary.size() < wanted || held_out.size() < static_cast<size_t>(sizes.compositional);
+       first += kBlock) {
+    for (Draft& draft : draft_block(seed, first)) {
+      if (draft.pair.source.empty() || !sources.insert(draft.hash).second) continue;
+      (draft.held_out ? held_out : ordinary).push_back(std::move(draft.pair));
+    }
   }
-  shuffle(corpus.train, generator);
-  shuffle(corpus.compositional, generator);
-  corpus.train.resize(wanted);
-  corpus.compositional.resize(static_cast<size_t>(sizes.compositional));
-  corpus.test = take_last(corpus.train, sizes.test);
-  corpus.valid = take_last(corpus.train, sizes.valid);
+  ordinary.resize(wanted);
+  ToyCorpus corpus;
+  weft::Generator generator(seed);
+  corpus.compositional = take(held_out, sizes.compositional, generator);
+  corpus.test = take(ordinary, sizes.test, generator);
+  corpus.valid = take(ordinary, sizes.valid, generator);
+  corpus.train = std::move(ordinary);
   return corpus;
 }
 

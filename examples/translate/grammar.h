@@ -4,7 +4,6 @@
 #pragma once
 
 #include <examples/translate/alignment.h>
-#include <weft/core/random.h>
 
 #include <cstdint>
 #include <string>
@@ -37,8 +36,8 @@ struct Use {
 };
 
 struct SentencePair {
-  std::vector<std::string> source, target;  // English, German
-  std::vector<Link> alignment;              // gold, sorted
+  std::string source, target;   // English, German: words with one space between them
+  std::vector<Link> alignment;  // gold, of the words, sorted
   std::vector<Use> uses;
 
   bool has(Construction construction) const;
@@ -57,13 +56,11 @@ struct ToySizes {
 /// but never the two together.
 const std::vector<Use>& held_out_uses();
 
-/// A random sentence with its translation.
-SentencePair sample_pair(weft::Generator& generator);
+/// Sentence `number` of the endless list that `seed` stands for, with its translation. Each has
+/// random numbers of its own, so that any thread may make it.
+SentencePair sample_pair(uint64_t seed, uint64_t number);
 
 /// The same corpus for the same seed and sizes. Throws weft::Error if a size is negative.
 ToyCorpus make_toy_corpus(uint64_t seed, const ToySizes& sizes = {});
-
-/// The words with one space between them.
-std::string join_words(const std::vector<std::string>& words);
 
 }  // namespace translate

@@ -5,51 +5,70 @@
 
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace translate {
+namespace {
 
-using Json = nlohmann::ordered_json;
+bool is_up_to(const std::string& line, int64_t step) {
+  try {
+    return integer_at(parse_json(line), "step") <= step;
+  } catch (const weft::Error&) {
+    return false;  // a crash cut it off
+  }
+}
 
-MetricsLog::MetricsLog(const std::filesystem::path& file)
-    : file_(file), out_(file, std::ios::binary | std::ios::app) {
+const std::filesystem::path& cut_off_after(const std::filesystem::path& file, int64_t step) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return file;
+  const std::string before = read_file(file);
+  std::istringstream lines(before);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);)
+    if (is_up_to(line, step)) kept.append(line).append("\n");
+  if (kept != before) write_file(file, kept);
+  return file;
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step)
+    : file_(file), out_(cut_off_after(file, step), std::ios::binary | std::ios::app) {
   weft::check(out_.is_open(), "MetricsLog: cannot open '{}': {}", file.string(),
               std::strerror(errno));
 }
 
 void MetricsLog::write(const TrainingRecord& record) {
-  const Json line{{"step", record.step},
-                  {"epoch", record.epoch},
-                  {"loss", record.loss},
-                  {"tokens_per_second", record.tokens_per_second},
-                  {"learning_rate", record.learning_rate},
-                  {"gradient_norm", record.gradient_norm},
-                  {"seconds", record.seconds}};
-  write_line(line.dump());
+  write_line({{"step", record.step},
+              {"epoch", record.epoch},
+              {"loss", record.loss},
+              {"tokens_per_second", record.tokens_per_second},
+              {"learning_rate", record.learning_rate},
+              {"gradient_norm", record.gradient_norm},
+              {"seconds", record.seconds}});
 }
 
 void MetricsLog::write(const ValidationRecord& record) {
-  const Json line{{"step", record.step},
-                  {"seconds", record.seconds},
-                  {"valid_loss", record.valid_loss},
-                  {"bleu", record.bleu}};
-  write_line(line.dump());
+  write_line({{"step", record.step},
+              {"seconds", record.seconds},
+              {"valid_loss", record.valid_loss},
+              {"bleu", record.bleu}});
 }
 
-void MetricsLog::write_line(const std::string& line) {
-  out_ << line << '\n' << std::flush;
+void MetricsLog::write_line(const JsonObject& line) {
+  out_ << to_json_line(line) << '\n' << std::flush;
   weft::check(out_.good(), "MetricsLog: cannot write '{}': {}", file_.string(),
               std::strerror(errno));
 }
 
 void write_summary(const std::filesystem::path& file, const Summary& summary) {
-  Json json{{"task", summary.task},
-            {"steps", summary.steps},
-            {"seconds", summary.seconds},
-            {"parameters", summary.parameters},
-            {"tokens_per_second", summary.tokens_per_second}};
-  for (const auto& score : summary.scores) json[score.first] = score.second;
-  write_file(file, json.dump(2) + "\n");
+  JsonObject json{{"task", summary.task},
+                  {"steps", summary.steps},
+                  {"seconds", summary.seconds},
+                  {"parameters", summary.parameters},
+                  {"tokens_per_second", summary.tokens_per_second}};
+  json.insert(json.end(), summary.scores.begin(), summary.scores.end());
+  write_file(file, to_json_text(json));
 }
 
 }  // namespace translate

@@ -2,6 +2,8 @@
 // as training goes on, and summary.json at its end.
 #pragma once
 
+#include <examples/translate/json.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -28,19 +30,20 @@ struct ValidationRecord {
   double bleu = 0;
 };
 
-/// Appends to a file, so that a resumed run continues it; every line reaches the system at once.
-/// Numbers that are not finite are written as null.
+/// Appends to a file; every line reaches the system at once. Numbers that are not finite are
+/// written as null.
 class MetricsLog {
  public:
-  /// Throws if the file cannot be opened.
-  explicit MetricsLog(const std::filesystem::path& file);
+  /// The log of a run that goes on from `step`: lines of later steps, which a crash left behind,
+  /// are cut off, for they will be written again. Throws if the file cannot be opened.
+  MetricsLog(const std::filesystem::path& file, int64_t step);
 
   /// Throw if the line cannot be written (a full disk).
   void write(const TrainingRecord& record);
   void write(const ValidationRecord& record);
 
  private:
-  void write_line(const std::string& line);
+  void write_line(const JsonObject& line);
 
   std::filesystem::path file_;
   std::ofstream out_;

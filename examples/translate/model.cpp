@@ -105,10 +105,25 @@ AttentionMaps TranslationModel::cross_attention(const Ids& source, const Ids& ta
   return maps;
 }
 
-int64_t predicted_tokens(const PaddedIds& target) {
+int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch) {
   int64_t count = 0;
-  for (int64_t length : target.lengths) count += length - 1;
+  for (const int64_t i : batch) count += std::ssize(pairs[static_cast<size_t>(i)].target) - 1;
   return count;
+}
+
+BatchLoss accumulate_gradients(TranslationModel& model, std::span<const Pair> pairs,
+                               std::span<const Batch> batches, double label_smoothing) {
+  BatchLoss all;
+  for (const Batch& batch : batches) all.tokens += predicted_tokens(pairs, batch);
+  for (const Batch& batch : batches) {
+    const double share =
+        static_cast<double>(predicted_tokens(pairs, batch)) / static_cast<double>(all.tokens);
+    const Tensor loss = model.loss(pad_ids(pairs, batch, &Pair::source),
+                                   pad_ids(pairs, batch, &Pair::target), label_smoothing);
+    (loss * share).backward();
+    all.mean += loss.item() * share;
+  }
+  return all;
 }
 
 }  // namespace translate

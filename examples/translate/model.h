@@ -53,7 +53,16 @@ class TranslationModel : public weft::Layer<TranslationModel> {
   weft::Transformer& transformer_;
 };
 
-/// How many ids of padded targets (kBegin ... kEnd) are predicted: all but the first of each.
-int64_t predicted_tokens(const PaddedIds& target);
+/// How many ids of the batch's targets (kBegin ... kEnd) are predicted: all but the first of each.
+int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch);
+
+struct BatchLoss {
+  double mean = 0;     ///< of a target token, nats
+  int64_t tokens = 0;  ///< target tokens
+};
+/// Adds the gradient of the mean loss over all target tokens of `batches` to the parameters': one
+/// batch weighs as much as its tokens, so the parts of a batch give what the whole gives.
+BatchLoss accumulate_gradients(TranslationModel& model, std::span<const Pair> pairs,
+                               std::span<const Batch> batches, double label_smoothing);
 
 }  // namespace translate

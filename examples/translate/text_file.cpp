@@ -1,10 +1,8 @@
 // Reading text, with errors that name the file and the line.
 #include <examples/translate/text_file.h>
 #include <examples/translate/utf8.h>
+#include <weft/core/atomic_file.h>
 #include <weft/core/check.h>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -22,34 +20,12 @@ void check_utf8(const std::string& line, const std::string& name, size_t number)
 }
 
 std::ifstream open(const std::filesystem::path& file) {
-  weft::check(!std::filesystem::is_directory(file), "read: expected a file; got the directory '{}'",
-              file.string());
+  std::error_code ignored;  // the stream knows more
+  weft::check(!std::filesystem::is_directory(file, ignored),
+              "read: expected a file; got the directory '{}'", file.string());
   std::ifstream in(file, std::ios::binary);
   weft::check(in.is_open(), "read: cannot open '{}': {}", file.string(), std::strerror(errno));
   return in;
-}
-
-// Throws Error with the reason that the system gave, unless `ok`.
-void check_write(bool ok, const std::filesystem::path& file) {
-  weft::check(ok, "write: cannot write '{}': {}", file.string(), std::strerror(errno));
-}
-
-// Writes and flushes a new file; a descriptor because streams cannot reach fsync.
-void write_through(const std::filesystem::path& file, const std::string& bytes) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  check_write(fd >= 0, file);
-  size_t done = 0;
-  bool ok = true;
-  while (ok && done < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    ok = n > 0 || (n < 0 && errno == EINTR);
-    if (n > 0) done += static_cast<size_t>(n);
-  }
-  ok = ok && ::fsync(fd) == 0;
-  const int reason = errno;
-  ok = ::close(fd) == 0 && ok;
-  if (!ok && reason != 0) errno = reason;
-  check_write(ok, file);
 }
 
 std::vector<std::string> read_corpus(const std::filesystem::path& file) {
@@ -94,15 +70,9 @@ std::string read_file(const std::filesystem::path& file) {
 }
 
 void write_file(const std::filesystem::path& file, const std::string& bytes) {
-  std::filesystem::path temporary = file;
-  temporary += ".tmp";
-  try {
-    write_through(temporary, bytes);
-    check_write(std::rename(temporary.c_str(), file.c_str()) == 0, file);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  weft::AtomicFile out("write", file.string());
+  out.write(bytes.data(), bytes.size());
+  out.commit();
 }
 
 }  // namespace translate

@@ -1,14 +1,81 @@
-// Training: from a corpus to a model directory, with checkpoints on the way.
+// The training loop: batches to updates, with a log, validations and checkpoints on the way.
 #pragma once
 
-#include <examples/translate/config.h>
+#include <examples/translate/batching.h>
+#include <examples/translate/corpus.h>
+#include <examples/translate/metrics_log.h>
+#include <examples/translate/model.h>
+#include <examples/translate/progress.h>
+#include <examples/translate/run_state.h>
+#include <examples/translate/vocabulary.h>
+#include <weft/weft.h>
+
+#include <chrono>
 
 namespace translate {
 
-/// Trains until a limit of `train` is reached, scores stop getting better, or the user interrupts;
-/// then judges the best model. Writes into the model directory: config.json, vocabulary.json,
-/// last.safetensors and best.safetensors (checkpoints), metrics.jsonl, summary.json and, for the
-/// toy task, attention.svg. Throws errors that name the setting or the file.
-void train(const ModelConfig& model, const TrainConfig& train);
+/// The checkpoint in a model directory from which training goes on.
+inline constexpr const char* kLastCheckpoint = "last.safetensors";
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+class Trainer {
+ public:
+  /// Goes on from the last checkpoint if `train` says so. All arguments must outlive the trainer;
+  /// `since_start` tells the user how long it took to get ready. Throws if the checkpoint is
+  /// damaged or of another run.
+  Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
+          const Corpus& corpus, const Stopwatch& since_start);
+
+  /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
+  /// it. Throws if the loss leaves the numbers.
+  bool run();
+
+  const Position& position() const { return at_; }
+  int64_t parameters() const;
+
+ private:
+  bool finished() const;
+  void train_epoch();
+  void update(const std::vector<Batch>& batches);
+  double step_optimizer();
+  void note(TrainingRecord record, int64_t tokens, double seconds);
+  int64_t total_steps() const;
+  double fraction() const;
+  void validate();
+  void save(const char* name);
+  Position restore();
+  weft::TrainingRun state();
+  void say_ready(int64_t skipped);
+
+  const TrainConfig& config_;
+  const Vocabulary& vocabulary_;
+  const Corpus& corpus_;
+  const Stopwatch& since_start_;
+  weft::Generator generator_;  // of initial weights and dropout
+  TranslationModel model_;
+  weft::Adam optimizer_;
+  weft::Schedule schedule_;
+  std::vector<Pair> pairs_, valid_;
+  TrainingBatches valid_batches_;
+  Settings settings_;
+  Position at_;
+  MetricsLog metrics_;
+  Progress progress_;
+  int64_t batches_per_epoch_ = 0;
+  bool ready_ = false;
+  struct {
+    double loss = 0, seconds = 0;
+    int64_t tokens = 0;
+  } interval_;
+};
 
 }  // namespace translate

@@ -128,7 +128,12 @@ std::vector<std::string_view> split_words(std::string_view text) {
   const auto flush = [&](size_t end) {
     if (end > start) words.push_back(text.substr(start, end - start));
   };
+  words.reserve(16);
   for (size_t i = 0; i < text.size();) {
+    if (text[i] > ' ') {  // ASCII, the common case: bytes of other characters are negative
+      ++i;
+      continue;
+    }
     const Decoded d = decode_one(text.substr(i));
     const size_t next = i + (d.bytes == 0 ? 1 : d.bytes);
     if (d.bytes != 0 && is_space(d.c)) {

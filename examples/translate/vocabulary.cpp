@@ -1,20 +1,22 @@
 // What all vocabularies share, and the one of whole words.
+#include <examples/translate/json.h>
 #include <examples/translate/subwords.h>
 #include <examples/translate/text_file.h>
 #include <examples/translate/utf8.h>
 #include <examples/translate/vocabulary.h>
 #include <weft/core/check.h>
+#include <weft/core/parallel.h>
 
-#include <nlohmann/json.hpp>
+#include <mutex>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace translate {
 namespace {
 
-using nlohmann::json;
-
-constexpr size_t kShown = 40;  // characters of foreign text in a message
+constexpr size_t kShown = 40;               // characters of foreign text in a message
+constexpr int64_t kSentencesAtOnce = 4096;  // for a thread
 constexpr const char* kWords = "words";
 constexpr const char* kSubwords = "subwords";
 constexpr const char* kSpecialNames[kSpecials] = {"<pad>", "<unk>", "<s>", "</s>"};
@@ -28,9 +30,11 @@ class WordVocabulary : public Vocabulary {
   }
 
   std::vector<int64_t> encode(const std::string& text) const override {
+    const std::vector<std::string_view> words = split_words(text);
     std::vector<int64_t> ids;
-    for (const std::string_view word : split_words(text)) {
-      const auto found = ids_.find(std::string(word));
+    ids.reserve(words.size() + 2);  // for begin and end
+    for (const std::string_view word : words) {
+      const auto found = ids_.find(word);
       ids.push_back(found == ids_.end() ? kUnknown : found->second);
     }
     return ids;
@@ -48,7 +52,7 @@ class WordVocabulary : public Vocabulary {
   }
 
  private:
-  std::unordered_map<std::string, int64_t> ids_;
+  std::unordered_map<std::string_view, int64_t> ids_;  // of pieces()
 };
 
 class SubwordVocabulary : public Vocabulary {
@@ -92,11 +96,25 @@ struct Contents {
 
 Contents parse(const std::string& text, const std::string& file) {
   try {
-    const json j = json::parse(text);
-    return {j.at("kind").get<std::string>(), j.at("pieces").get<std::vector<std::string>>()};
-  } catch (const json::exception& e) {
+    const JsonObject json = parse_json(text);
+    return {string_at(json, "kind"), strings_at(json, "pieces")};
+  } catch (const weft::Error& e) {
     weft::fail("load_vocabulary: expected JSON with a kind and pieces in '{}'; {}", file, e.what());
   }
+}
+
+// A set has one order, whichever thread is first.
+void add_words(std::span<const std::string> sentences, std::set<std::string>& words) {
+  std::mutex mutex;
+  weft::parallel_for(std::ssize(sentences), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+    std::unordered_set<std::string_view> found;
+    for (int64_t i = begin; i < end; ++i) {
+      for (const std::string_view word : split_words(sentences[static_cast<size_t>(i)]))
+        found.insert(word);
+    }
+    const std::lock_guard lock(mutex);
+    words.insert(found.begin(), found.end());
+  });
 }
 
 }  // namespace
@@ -118,14 +136,13 @@ void Vocabulary::check_ids(std::span<const int64_t> ids) const {
 }
 
 void Vocabulary::save(const std::filesystem::path& dir) const {
-  write_file(file_in(dir), json{{"kind", kind_}, {"pieces", pieces_}}.dump(0) + "\n");
+  write_file(file_in(dir), to_json_text({{"kind", kind_}, {"pieces", pieces_}}));
 }
 
-std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> sentences) {
+std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
+                                            std::span<const std::string> target) {
   std::set<std::string> words;
-  for (const std::string& sentence : sentences) {
-    for (const std::string_view word : split_words(sentence)) words.emplace(word);
-  }
+  for (const auto& side : {source, target}) add_words(side, words);
   return std::make_unique<WordVocabulary>(std::vector<std::string>(words.begin(), words.end()));
 }
 

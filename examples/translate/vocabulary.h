@@ -49,8 +49,9 @@ class Vocabulary {
   std::vector<std::string> pieces_;  // of id kSpecials, kSpecials + 1, ...
 };
 
-/// Every word of `sentences`, sorted.
-std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> sentences);
+/// Every word of both sides, sorted.
+std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
+                                            std::span<const std::string> target = {});
 
 /// Byte-pair encoding with `size` ids, specials included, learnt from `sentences`: identity
 /// normalization, every character covered; the same input gives the same pieces.

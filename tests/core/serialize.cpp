@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <weft/core/serialize.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/translate/temp_dir.h>
+#include <weft/tests/temp_dir.h>
 
 #include <cmath>
 #include <csignal>

@@ -10,7 +10,7 @@
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/translate/temp_dir.h>
+#include <weft/tests/temp_dir.h>
 
 #include <chrono>
 #include <csignal>

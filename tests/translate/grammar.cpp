@@ -154,9 +154,9 @@ NounPhrase that(NounPhrase head, bool as_object, Clause c) {
 }
 
 std::string text(const std::vector<Word>& words) {
-  std::vector<std::string> texts;
-  for (const auto& w : words) texts.push_back(w.text);
-  return join_words(texts);
+  std::string joined;
+  for (const auto& w : words) joined.append(joined.empty() ? "" : " ").append(w.text);
+  return joined;
 }
 
 void check_pair(const Sentence& s, const std::string& source, const std::string& target) {

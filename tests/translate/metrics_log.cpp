@@ -1,6 +1,6 @@
 #include <examples/translate/metrics_log.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/translate/temp_dir.h>
+#include <weft/tests/temp_dir.h>
 
 #include <limits>
 
@@ -8,8 +8,8 @@ using namespace translate;
 
 TEST_CASE("metrics are one JSON object a line and are continued by the next run") {
   const TempDir dir;
-  MetricsLog(dir / "m.jsonl").write(TrainingRecord{20, 1, 3.5, 1000, 0.25, 2, 1.5});
-  MetricsLog second(dir / "m.jsonl");
+  MetricsLog(dir / "m.jsonl", 0).write(TrainingRecord{20, 1, 3.5, 1000, 0.25, 2, 1.5});
+  MetricsLog second(dir / "m.jsonl", 20);
   second.write(ValidationRecord{20, 1.5, 3.25, 12.5});
   // Read while the log is still open: lines are flushed.
   CHECK(dir.read("m.jsonl") ==
@@ -20,10 +20,18 @@ TEST_CASE("metrics are one JSON object a line and are continued by the next run"
         "\n");
 }
 
+TEST_CASE("what a crashed run logged after its checkpoint is cut off when it goes on") {
+  const TempDir dir;
+  const std::string kept = "{\"step\":10,\"loss\":2.5}\n{\"step\":20,\"bleu\":1.0}\n";
+  dir.write("m.jsonl", kept + "{\"step\":30,\"loss\":2.25}\n{\"step\":40,\"lo");
+  const MetricsLog log(dir / "m.jsonl", 20);
+  CHECK(dir.read("m.jsonl") == kept);
+}
+
 TEST_CASE("a loss that is not a number is written as null") {
   const TempDir dir;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  MetricsLog(dir / "m.jsonl").write(ValidationRecord{1, 0, nan, 0});
+  MetricsLog(dir / "m.jsonl", 0).write(ValidationRecord{1, 0, nan, 0});
   CHECK(dir.read("m.jsonl") == R"({"step":1,"seconds":0.0,"valid_loss":null,"bleu":0.0})"
                                "\n");
 }
@@ -40,12 +48,12 @@ TEST_CASE("the summary holds the keys in order") {
 
 TEST_CASE("a full disk and a missing folder are errors") {
   const TempDir dir;
-  MetricsLog full("/dev/full");
+  MetricsLog full("/dev/full", 0);
   CHECK(message_of([&] { full.write(ValidationRecord{}); }) ==
         "MetricsLog: cannot write '/dev/full': No space left on device");
   const std::string inside = (dir / "none" / "m.jsonl").string();
-  CHECK(message_of([&] { MetricsLog log(inside); }) ==
+  CHECK(message_of([&] { MetricsLog log(inside, 0); }) ==
         "MetricsLog: cannot open '" + inside + "': No such file or directory");
   CHECK(message_of([&] { write_summary(inside, {}); }) ==
-        "write: cannot write '" + inside + ".tmp': No such file or directory");
+        "write: cannot write " + inside + ": No such file or directory");
 }

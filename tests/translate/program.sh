@@ -8,12 +8,20 @@ trap 'rm -rf "$dir"' EXIT
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-# A model so small that a step takes about a millisecond.
+# A small corpus and a model so small that a step takes about a millisecond.
+small=(--d-model 16 --layers 1 --heads 2 --ffn 32 --dropout 0.1 --max-tokens 256 --log-every 10)
+for i in $(seq 300); do echo "ein haus $((i * 7919 % 997)) am see"; done >"$dir/de"
+for i in $(seq 300); do echo "a house $((i * 7919 % 997)) by the lake"; done >"$dir/en"
+head -n 20 "$dir/de" >"$dir/valid.de"
+head -n 20 "$dir/en" >"$dir/valid.en"
+corpus=(--train-source "$dir/en" --train-target "$dir/de" --valid-source "$dir/valid.en"
+  --valid-target "$dir/valid.de" --vocab-size 60)
+
+train_command=("$program" train "${corpus[@]}" "${small[@]}")
+
 train() { # MODEL_DIR ARGS...
-  local model=$1
-  shift
-  "$program" train --task toy --model-dir "$model" --d-model 16 --layers 1 --heads 2 --ffn 32 \
-    --dropout 0.1 --max-tokens 256 --log-every 10 "$@" 2>>"$dir/log" || { cat "$dir/log" >&2; fail "train $*"; }
+  "${train_command[@]}" --model-dir "$@" >>"$dir/log" 2>&1 ||
+    { cat "$dir/log" >&2; fail "train $*"; }
 }
 
 # Runs the program, which must fail with exactly one line that holds the given text.
@@ -33,11 +41,15 @@ same_tensors() { # A B WHAT
   cmp -i "$skip_a:$skip_b" "$1" "$2" || fail "$3"
 }
 
+steps_of() { # MODEL_DIR: the steps in its log, in order
+  grep -o '"step":[0-9]*' "$1/metrics.jsonl"
+}
+
 case_resume() { # a run that was stopped twice, once by kill -9, ends with the very same bytes
-  train "$dir/whole" --steps 60 --validate-every 20
+  local steps=(--steps 60 --validate-every 20)
+  train "$dir/whole" "${steps[@]}"
   train "$dir/parts" --steps 20 --validate-every 20
-  "$program" train --task toy --model-dir "$dir/parts" --resume --steps 60 --validate-every 20 \
-    --max-tokens 256 --log-every 10 2>>"$dir/log" &
+  "${train_command[@]}" --model-dir "$dir/parts" --resume "${steps[@]}" >"$dir/log" 2>&1 &
   local pid=$!
   for _ in $(seq 200); do
     grep -q '"step":40' "$dir/parts/metrics.jsonl" && break
@@ -45,9 +57,13 @@ case_resume() { # a run that was stopped twice, once by kill -9, ends with the v
   done
   kill -9 $pid 2>/dev/null || true
   wait $pid 2>/dev/null || true
-  "$program" train --task toy --model-dir "$dir/parts" --resume --steps 60 --validate-every 20 \
-    --max-tokens 256 --log-every 10 2>>"$dir/log"
+  echo '{"step":50000,"loss":1.0}' >>"$dir/parts/metrics.jsonl" # as if it had got further
+  train "$dir/parts" --resume "${steps[@]}"
   same_tensors "$dir/whole/last.safetensors" "$dir/parts/last.safetensors" "resumed weights differ"
+  steps_of "$dir/whole" >"$dir/expected"
+  steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a resumed run must log each step once"
+  train "$dir/parts" --resume "${steps[@]}" # nothing is left to do, nor to validate
+  steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a finished run was validated again"
 }
 
 case_threads() { # the same bytes at any number of threads
@@ -57,21 +73,35 @@ case_threads() { # the same bytes at any number of threads
 }
 
 case_interrupt() { # Ctrl-C saves and ends well
-  train "$dir/m" --steps 1000000 &
+  "${train_command[@]}" --model-dir "$dir/m" --steps 1000000 >"$dir/log" 2>&1 &
   local pid=$!
   for _ in $(seq 200); do
     grep -q '"step":20' "$dir/m/metrics.jsonl" 2>/dev/null && break
     sleep 0.05
   done
-  pkill -INT -P $pid -f "$program" || fail "nothing to interrupt"
+  kill -INT $pid || fail "nothing to interrupt"
   wait $pid || fail "an interrupted run must exit with 0"
   [ -f "$dir/m/last.safetensors" ] || fail "no checkpoint after an interrupt"
   train "$dir/m" --resume --steps 21
 }
 
+case_toy() { # the built-in corpus: scores, examples, attention
+  "$program" train --task toy --model-dir "$dir/m" "${small[@]}" --steps 2 >"$dir/out" 2>"$dir/log" ||
+    { cat "$dir/log" >&2; fail "train"; }
+  grep -q 'ready after' "$dir/log" || fail "training must say when it is ready"
+  grep -q 'translated exactly' "$dir/out" || fail "no score"
+  for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
+    grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
+  done
+  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
+  grep -q '</svg>' "$dir/a.svg" || fail "no picture"
+  expect_error "0xff at byte 5 of --sentence" show --model-dir "$dir/m" --sentence $'the \xff'
+  expect_error "--d-model 16; got 32" train --task toy --model-dir "$dir/m" --resume --d-model 32
+}
+
 case_run() { # a line out for each line in, whatever is in it
   train "$dir/m" --steps 20
-  { echo "the dog sleeps ."; echo; printf 'the dog %.0s' $(seq 800); echo; echo "zxcvb  qwert"; printf 'no newline'; } \
+  { echo "a house by the lake"; echo; printf 'house %.0s' $(seq 800); echo; echo "zxcvb  qwert"; printf 'no newline'; } \
     >"$dir/in"
   for beam in 1 3; do
     "$program" run --model-dir "$dir/m" --beam $beam <"$dir/in" >"$dir/out"
@@ -80,18 +110,13 @@ case_run() { # a line out for each line in, whatever is in it
   done
   "$program" run --model-dir "$dir/m" </dev/null >"$dir/out"
   [ ! -s "$dir/out" ] || fail "no lines in, but lines out"
-  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
-  grep -q '</svg>' "$dir/a.svg" || fail "no picture"
-  for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
-    grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
-  done
 }
 
 case_files() { # training on files, with subwords
-  for i in $(seq 300); do echo "ein haus $((i * 7919 % 997)) am see"; done >"$dir/de"
-  for i in $(seq 300); do echo "a house $((i * 7919 % 997)) by the lake"; done >"$dir/en"
-  "$program" train --model-dir "$dir/m" --train-source "$dir/en" --train-target "$dir/de" --valid-source "$dir/en" \
-    --valid-target "$dir/de" --vocab-size 60 --d-model 16 --layers 1 --heads 2 --ffn 32 --steps 10 2>"$dir/log"
+  printf 'house %.0s' $(seq 500) >>"$dir/valid.en"
+  printf 'haus %.0s' $(seq 500) >>"$dir/valid.de"
+  train "$dir/m" --steps 10 --accumulate 3
+  grep -q '^1 validation pairs are longer than --max-tokens 256' "$dir/log" || fail "a pair left out must be said"
   "$program" run --model-dir "$dir/m" <"$dir/en" >"$dir/out"
   "$program" score --hypothesis "$dir/out" --reference "$dir/de" --tokenize none | grep -q '^BLEU|' || fail "score"
 }
@@ -117,8 +142,13 @@ case_errors() {
     fail "a full disk must be an error"
   fi
   train "$dir/small" --steps 2
-  expect_error "--seed 1" train --task toy --model-dir "$dir/small" --resume --max-tokens 256 --seed 7
-  expect_error "--resume" train --task toy --model-dir "$dir/small" --steps 2
+  local again=(train --model-dir "$dir/small" "${corpus[@]}" --max-tokens 256)
+  expect_error "--seed 1; got 7" "${again[@]}" --resume --seed 7
+  expect_error "--lr 0.005; got 0.25" "${again[@]}" --resume --lr 0.25
+  expect_error "--layers 1; got 3" "${again[@]}" --resume --layers 3
+  expect_error "corpus of 300 pairs" "${again[@]}" --resume --train-source "$dir/de"
+  expect_error "--resume" "${again[@]}"
+  expect_error "cannot create '/dev/null/m': Not a directory" train --task toy --model-dir /dev/null/m
   cp -r "$dir/small" "$dir/other"
   sed -i 's/"d_model": 16/"d_model": 32/' "$dir/other/config.json"
   expect_error "best.safetensors" run --model-dir "$dir/other"

@@ -82,6 +82,8 @@ std::vector<Link> align(const std::vector<Word>& source, const std::vector<Word>
 /// Collects the words of a sentence.
 class Line {
  public:
+  Line() { words_.reserve(16); }
+
   /// Adds the words of `text`, separated by spaces, all of the same meaning; nothing if empty.
   void add(string_view text, const void* meaning, const void* second = nullptr);
   /// Adds a comma unless there is one.

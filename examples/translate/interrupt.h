@@ -1,0 +1,22 @@
+// Ctrl-C as a question that a long computation may ask.
+#pragma once
+
+namespace translate {
+
+/// While it lives, the first Ctrl-C asks for an orderly end; the second one kills as usual. One at
+/// a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+/// Whether Ctrl-C was pressed since the last scope began.
+bool interrupted();
+
+}  // namespace translate
