@@ -4,8 +4,8 @@
 // All see f as a function of `inputs` alone: floating ones are differentiated, others passed along,
 // and what f reaches otherwise (a model's parameters) is held constant. Their results are
 // themselves differentiable in grad mode, with respect to everything, so they nest to any order.
-// Under NoGrad they are plain numbers, which costs less time and memory. Those that may be given one
-// Tensor in place of Tensors return one for it.
+// Under NoGrad they are plain numbers, which costs less time and memory. Those that may be given
+// one Tensor in place of Tensors return one for it.
 #pragma once
 
 #include <weft/autograd/autograd.h>

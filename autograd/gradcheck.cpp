@@ -1,4 +1,5 @@
 #include <weft/autograd/autograd.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/gradcheck.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>
@@ -7,6 +8,8 @@
 
 namespace weft {
 namespace {
+
+constexpr const char* kOrders[] = {"", "second order, ", "third order, "};
 
 bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
@@ -27,22 +30,100 @@ Shape index_at(const Shape& shape, int64_t i) {
   return index;
 }
 
+// Writes the elements of `from` into `into`, which has its shape and any strides.
+Tensor fill(Tensor into, const Tensor& from) {
+  const std::vector<double> values = from.to_vector<double>();
+  double* p = into.mutable_data<double>();
+  for (int64_t i = 0; i < from.numel(); ++i) {
+    const Shape at = index_at(from.shape(), i);
+    int64_t offset = 0;
+    for (int d = 0; d < from.dim(); ++d) offset += at[d] * into.strides()[d];
+    p[offset] = values[static_cast<size_t>(i)];
+  }
+  return into;
+}
+
 // A copy of `t` with the same strides, moved by `step` along `direction`.
 Tensor moved(const Tensor& t, const Tensor& direction, double step) {
   NoGrad no_grad;
-  Tensor dense = t + direction * step;
+  const Tensor dense = t + direction * step;
   if (t.is_contiguous()) return dense;
-  Tensor like = t.strided_view({static_cast<int64_t>(t.storage().bytes() / sizeof(double))}, {1});
-  Tensor copy = clone(like).strided_view(t.shape(), t.strides());
-  const double* from = dense.data<double>();
-  double* into = copy.mutable_data<double>();
-  for (int64_t i = 0; i < dense.numel(); ++i) {
-    const Shape at = index_at(t.shape(), i);
-    int64_t offset = 0;
-    for (int d = 0; d < t.dim(); ++d) offset += at[d] * t.strides()[d];
-    into[offset] = from[i];
+  const Tensor like =
+      t.strided_view({static_cast<int64_t>(t.storage().bytes() / sizeof(double))}, {1});
+  return fill(clone(like).strided_view(t.shape(), t.strides()), dense);
+}
+
+// The same elements with a gap after each.
+Tensor spread(const Tensor& t) {
+  if (!differentiable(t) || t.numel() == 0) return t;
+  Shape strides = contiguous_strides(t.shape());
+  for (int64_t& s : std::span(&strides[0], static_cast<size_t>(strides.rank()))) s *= 2;
+  return fill(zeros({2 * t.numel()}, kFloat64).strided_view(t.shape(), strides), t);
+}
+
+// The first row in place of every row, without copies.
+Tensor repeat_first_row(const Tensor& t) {
+  if (!differentiable(t) || t.numel() == 0 || t.dim() == 0) return t;
+  Shape strides = t.strides();
+  strides[0] = 0;
+  return t.detach().strided_view(t.shape(), strides);
+}
+
+Tensors each(Tensor (*f)(const Tensor&), Tensors ts) {
+  for (Tensor& t : ts) t = f(t);
+  return ts;
+}
+
+// Gradients of <cotangents, ys> by those xs that require one; zeros where there is none.
+Tensors gradients(const Tensors& ys, const Tensors& cotangents, const Tensors& xs,
+                  bool create = false) {
+  Tensors outputs, seeds, wanted, all(xs.size());
+  for (size_t i = 0; i < ys.size(); ++i)
+    if (differentiable(ys[i]) && ys[i].requires_grad() && cotangents[i].defined()) {
+      outputs.push_back(ys[i]);
+      seeds.push_back(cotangents[i]);
+    }
+  for (const Tensor& x : xs)
+    if (differentiable(x) && x.requires_grad()) wanted.push_back(x);
+  Tensors found(wanted.size());
+  if (!outputs.empty() && !wanted.empty())
+    found = grad(outputs, wanted, {seeds, true, create, true});
+  size_t next = 0;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (!differentiable(xs[i]) || !xs[i].requires_grad()) continue;
+    all[i] = found[next].defined() ? found[next] : zeros(xs[i].shape(), xs[i].dtype());
+    ++next;
   }
-  return copy;
+  return all;
+}
+
+// The gradient of <c, f(x)> by x, as a function of the n inputs x and of c.
+SampleFunction gradient_of(const SampleFunction& f, size_t n) {
+  return [f, n](const Tensors& in) {
+    GradMode record_f(true);
+    const auto middle = in.begin() + static_cast<std::ptrdiff_t>(n);
+    Tensors xs, cs(middle, in.end());
+    for (size_t i = 0; i < n; ++i)
+      xs.push_back(differentiable(in[i]) && !in[i].requires_grad()
+                       ? in[i].detach().set_requires_grad()
+                       : in[i]);
+    return gradients(f(xs), cs, xs, true);
+  };
+}
+
+double dot(const Tensors& a, const Tensors& b) {
+  double total = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i].defined() && b[i].defined()) total += sum(a[i].detach() * b[i].detach()).item();
+  return total;
+}
+
+// Scaled to length 1: a longer step would leave the realm where differences are derivatives.
+Tensors unit(Tensors directions) {
+  const double length = std::sqrt(dot(directions, directions));
+  for (Tensor& d : directions)
+    if (d.defined() && length > 0) d = d / length;
+  return directions;
 }
 
 class Checker {
@@ -50,219 +131,196 @@ class Checker {
   Checker(std::string name, const GradcheckOptions& options)
       : name_(std::move(name)), options_(options), generator_(options.seed) {}
 
-  // One order: compares grad of <c, f> with differences; f may itself be a gradient.
-  void run(const SampleFunction& f, const Tensors& inputs, const std::string& order) {
-    const Tensors leaves = leaves_of(inputs);
-    const Tensors ys = f(leaves);
-    const Tensors cotangents = cotangents_for(ys);
-    const Tensors analytic = gradients(ys, cotangents, leaves);
-    auto value = [&](const Tensors& at) {
-      NoGrad no_grad;
-      return dot(f(at), cotangents);
-    };
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (differentiable(inputs[i])) compare_input(value, inputs, i, analytic[i], order);
-  }
-
-  // The gradient as a function of the inputs and of the cotangents.
-  void run_second(const SampleFunction& f, const Tensors& inputs) {
-    const Tensors cotangents = cotangents_for(f(leaves_of(inputs)));
+  GradcheckReport run(const SampleFunction& f, const Tensors& inputs) {
+    inputs_ = inputs.size();
+    SampleFunction g = f;
     Tensors all = inputs;
-    for (const Tensor& c : cotangents) all.push_back(c);
-    const size_t n = inputs.size();
-    auto gradient = [&f, n](const Tensors& in) {
-      GradMode record_f(true);
-      Tensors xs, cs(in.begin() + static_cast<std::ptrdiff_t>(n), in.end());
-      for (size_t i = 0; i < n; ++i)
-        xs.push_back(differentiable(in[i]) && !in[i].requires_grad()
-                         ? in[i].detach().set_requires_grad()
-                         : in[i]);
-      return gradients(f(xs), cs, xs, true);
-    };
-    run(gradient, all, "second order, ");
+    for (order_ = 0; order_ < options_.order; ++order_) {
+      if (order_ > 0) {  // the gradient of the order before, by its inputs and cotangents
+        const size_t n = all.size();
+        for (const Tensor& c : random_like(g(leaves_of(all)))) all.push_back(c);
+        g = gradient_of(g, n);
+      }
+      differences(g, all);
+      if (order_ < 2) forward(g, all);
+      if (order_ == 0) backward_again(g, all);
+    }
+    return std::move(report_);
   }
-
-  GradcheckReport take() { return std::move(report_); }
 
  private:
-  static Tensors gradients(const Tensors& ys, const Tensors& cotangents, const Tensors& xs,
-                           bool create = false) {
-    Tensors outputs, seeds, wanted, all(xs.size());
-    for (size_t i = 0; i < ys.size(); ++i)
-      if (ys[i].requires_grad() && cotangents[i].defined()) {
-        outputs.push_back(ys[i]);
-        seeds.push_back(cotangents[i]);
-      }
-    for (const Tensor& x : xs)
-      if (x.requires_grad()) wanted.push_back(x);
-    Tensors found(wanted.size());
-    if (!outputs.empty() && !wanted.empty())
-      found = grad(outputs, wanted, {seeds, create, create, true});
-    size_t next = 0;
-    for (size_t i = 0; i < xs.size(); ++i) {
-      if (!xs[i].requires_grad()) continue;
-      all[i] = found[next].defined() ? found[next] : zeros(xs[i].shape(), xs[i].dtype());
-      ++next;
-    }
-    return all;
-  }
+  using Value = std::function<double(const Tensors&)>;
 
-  Tensors cotangents_for(const Tensors& ys) {
+  Tensors random_like(const Tensors& ys) {
     Tensors out;
     for (const Tensor& y : ys)
       out.push_back(differentiable(y) ? randn(y.shape(), generator_, kFloat64) : Tensor());
     return out;
   }
 
-  static double dot(const Tensors& ys, const Tensors& cotangents) {
-    double total = 0;
-    for (size_t i = 0; i < ys.size(); ++i)
-      if (ys[i].defined() && cotangents[i].defined())
-        total += sum(ys[i].detach() * cotangents[i]).item();
-    return total;
+  std::string label(size_t i) const {
+    if (i < options_.names.size()) return options_.names[i];
+    return i < inputs_ ? fmt::format("input {}", i) : fmt::format("cotangent {}", i - inputs_);
   }
 
-  template <class F>
-  void compare_input(F&& value, const Tensors& inputs, size_t i, const Tensor& analytic,
-                     const std::string& order) {
+  // --- Analytic against numeric ---
+
+  void differences(const SampleFunction& f, const Tensors& inputs) {
+    const Tensors leaves = leaves_of(inputs);
+    const Tensors ys = f(leaves), cotangents = random_like(ys);
+    const Tensors analytic = gradients(ys, cotangents, leaves);
+    const Value value = [&](const Tensors& at) {
+      NoGrad no_grad;
+      return dot(f(at), cotangents);
+    };
+    std::string together;
+    if (order_ == 2) {
+      together = all_at_once(value, inputs, analytic);
+      if (together.empty()) return;
+    }
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (differentiable(inputs[i])) by_element(value, inputs, i, analytic[i]);
+    if (!together.empty()) fail_with(together);
+  }
+
+  double numeric(const Value& value, const Tensors& inputs, const Tensors& directions) const {
+    auto at = [&](double step) {
+      Tensors xs = inputs;
+      for (size_t i = 0; i < xs.size(); ++i)
+        if (directions[i].defined()) xs[i] = moved(inputs[i].detach(), directions[i], step);
+      return value(xs);
+    };
+    return (at(options_.step) - at(-options_.step)) / (2 * options_.step);
+  }
+
+  // What is wrong, if anything, along directions in all inputs.
+  std::string all_at_once(const Value& value, const Tensors& inputs, const Tensors& analytic) {
+    constexpr int kDirections = 2;
+    for (int k = 0; k < kDirections; ++k) {
+      const Tensors directions = unit(random_like(inputs));
+      const double exact = dot(analytic, directions),
+                   differences = numeric(value, inputs, directions);
+      ++report_.gradients[2];
+      if (const double error = error_of(exact, differences); error <= options_.tolerance)
+        report_.worst = std::max(report_.worst, error);
+      else
+        return fmt::format("in a direction of all inputs: analytic {:.6g}, numeric {:.6g}", exact,
+                           differences);
+    }
+    return "";
+  }
+
+  void by_element(const Value& value, const Tensors& inputs, size_t i, const Tensor& analytic) {
     const Shape& shape = inputs[i].shape();
     const int64_t n = inputs[i].numel();
-    const bool every = options_.directions == 0 || n <= options_.directions;
-    const int64_t count = every ? n : options_.directions;
+    const int limit = order_ < 2 ? options_.directions[static_cast<size_t>(order_)] : 0;
+    const bool every = limit == 0 || n <= limit;
+    const int64_t count = every ? n : limit;
     for (int64_t k = 0; k < count; ++k) {
-      Tensor direction = zeros(shape, kFloat64);
+      Tensors directions(inputs.size());
+      directions[i] = zeros(shape, kFloat64);
       if (every)
-        direction.mutable_data<double>()[k] = 1;
+        directions[i].mutable_data<double>()[k] = 1;
       else
-        direction = randn(shape, generator_, kFloat64);
-      Tensors at = inputs;
-      at[i] = moved(inputs[i].detach(), direction, options_.step);
-      const double above = value(at);
-      at[i] = moved(inputs[i].detach(), direction, -options_.step);
-      const double numeric = (above - value(at)) / (2 * options_.step);
-      const double exact = sum(analytic.detach() * direction).item();
+        directions[i] = unit({randn(shape, generator_, kFloat64)})[0];
       const std::string where =
           every ? to_string(index_at(shape, k)) : fmt::format("direction {}", k);
-      note(exact, numeric, fmt::format("{}input {} at {}", order, i, where));
+      note(sum(analytic.detach() * directions[i]).item(), numeric(value, inputs, directions),
+           fmt::format("{} at {}", label(i), where));
     }
   }
 
+  static double error_of(double exact, double numeric) {
+    return std::abs(exact - numeric) / std::max(1.0, std::abs(numeric));
+  }
+
   void note(double exact, double numeric, const std::string& where) {
-    ++report_.gradients;
-    const double error = std::abs(exact - numeric) / std::max(1.0, std::abs(numeric));
+    ++report_.gradients[static_cast<size_t>(order_)];
+    const double error = error_of(exact, numeric);
     const bool bad = !(error <= options_.tolerance);  // NaN is bad
-    if (bad && (report_.failure.empty() || error > report_.worst))
-      report_.failure =
-          fmt::format("{}: {}: analytic {:.6g}, numeric {:.6g}", name_, where, exact, numeric);
+    if (bad && (report_.failure.empty() || !(error <= report_.worst)))
+      report_.failure = fmt::format("{}: {}{}: analytic {:.6g}, numeric {:.6g}", name_,
+                                    kOrders[order_], where, exact, numeric);
     if (!(error <= report_.worst)) report_.worst = error;
+  }
+
+  // --- Analytic against analytic ---
+
+  // <c, J v> = <J^T c, v>
+  void forward(const SampleFunction& f, const Tensors& inputs) {
+    const Tensors leaves = leaves_of(inputs), ys = f(leaves);
+    const Tensors c = random_like(ys), v = random_like(inputs);
+    NoGrad no_grad;
+    const Tensors tangents = jvp(f, inputs, v), pulled = gradients(ys, c, leaves);
+    const double along = dot(c, tangents), across = dot(pulled, v);
+    if (!(std::abs(along - across) <= 1e-9 * std::max(1.0, std::abs(across))))
+      fail_with(fmt::format("jvp is not the transpose of vjp: {:.9g} and {:.9g}", along, across));
+  }
+
+  void backward_again(const SampleFunction& f, const Tensors& inputs) {
+    constexpr double kRounding = 1e-11;
+    const Tensors leaves = leaves_of(inputs), ys = f(leaves), c = random_like(ys);
+    const Tensors once = gradients(ys, c, leaves);
+    agree("backward twice", gradients(ys, c, leaves), once, 0);
+    agree("output gradients with gaps", gradients(ys, each(spread, c), leaves), once, kRounding);
+    for (size_t k = 0; ys.size() > 1 && k < ys.size(); ++k) {
+      Tensors missing = c, zero = c;
+      missing[k] = Tensor();
+      if (c[k].defined()) zero[k] = zeros(c[k].shape(), kFloat64);
+      agree(fmt::format("without the gradient of output {}", k), gradients(ys, missing, leaves),
+            gradients(ys, zero, leaves), kRounding);
+    }
+    const Tensors gaps = leaves_of(each(spread, inputs));
+    agree("inputs with gaps", gradients(f(gaps), c, gaps), once, kRounding);
+    const Tensors views = leaves_of(each(repeat_first_row, inputs));
+    const Tensors copies = leaves_of(each(clone, each(repeat_first_row, inputs)));
+    agree("inputs of one row stretched", gradients(f(views), c, views),
+          gradients(f(copies), c, copies), kRounding);
+  }
+
+  // Names the entry at which the gradients differ most, if by more than `allowed`.
+  void agree(const std::string& what, const Tensors& got, const Tensors& want, double allowed) {
+    double worst = allowed;
+    std::string text;
+    for (size_t i = 0; i < want.size(); ++i) {
+      if (!want[i].defined()) continue;
+      const auto a = got[i].to_vector<double>(), b = want[i].to_vector<double>();
+      for (size_t k = 0; k < b.size(); ++k) {
+        const double error = std::abs(a[k] - b[k]) / std::max(1.0, std::abs(b[k]));
+        if (error <= worst || (std::isnan(a[k]) && std::isnan(b[k])) || a[k] == b[k]) continue;
+        worst = error;
+        text =
+            fmt::format("{}: {} at {}: {:.9g}, not {:.9g}", what, label(i),
+                        to_string(index_at(want[i].shape(), static_cast<int64_t>(k))), a[k], b[k]);
+      }
+    }
+    if (!text.empty()) fail_with(text);
+  }
+
+  void fail_with(const std::string& what) {
+    if (report_.failure.empty())
+      report_.failure = fmt::format("{}: {}{}", name_, kOrders[order_], what);
   }
 
   std::string name_;
   GradcheckOptions options_;
   Generator generator_;
   GradcheckReport report_;
+  size_t inputs_ = 0;  // of the function itself; cotangents follow
+  int order_ = 0;      // counted from 0
 };
-
-double largest_difference(const Tensors& a, const Tensors& b) {
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (!differentiable(a[i]) || !b[i].defined()) continue;
-    const Tensor scale = maximum(abs(to(b[i].detach(), kFloat64)), ones({}, kFloat64));
-    const Tensor error = abs(to(a[i].detach(), kFloat64) - to(b[i].detach(), kFloat64)) / scale;
-    const double largest = error.numel() ? max(error).item() : 0;
-    if (!(largest <= worst)) worst = largest;  // NaN counts
-  }
-  return worst;
-}
-
-struct Evaluation {
-  Tensors values, gradients;
-};
-
-// Values and gradients for a fixed random cotangent, with inputs converted to `dtype`.
-Evaluation evaluate(const SampleFunction& f, const Tensors& inputs, DType dtype) {
-  Tensors xs;
-  for (const Tensor& t : inputs)
-    xs.push_back(differentiable(t) ? to(t, dtype).detach().set_requires_grad() : t);
-  Evaluation e{f(xs), {}};
-  Generator generator(7);
-  Tensors seeds;
-  for (const Tensor& y : e.values)
-    seeds.push_back(differentiable(y) ? to(randn(y.shape(), generator, kFloat64), y.dtype())
-                                      : Tensor());
-  Tensors outputs, cotangents, wanted;
-  for (size_t i = 0; i < e.values.size(); ++i)
-    if (e.values[i].requires_grad()) {
-      outputs.push_back(e.values[i]);
-      cotangents.push_back(seeds[i]);
-    }
-  for (const Tensor& x : xs)
-    if (x.requires_grad()) wanted.push_back(x);
-  if (!outputs.empty() && !wanted.empty())
-    e.gradients = grad(outputs, wanted, {cotangents, false, false, true});
-  return e;
-}
-
-void compare(OpReport& report, const std::string& what, const Evaluation& a, const Evaluation& b,
-             double tolerance) {
-  const double value = largest_difference(a.values, b.values);
-  const double gradient = largest_difference(a.gradients, b.gradients);
-  if (!(value <= tolerance))
-    report.failures.push_back(fmt::format("{}: values differ by {:.3g}", what, value));
-  if (!(gradient <= tolerance))
-    report.failures.push_back(fmt::format("{}: gradients differ by {:.3g}", what, gradient));
-}
-
-void check_error(OpReport& report, const Op& op, const ErrorSample& e) {
-  std::string message = "nothing was thrown";
-  try {
-    e.f(e.inputs);
-  } catch (const Error& error) {
-    message = error.what();
-  }
-  ++report.errors;
-  if (message != e.message)
-    report.failures.push_back(
-        fmt::format("{}: expected the error \"{}\"; got \"{}\"", op.name, e.message, message));
-}
 
 }  // namespace
 
 GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, const Tensors& inputs,
                           const GradcheckOptions& options) {
+  check(options.order >= 1 && options.order <= 3, "gradcheck: order must be 1, 2 or 3; got {}",
+        options.order);
   for (size_t i = 0; i < inputs.size(); ++i)
     check(!differentiable(inputs[i]) || inputs[i].dtype() == kFloat64,
           "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
           to_string(inputs[i].dtype()));
-  Checker checker(name, options);
-  checker.run(f, inputs, "");
-  if (options.second_order) checker.run_second(f, inputs);
-  return checker.take();
-}
-
-OpReport check_op(const Op& op, const GradcheckOptions& options) {
-  constexpr double kExact = 1e-10, kSingle = 2e-4;
-  Samples samples;
-  op.samples(samples);
-  OpReport report;
-  if (samples.samples().empty())
-    report.failures.push_back(fmt::format("{}: has no samples", op.name));
-  for (const Sample& s : samples.samples()) {
-    const std::string name = fmt::format("{}/{}", op.name, s.name);
-    const GradcheckReport r = gradcheck(name, s.f, s.inputs, options);
-    ++report.samples;
-    report.gradients += r.gradients;
-    report.worst = std::max(report.worst, r.worst);
-    if (!r.failure.empty()) report.failures.push_back(r.failure);
-    const Evaluation exact = evaluate(s.f, s.inputs, kFloat64);
-    compare(report, name + ", float32 against float64", evaluate(s.f, s.inputs, kFloat32), exact,
-            kSingle);
-    if (s.composition)
-      compare(report, name + " against its composition", exact,
-              evaluate(s.composition, s.inputs, kFloat64), kExact);
-  }
-  for (const ErrorSample& e : samples.errors()) check_error(report, op, e);
-  return report;
+  return Checker(name, options).run(f, inputs);
 }
 
 }  // namespace weft

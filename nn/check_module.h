@@ -3,10 +3,10 @@
 //   const ModuleReport r = check_module([] { return FeedForward(8, 16, 0.1, Generator(1)); },
 //                                       {randn({2, 3, 8}, generator, kFloat64)});
 //
-// It checks gradients of inputs and all parameters against finite differences, first order by
-// element and second order along random directions, dropout included; that every parameter is
-// reached; that a state loads into another module and gives the same bits; that evaluation repeats
-// itself; and float32 against float64.
+// It checks gradients of inputs and all parameters (autograd/gradcheck.h), first order by element,
+// second and third along random directions, dropout included; that every parameter is reached; that
+// a state loads into another module and gives the same bits; that evaluation repeats itself; and
+// float32 against float64.
 #pragma once
 
 #include <weft/autograd/gradcheck.h>
@@ -22,8 +22,9 @@ struct ModuleCheckOptions {
 };
 
 struct ModuleReport {
-  int gradients = 0;                  ///< numbers compared
-  double worst = 0;                   ///< largest relative error among them
+  std::array<int, 3> gradients = {};  ///< numbers compared with differences, by order
+  int singles = 0;                    ///< float32 numbers compared with float64 ones
+  double worst = 0;                   ///< largest relative error among the gradients
   std::vector<std::string> failures;  ///< empty if all is well
 };
 

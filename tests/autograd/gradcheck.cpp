@@ -4,6 +4,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/tests/catch.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <set>
@@ -82,7 +83,7 @@ TEST_CASE("the gradient check passes what is right and counts what it compared")
   const GradcheckReport r =
       gradcheck("cube", cube_with([](const Tensor& d) { return d; }), points());
   CHECK(r.failure.empty());
-  CHECK(r.gradients == 4 + 8);  // 4 entries, then 4 of x and 4 of the cotangent
+  CHECK(r.gradients == std::array{4, 8, 0});  // 4 entries, then 4 of x and 4 of the cotangent
   CHECK(r.worst < 1e-8);
 }
 
@@ -90,8 +91,9 @@ TEST_CASE("the gradient check fails on an error of 0.1 %") {
   const GradcheckReport r =
       gradcheck("cube", cube_with([](const Tensor& d) { return d * 1.001; }), points());
   CHECK_THAT(r.failure, Contains("cube: ") && Contains("input 0 at [1, 1]: analytic "));
-  const GradcheckReport along = gradcheck(
-      "cube", cube_with([](const Tensor& d) { return d * 1.001; }), points(), {.directions = 2});
+  const GradcheckReport along =
+      gradcheck("cube", cube_with([](const Tensor& d) { return d * 1.001; }), points(),
+                {.directions = {2, 0}});
   CHECK_THAT(along.failure, Contains("direction"));
 }
 
@@ -102,11 +104,78 @@ TEST_CASE("the gradient check fails on NaN and on a gradient that is missing") {
   CHECK_FALSE(gradcheck("cube", cube_with(none), points()).failure.empty());
 }
 
-TEST_CASE("the gradient check fails on a wrong second order alone") {
-  auto cut = [](const Tensor& d) { return d.detach() + (d - d.detach()) * 0.5; };
-  const auto f = cube_with(cut);
-  CHECK(gradcheck("cube", f, points(), {.second_order = false}).failure.empty());
-  CHECK_THAT(gradcheck("cube", f, points()).failure, Contains("cube: second order, input "));
+TEST_CASE("the gradient check fails on a wrong second order alone, and on a wrong third") {
+  // x^3 with 3 x^2 for a gradient, in value; its derivatives are scaled.
+  auto with = [](double second, double third) {
+    return [second, third](const Tensors& in) {
+      const Tensor x = in[0];
+      return Tensors{record(kCube, pow(x.detach(), 3), {x}, [=, x = save(x)](Backward& b) {
+        const Tensor u = b.saved(x), still = u.detach(), zero = u - still;
+        return b.dy() * 3 * (still * still + zero * still * second + pow(zero, 2) * third);
+      })};
+    };
+  };
+  CHECK(gradcheck("cube", with(2, 1), points(), {.order = 3}).failure.empty());
+  CHECK(gradcheck("cube", with(1.9, 1), points(), {.order = 1}).failure.empty());
+  CHECK_THAT(gradcheck("cube", with(1.9, 1), points()).failure,
+             Contains("cube: second order, input 0 at ["));
+  CHECK(gradcheck("cube", with(2, 1.1), points()).failure.empty());
+  CHECK_THAT(gradcheck("cube", with(2, 1.1), points(), {.order = 3}).failure,
+             Contains("cube: third order, input 0 at ["));
+}
+
+TEST_CASE("the gradient check fails on a gradient that changes, or minds the layout of dy") {
+  int calls = 0;
+  auto drift = [&](const Tensor& d) { return d * (1 + 1e-12 * ++calls); };
+  CHECK_THAT(gradcheck("cube", cube_with(drift), points()).failure,
+             Contains("cube: backward twice: input 0 at ["));
+  auto minds = [](const Tensors& in) {
+    return Tensors{record(kCube, in[0].detach() * 2, {in[0]}, [](Backward& b) {
+      return b.dy().is_contiguous() ? b.dy() * 2 : b.dy() * 0;
+    })};
+  };
+  CHECK_THAT(gradcheck("double", minds, points()).failure,
+             Contains("double: output gradients with gaps: input 0 at ["));
+}
+
+TEST_CASE("the gradient check fails on a layout of the input that gives something else") {
+  auto gaps = [](const Tensors& in) {
+    return Tensors{in[0].is_contiguous() ? in[0] * 2 : in[0] * 3};
+  };
+  CHECK_THAT(gradcheck("blind", gaps, points()).failure,
+             Contains("blind: inputs with gaps: input 0 at ["));
+  auto stretched = [](const Tensors& in) {
+    return Tensors{in[0].strides()[0] == 0 ? in[0] * 2 : in[0] * 3};
+  };
+  CHECK_THAT(gradcheck("blind", stretched, points()).failure,
+             Contains("blind: inputs of one row stretched: input 0 at ["));
+}
+
+TEST_CASE("the gradient check fails where a missing output gradient is not zero") {
+  const auto f = [](const Tensors& in) {
+    const Tensor x = in[0];
+    return record_all(kCube, {x.detach() * 2, x.detach() * 3}, {x}, [](Backward& b) {
+      if (!b.dy(1).defined()) return Tensors{b.dy(0) * 5};
+      const Tensor first = b.dy(0).defined() ? b.dy(0) * 2 : Tensor();
+      return Tensors{first.defined() ? first + b.dy(1) * 3 : b.dy(1) * 3};
+    });
+  };
+  CHECK_THAT(gradcheck("both", f, points()).failure,
+             Contains("both: without the gradient of output 1: input 0 at ["));
+}
+
+TEST_CASE("the gradient check fails where jvp is not the transpose of vjp") {
+  auto half = [](const Tensor& d) { return d.detach() + (d - d.detach()) * 0.5; };
+  CHECK_THAT(gradcheck("cube", cube_with(half), points(), {.order = 1}).failure,
+             Contains("cube: jvp is not the transpose of vjp: "));
+}
+
+TEST_CASE("the gradient check calls inputs by their names and wants an order that it knows") {
+  auto wrong = cube_with([](const Tensor& d) { return d * 2; });
+  CHECK_THAT(gradcheck("cube", wrong, points(), {.names = {"edge"}}).failure,
+             Contains("cube: edge at ["));
+  CHECK(message_of([&] { gradcheck("cube", wrong, points(), {.order = 4}); }) ==
+        "gradcheck: order must be 1, 2 or 3; got 4");
 }
 
 TEST_CASE("an op's value is compared with its composition; NaN is not equal") {

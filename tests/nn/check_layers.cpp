@@ -1,4 +1,5 @@
 // Every layer of nn, enumerated: gradients, state, determinism (nn/check_module.h).
+#include <fmt/format.h>
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/positional.h>
@@ -6,8 +7,8 @@
 #include <weft/nn/transformer.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/layer_checks.h>
+#include <weft/tests/report.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -200,22 +201,34 @@ LayerChecks all_layers() {
 }  // namespace
 
 TEST_CASE("every layer passes check_module") {
+  std::string table =
+      "layer                           settings  order 1  order 2  order 3  float32  worst\n";
+  auto add_row = [&](const std::string& name, size_t settings, const ModuleReport& r) {
+    table += fmt::format("{:<32} {:>7} {:>8} {:>8} {:>8} {:>8}  {:.0e}\n", name, settings,
+                         r.gradients[0], r.gradients[1], r.gradients[2], r.singles, r.worst);
+  };
+  auto add = [](ModuleReport& sum, const ModuleReport& r) {
+    for (size_t k = 0; k < 3; ++k) sum.gradients[k] += r.gradients[k];
+    sum.singles += r.singles;
+    sum.worst = std::max(sum.worst, r.worst);
+  };
+  ModuleReport all;
+  size_t settings = 0;
   const LayerChecks layers = all_layers();
-  int settings = 0, gradients = 0;
   for (const auto& layer : layers) {
-    int own = 0;
-    double worst = 0;
-    for (const ModuleReport& r : layer.second()) {
+    ModuleReport own;
+    const LayerReports reports = layer.second();
+    for (const ModuleReport& r : reports) {
       for (const std::string& f : r.failures) FAIL_CHECK(layer.first << ": " << f);
-      own += r.gradients;
-      worst = std::max(worst, r.worst);
-      ++settings;
+      CHECK(r.gradients[2] > 0);
+      add(own, r);
     }
-    std::printf("%-28s %6d gradients  worst %.1e\n", layer.first.c_str(), own, worst);
-    gradients += own;
+    add_row(layer.first, reports.size(), own);
+    add(all, own);
+    settings += reports.size();
   }
-  std::printf("%zu layers, %d settings, %d gradients\n", layers.size(), settings, gradients);
-  CHECK(gradients > 0);
+  add_row(fmt::format("{} layers, none skipped", layers.size()), settings, all);
+  write_report("layers", table);
 }
 
 TEST_CASE("no layer of nn is left out of the check") {

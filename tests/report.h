@@ -1,0 +1,14 @@
+// Tables that a test run ends with.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+/// Prints `text` and keeps it as `name` in the folder of reports, which scripts/test.sh shows.
+inline void write_report(const std::string& name, const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::filesystem::create_directories(WEFT_TEST_REPORTS);
+  std::ofstream(std::filesystem::path(WEFT_TEST_REPORTS) / (name + ".txt")) << text;
+}
