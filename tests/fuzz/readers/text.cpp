@@ -1,0 +1,64 @@
+// Random bytes as text: refused with an Error, or lines of valid UTF-8 on which all that is done to
+// text works. A zero byte cuts the input into the two files of a parallel corpus.
+#include <examples/translate/text_file.h>
+#include <examples/translate/utf8.h>
+#include <weft/core/error.h>
+#include <weft/tests/fuzz/readers/memory_file.h>
+
+#include <algorithm>
+#include <sstream>
+
+using namespace translate;
+using weft::fuzz::MemoryFile;
+using weft::fuzz::require;
+
+namespace {
+
+void check_line(const std::string& line) {
+  require(!invalid_utf8(line) && line.find('\n') == std::string::npos);
+  require(encode_utf8(decode_utf8(line)) == line);
+  require(!invalid_utf8(lower_case(line)));
+  require(!invalid_utf8(printable(line, 7)) && display_width(printable(line, 7)) <= 16);
+  size_t letters = 0;
+  for (std::string_view word : split_words(line)) {
+    require(!word.empty() && word.data() >= line.data());
+    letters += word.size();
+  }
+  require(letters <= line.size());
+}
+
+void read_as_one(const std::string& bytes) {
+  std::istringstream in(bytes);
+  try {
+    const auto lines = read_lines(in, "file");
+    require(lines.size() <= bytes.size());
+    for (const std::string& line : lines) check_line(line);
+  } catch (const weft::Error& e) {
+    require(std::string(e.what()).find("file") != std::string::npos && invalid_utf8(bytes));
+  }
+}
+
+void read_as_two(const uint8_t* data, size_t size) {
+  const auto cut = static_cast<size_t>(std::find(data, data + size, uint8_t{0}) - data);
+  const MemoryFile source(data, cut), target(data + cut, size - cut);
+  try {
+    const ParallelText text = read_parallel(source.path(), target.path());
+    require(!text.source.empty() && text.source.size() == text.target.size());
+  } catch (const weft::Error& e) {
+    require(*e.what() != '\0');
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  read_as_one(bytes);
+  read_as_two(data, size);
+  decode_utf8(bytes);
+  split_words(bytes);
+  display_width(bytes);
+  lower_case(bytes);
+  printable(bytes, 5);
+  return 0;
+}
