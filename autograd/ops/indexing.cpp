@@ -86,6 +86,8 @@ const Op kScatterAdd{
             [](const Tensors& in) { return scatter_add(in[0], 0, in[1], in[0]); });
       s.add_error({s.normal({2, 3}), indices({3}, {1, 1}), s.normal({1, 1})}, f(1),
                   "scatter_add: indices must be in [0, 3); got 3 at [0, 0]");
+      s.add_error({s.normal({2, 3}), s.integers({3, 2}, 3), s.normal({3, 2})}, f(1),
+                  "scatter_add: the index must fit x but for dim 1; got [3, 2] for [2, 3]");
       s.add_error({s.normal({2, 3}), s.integers({2, 3}, 3), s.normal({2, 2})}, f(1),
                   "scatter_add: the index must fit src; got [2, 3] for [2, 2]");
     }};
