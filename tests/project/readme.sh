@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# The README shows the first program as it is. usage: readme.sh SOURCE_DIR
+# Pages show the examples' code as it is. usage: readme.sh SOURCE_DIR
 set -euo pipefail
-program=$(<"$1/examples/attention_gradient/main.cpp")
-[[ $(<"$1/README.md") == *"$program"* ]] || {
-  echo "README.md does not show examples/attention_gradient/main.cpp as it is" >&2
-  exit 1
+
+# shows PAGE EXAMPLE CODE: CODE, of that example, stands in the page.
+shows() {
+  [[ $(<"$1") == *"$3"* ]] || { echo "$1 does not show the code of $2 as it is" >&2; exit 1; }
 }
+
+first=$1/examples/attention_gradient/main.cpp
+shows "$1/README.md" "$first" "$(<"$first")"
+for example in new_op new_layer; do
+  source=$1/examples/$example/main.cpp
+  shows "$1/docs/extending.md" "$source" "$(sed -n '/^namespace {/,/^}  \/\/ namespace/p' "$source")"
+done
