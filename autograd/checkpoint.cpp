@@ -57,19 +57,19 @@ const Op kCheckpoint{
 // What it takes to call the function again.
 struct Recipe {
   TensorFunction f;
-  std::vector<Saved> inputs;
-  Tensors outside;
+  std::vector<Saved> inputs, outside;
   std::vector<GeneratorState> generators;
   std::vector<size_t> recorded;  // which outputs the node stands for
   size_t outputs = 0;
 };
 
 Tensors backward(const Recipe& r, Backward& b) {
-  Tensors inputs, dy(r.outputs);
+  Tensors inputs, outside, dy(r.outputs);
   for (const Saved& s : r.inputs) inputs.push_back(b.saved(s));
+  for (const Saved& s : r.outside) outside.push_back(b.saved(s));
   for (size_t k = 0; k < r.recorded.size(); ++k) dy[r.recorded[k]] = b.dy(static_cast<int>(k));
   const RandomReplay replay(r.generators);
-  return RecordedCall("checkpoint", r.f, inputs, Want::requiring, r.outside).vjp(dy);
+  return RecordedCall("checkpoint", r.f, inputs, Want::requiring, outside).vjp(dy);
 }
 
 }  // namespace
@@ -77,12 +77,15 @@ Tensors backward(const Recipe& r, Backward& b) {
 Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
   if (!grad_enabled()) return f(inputs);
   Recipe recipe{f, {}, {}, {}, {}, 0};
-  Tensors results, recorded;
+  Tensors results, recorded, edges = inputs;
   {
     const RandomRecorder recorder;
     const RecordedCall call("checkpoint", f, inputs, Want::requiring);
     recipe.generators = recorder.states();
-    recipe.outside = call.reached_outside();
+    for (const Tensor& t : call.reached_outside()) {
+      recipe.outside.push_back(save(t));
+      edges.push_back(t);
+    }
     recipe.outputs = call.outputs().size();
     for (size_t i = 0; i < recipe.outputs; ++i) {
       const Tensor& y = call.outputs()[i];
@@ -93,8 +96,6 @@ Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
   }  // the graph goes
   for (const Tensor& x : inputs) recipe.inputs.push_back(save(x));
   for (const size_t i : recipe.recorded) recorded.push_back(results[i]);
-  Tensors edges = inputs;
-  edges.insert(edges.end(), recipe.outside.begin(), recipe.outside.end());
   const std::vector<size_t> which = recipe.recorded;
   recorded = record_all(kCheckpoint, recorded, edges,
                         [r = std::move(recipe)](Backward& b) { return backward(r, b); });

@@ -1,11 +1,13 @@
 #include <weft/autograd/engine.h>
 #include <weft/autograd/grad_mode.h>
+#include <weft/autograd/module_path.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/elementwise.h>
 #include <weft/core/check.h>
 
 #include <algorithm>
+#include <exception>
 #include <unordered_map>
 
 namespace weft {
@@ -21,6 +23,7 @@ class Engine {
 
   Tensors run() {
     GradMode mode(request_.options.create_graph);
+    const detail::BackwardScope scope;
     captured_.resize(request_.inputs.size());
     for (size_t i = 0; i < request_.outputs.size(); ++i) seed(i);
     while (!ready_.empty()) {
@@ -30,6 +33,7 @@ class Engine {
       Tensors dy = std::move(pending_.extract(node).mapped());
       visit(*node, dy);
     }
+    for (auto& [leaf, dy] : arrived_) add_to(*leaf, dy);
     return std::move(captured_);
   }
 
@@ -102,34 +106,34 @@ class Engine {
   void visit(Node& node, Tensors& dy) {
     if (request_.stop_at_inputs && captured_nodes_.contains(&node)) return capture(node, dy);
     for (size_t i = 0; i < dy.size(); ++i) observe(node, static_cast<int>(i), dy[i]);
-    if (!node.op()) return arrive(static_cast<Leaf&>(node), dy[0]);
-    check(!node.released(),
-          "{}: backward ran a second time, but the first freed what {} had saved; pass "
-          "retain_graph to the first",
-          request_.who, node.name());
+    if (!node.op()) return arrive(static_cast<Leaf&>(node), dy);
+    check_not_released(node);
     const auto edges = node.edges();
     if (std::none_of(edges.begin(), edges.end(),
                      [&](const Edge& e) { return wanted(e.node.get()); }))
       return;
-    Tensors dx = node.backward(dy);
+    const PathScope path(node.path());
+    Tensors dx =
+        detail::thread_state.observers ? detail::observed_vjp(node, dy) : node.backward(dy);
     dy.clear();
     verify(node, dx);
     if (!request_.options.retain_graph && !request_.options.create_graph) node.release();
     for (size_t i = 0; i < dx.size(); ++i) deposit(edges[i], std::move(dx[i]));
   }
 
+  void check_not_released(const Node& node) const {
+    if (node.released()) [[unlikely]]
+      fail(
+          "{}: backward ran a second time, but the first freed what {} had saved; pass "
+          "retain_graph to the first",
+          request_.who, node.describe());
+  }
+
   // Hooks first: what is kept or captured is what flows on.
   void observe(Node& node, int output, Tensor& dy) {
     if (!dy.defined()) return;
     if (OutputExtras* extras = node.extras(output)) {
-      const auto hooks = extras->hooks;  // a copy: a hook may remove itself
-      for (const auto& entry : hooks)
-        if (Tensor replaced = entry.second(dy); replaced.defined()) {
-          check(replaced.shape() == dy.shape() && replaced.dtype() == dy.dtype(),
-                "{}: a hook must keep the gradient's shape {}; got {}", node.name(), dy.shape(),
-                replaced.shape());
-          dy = replaced;
-        }
+      if (extras->hooks) run_hooks(node, TensorHooks(*extras->hooks), dy);
       if (extras->retain) accumulate(extras->grad, Tensor(dy));
     }
     capture(node, output, dy);
@@ -144,8 +148,36 @@ class Engine {
     for (size_t i = 0; i < dy.size(); ++i) capture(node, static_cast<int>(i), dy[i]);
   }
 
-  void arrive(Leaf& leaf, Tensor& dy) {
-    if (!request_.inputs.empty()) return;
+  // `hooks` is a copy: a hook may remove itself.
+  void run_hooks(const Node& node, const TensorHooks& hooks, Tensor& dy) const {
+    for (const TensorHooks::Entry& entry : hooks.entries) {
+      Tensor replaced;
+      try {
+        replaced = entry.call(dy);
+      } catch (const std::exception& e) {
+        std::throw_with_nested(
+            Error(fmt::format("{}: {} threw: {}", request_.who, name_of(entry, node), e.what())));
+      }
+      if (!replaced.defined()) continue;
+      if (replaced.shape() != dy.shape() || replaced.dtype() != dy.dtype()) [[unlikely]]
+        fail("{}: {} must keep the gradient's shape {} and dtype {}; got {} {}", request_.who,
+             name_of(entry, node), dy.shape(), to_string(dy.dtype()), replaced.shape(),
+             to_string(replaced.dtype()));
+      dy = replaced;
+    }
+  }
+
+  static std::string name_of(const TensorHooks::Entry& entry, const Node& node) {
+    return entry.owner.empty() ? fmt::format("a hook on {}", node.describe()) : entry.owner;
+  }
+
+  // Leaves take their gradients when all else has gone well.
+  void arrive(Leaf& leaf, Tensors& dy) {
+    if (detail::thread_state.observers) detail::notify_vjp_begins(leaf, dy);
+    if (request_.inputs.empty()) arrived_.emplace_back(Ref<Leaf>(&leaf), std::move(dy[0]));
+  }
+
+  void add_to(Leaf& leaf, Tensor& dy) const {
     // A gradient that somebody else holds too is copied: the user may write to it.
     if (!leaf.grad.defined() && !request_.options.create_graph)
       leaf.grad = dy.is_unique() && dy.is_contiguous() ? std::move(dy) : clone(dy);
@@ -155,16 +187,25 @@ class Engine {
 
   void verify(const Node& node, const Tensors& dx) const {
     const auto edges = node.edges();
-    check(dx.size() == edges.size(), "{}: its vjp must return {} gradients; got {}", node.name(),
-          edges.size(), dx.size());
+    if (dx.size() != edges.size()) [[unlikely]]
+      fail("{}: its vjp must return {} gradients; got {}", node.describe(), edges.size(),
+           dx.size());
     for (size_t i = 0; i < dx.size(); ++i) {
       if (!edges[i].node || !dx[i].defined()) continue;
-      const auto& want = edges[i].node->output(edges[i].index);
-      check(dx[i].shape() == want.shape && dx[i].dtype() == want.dtype,
-            "{}: its vjp must return a gradient of shape {} and dtype {} for input {}; got {} {}",
-            node.name(), want.shape, to_string(want.dtype), i, dx[i].shape(),
-            to_string(dx[i].dtype()));
+      const TensorInfo& want = edges[i].node->output(edges[i].index);
+      if (dx[i].shape() != want.shape || dx[i].dtype() != want.dtype) [[unlikely]]
+        fail_unfit(node, i, dx[i], want);
     }
+  }
+
+  [[noreturn]] static void fail_unfit(const Node& node, size_t i, const Tensor& dx,
+                                      const TensorInfo& want) {
+    const Node* below = node.edges()[i].node.get();
+    if (!below->op() && static_cast<const Leaf*>(below)->replaced_since(node))
+      fail("{}: its input {} became {} {} after it ran; run forward again after to(dtype)",
+           node.describe(), i, want.shape, to_string(want.dtype));
+    fail("{}: its vjp must return a gradient of shape {} and dtype {} for input {}; got {} {}",
+         node.describe(), want.shape, to_string(want.dtype), i, dx.shape(), to_string(dx.dtype()));
   }
 
   void accumulate(Tensor& sum, Tensor dx) const {
@@ -181,6 +222,7 @@ class Engine {
   std::unordered_map<Node*, Tensors> pending_;
   std::vector<Node*> ready_;  // a heap: the latest node on top
   Tensors captured_;
+  std::vector<std::pair<Ref<Leaf>, Tensor>> arrived_;
   std::vector<Edge> roots_;  // keep the graph alive, whatever hooks let go of
 };
 

@@ -1,15 +1,20 @@
 // Whether ops are recorded, on this thread.
 #pragma once
 
+#include <weft/autograd/thread_state.h>
+
+#include <utility>
+
 namespace weft {
 
-bool grad_enabled();
+inline bool grad_enabled() { return detail::thread_state.grad_enabled; }
 
 /// Sets the mode of this thread for a scope.
 class GradMode {
  public:
-  explicit GradMode(bool enabled);
-  ~GradMode();
+  explicit GradMode(bool enabled)
+      : before_(std::exchange(detail::thread_state.grad_enabled, enabled)) {}
+  ~GradMode() { detail::thread_state.grad_enabled = before_; }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;
 

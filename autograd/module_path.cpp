@@ -1,15 +1,39 @@
 #include <weft/autograd/module_path.h>
+#include <weft/autograd/observer.h>
 
-#include <utility>
+#include <mutex>
+#include <set>
 
 namespace weft {
 namespace {
-thread_local const PathSource* current = nullptr;
+
+// Paths stay, like ops: a program has few of them.
+const std::string* intern(std::string path) {
+  static std::mutex& mutex = *new std::mutex;
+  static auto& paths = *new std::set<std::string>;
+  std::lock_guard lock(mutex);
+  return &*paths.insert(std::move(path)).first;
+}
+
 }  // namespace
 
-ModuleScope::ModuleScope(const PathSource& module) : before_(std::exchange(current, &module)) {}
-ModuleScope::~ModuleScope() { current = before_; }
+namespace detail {
+constinit thread_local ThreadState thread_state;
+}  // namespace detail
 
-std::string module_path() { return current ? current->path() : std::string(); }
+const std::string* PathSource::interned_path() const {
+  const std::string* known = interned_.load(std::memory_order_acquire);
+  if (!known) interned_.store(known = intern(path()), std::memory_order_release);
+  return known;
+}
+
+void ModuleScope::cross() {
+  if (detail::thread_state.observers) [[unlikely]]
+    detail::notify_module_crossed();
+}
+
+std::string module_path() {
+  return detail::thread_state.path ? *detail::thread_state.path : std::string();
+}
 
 }  // namespace weft

@@ -1,25 +1,32 @@
 #include <weft/autograd/node.h>
 #include <weft/autograd/op.h>
+#include <weft/autograd/thread_state.h>
+#include <weft/core/check.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace weft {
 namespace {
 
 uint64_t next_sequence() {
-  static std::atomic<uint64_t> counter{0};
+  static std::atomic<uint64_t> counter{1};
   return counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-thread_local bool t_grad_enabled = true;
-
 }  // namespace
 
-bool grad_enabled() { return t_grad_enabled; }
-GradMode::GradMode(bool enabled) : before_(t_grad_enabled) { t_grad_enabled = enabled; }
-GradMode::~GradMode() { t_grad_enabled = before_; }
+HookHandle OutputExtras::add_hook(TensorHook call, std::string owner) {
+  if (!hooks) hooks = std::make_shared<TensorHooks>();
+  const int id = hooks->next_id++;
+  hooks->entries.push_back({id, std::move(call), std::move(owner)});
+  return HookHandle([list = std::weak_ptr(hooks), id] {
+    if (const auto live = list.lock())
+      std::erase_if(live->entries, [id](const auto& entry) { return entry.id == id; });
+  });
+}
 
-Node::Node(const Op* op) : op_(op), sequence_(next_sequence()) {}
+Node::Node(const Op* op) : op_(op), sequence_(next_sequence()), path_(detail::thread_state.path) {}
 Node::~Node() = default;
 
 // Deleting a node drops its edges and saved tensors, which may end other nodes' lives: those are
@@ -40,16 +47,52 @@ void Node::dispose() {
 
 const char* Node::name() const { return op_ ? op_->name : "leaf"; }
 
+std::string Node::describe() const {
+  std::string text = name();
+  for (int i = 0; i < num_outputs(); ++i)
+    if (const OutputExtras* e = extras(i); e && !e->name.empty())
+      text += fmt::format(" \"{}\"", e->name);
+  if (path_ && !path_->empty()) text += fmt::format(" in {}", *path_);
+  return text;
+}
+
+void Node::add_output(const Tensor& t) {
+  if (num_outputs_++ == 0)
+    first_output_ = {t.shape(), t.dtype()};
+  else
+    more_outputs_.push_back({t.shape(), t.dtype()});
+}
+
+Node::Rare& Node::rare() {
+  if (!rare_) rare_ = std::make_unique<Rare>();
+  return *rare_;
+}
+
 OutputExtras* Node::extras(int i) const {
   const auto at = static_cast<size_t>(i);
-  return at < extras_.size() ? extras_[at].get() : nullptr;
+  return rare_ && at < rare_->outputs.size() ? rare_->outputs[at].get() : nullptr;
 }
 
 OutputExtras& Node::make_extras(int i) {
   const auto at = static_cast<size_t>(i);
-  if (at >= extras_.size()) extras_.resize(at + 1);
-  if (!extras_[at]) extras_[at] = std::make_unique<OutputExtras>();
-  return *extras_[at];
+  auto& outputs = rare().outputs;
+  if (at >= outputs.size()) outputs.resize(at + 1);
+  if (!outputs[at]) outputs[at] = std::make_unique<OutputExtras>();
+  return *outputs[at];
+}
+
+void Node::set_origin(Origin origin) {
+  rare().origin = std::make_unique<Origin>(std::move(origin));
+}
+
+void Leaf::match(const Tensor& t) {
+  first_output() = {t.shape(), t.dtype()};
+  replaced_at_ = next_sequence();
+}
+
+Leaf* leaf_of(const Tensor& t) {
+  auto* node = static_cast<Node*>(t.slot() ? t.slot() : t.frozen_slot());
+  return node && !node->op() ? static_cast<Leaf*>(node) : nullptr;
 }
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -22,6 +23,7 @@ Registry& registry() {
 
 Op::Op(const char* op_name, void (*make_samples)(Samples&)) : name(op_name), samples(make_samples) {
   invariant(samples != nullptr, "an op needs samples for the gradient check");
+  check(name != nullptr && *name, "op: a name must not be empty");
   Registry& r = registry();
   std::lock_guard lock(r.mutex);
   for (const Op* op : r.ops)
@@ -38,11 +40,26 @@ std::vector<const Op*> registered_ops() {
   return ops;
 }
 
+namespace {
+thread_local Tensors* census = nullptr;
+}  // namespace
+
+namespace detail {
+SavedCensus::SavedCensus(Tensors& into) : before_(std::exchange(census, &into)) {}
+SavedCensus::~SavedCensus() { census = before_; }
+}  // namespace detail
+
+Saved::Saved(const Saved& o)
+    : tensor_(o.tensor_), version_(o.version_), data_version_(o.data_version_), output_(o.output_) {
+  if (census && tensor_.defined()) census->push_back(tensor_);
+}
+
 Saved save(const Tensor& input) {
   Saved s;
   if (!grad_enabled() || !input.defined()) return s;
   s.tensor_ = input;
   s.version_ = input.storage().version();
+  s.data_version_ = input.data_version();
   return s;
 }
 
@@ -57,15 +74,25 @@ Saved save_output(const Tensor& y, int index) {
 
 Tensor Backward::saved(const Saved& s) const {
   if (!s.tensor_.defined()) return {};
-  const Storage& storage = s.tensor_.storage();
-  check(storage.version() == s.version_,
-        "{}: a tensor of shape {} that its backward needs was changed in place by {}; clone it "
-        "first, or change it after backward",
-        node_.name(), s.tensor_.shape(), storage.last_writer());
+  if (s.tensor_.data_version() != s.data_version_ || s.tensor_.storage().version() != s.version_)
+      [[unlikely]]
+    fail_changed(s);
   if (s.output_ < 0) return s.tensor_;
   Tensor y = s.tensor_.strided_view(s.tensor_.shape(), s.tensor_.strides());
   y.set_slot(Ref<AutogradSlot>(&node_), s.output_);
   return y;
+}
+
+void Backward::fail_changed(const Saved& s) const {
+  const Tensor& t = s.tensor_;
+  check(t.data_version() == s.data_version_,
+        "{}: a tensor that its backward needs was given other data, now {} {}, by set_data or "
+        "to(dtype); run forward again after that",
+        node_.describe(), t.shape(), to_string(t.dtype()));
+  fail(
+      "{}: a tensor of shape {} that its backward needs was changed in place by {} (version {}, "
+      "saved at {}); clone it first, or change it after backward",
+      node_.describe(), t.shape(), t.storage().last_writer(), t.storage().version(), s.version_);
 }
 
 }  // namespace weft

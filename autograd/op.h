@@ -15,8 +15,10 @@
 
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/node.h>
+#include <weft/autograd/observer.h>
 
 #include <array>
+#include <iterator>
 #include <optional>
 #include <type_traits>
 
@@ -24,8 +26,8 @@ namespace weft {
 
 class Samples;
 
-/// An entry of the op registry: a name, and samples on which the gradient check runs. Recording
-/// demands an Op and an Op demands samples, so no op escapes the check.
+/// An entry of the op registry: a name that no other op has, and samples on which the gradient
+/// check runs. Recording demands an Op and an Op demands samples, so no op escapes the check.
 struct Op {
   Op(const char* op_name, void (*make_samples)(Samples&));
   Op(const Op&) = delete;
@@ -38,17 +40,23 @@ struct Op {
 /// Every op of the program, in order of name. Ops register when they are constructed and stay.
 std::vector<const Op*> registered_ops();
 
-/// A tensor kept for backward. Reading it checks that it was not written to in between.
+/// A tensor kept for backward. Reading it checks that it was not written to in between. What a vjp
+/// keeps, it keeps as Saved, so that reports of memory find it.
 class Saved {
  public:
   Saved() = default;
+  /// While a node's saved tensors are listed, a copy enters itself in that list.
+  Saved(const Saved& o);
+  Saved(Saved&&) = default;
+  Saved& operator=(const Saved&) = default;
+  Saved& operator=(Saved&&) = default;
 
  private:
   friend Saved save(const Tensor& input);
   friend Saved save_output(const Tensor& y, int index);
   friend class Backward;
   Tensor tensor_;
-  uint32_t version_ = 0;
+  uint32_t version_ = 0, data_version_ = 0;
   int output_ = -1;  // which output of the op this is; -1 for inputs
 };
 
@@ -66,15 +74,30 @@ class Backward {
   const Tensor& dy(int i = 0) const { return dy_[static_cast<size_t>(i)]; }
   /// Whether anybody asks for the gradient of input i.
   bool needs(int i) const { return static_cast<bool>(node_.edges()[static_cast<size_t>(i)].node); }
-  /// The tensor behind `s`, connected to the graph. Error if it was changed in place.
+  /// The tensor behind `s`, connected to the graph. Error if it was changed in place or given other
+  /// data since.
   Tensor saved(const Saved& s) const;
 
  private:
+  [[noreturn]] void fail_changed(const Saved& s) const;
+
   Node& node_;
   std::span<const Tensor> dy_;
 };
 
 namespace detail {
+
+/// Collects the Saved tensors that are copied on this thread, for a scope.
+class SavedCensus {
+ public:
+  explicit SavedCensus(Tensors& into);
+  ~SavedCensus();
+  SavedCensus(const SavedCensus&) = delete;
+  SavedCensus& operator=(const SavedCensus&) = delete;
+
+ private:
+  Tensors* before_;
+};
 
 /// A node whose saved tensors live in the vjp's captures: one allocation for both.
 template <class Vjp>
@@ -100,6 +123,15 @@ class OpNode final : public Node {
   }
   void release() override { vjp_.reset(); }
   bool released() const override { return !vjp_; }
+  // A closure cannot tell what it captured, but its copy can: each Saved in it reports itself.
+  Tensors saved() const override {
+    Tensors found;
+    if constexpr (std::is_copy_constructible_v<Vjp>) {
+      const SavedCensus census(found);
+      const std::optional<Vjp> copy = vjp_;
+    }
+    return found;
+  }
 
  private:
   Edge* first() { return spilled_.empty() ? inline_.data() : spilled_.data(); }
@@ -129,6 +161,13 @@ void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&&
   }
 }
 
+/// Shows what was computed, recorded or not, to those who watch.
+template <class Inputs>
+void show(const Op& op, std::span<const Tensor> outputs, const Inputs& inputs) {
+  if (thread_state.observers) [[unlikely]]
+    notify_op_ran(op, outputs, {std::data(inputs), std::size(inputs)});
+}
+
 }  // namespace detail
 
 /// Enters `y`, computed from `inputs`, in the graph (if grad mode is on and an input asks for
@@ -137,6 +176,7 @@ void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&&
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
   if (detail::wants_record(inputs)) detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
+  detail::show(op, {&y, 1}, inputs);
   return y;
 }
 
@@ -146,18 +186,20 @@ Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
 template <class Composition, class Fast>
 Tensor record_fused(const Op& op, Tensor y, const Tensors& inputs, Composition composition,
                     Fast fast) {
-  if (!detail::wants_record(inputs)) return y;
-  std::vector<Saved> kept;
-  for (const Tensor& x : inputs) kept.push_back(save(x));
-  detail::attach(op, {&y, 1}, inputs,
-                 [kept = std::move(kept), composition = std::move(composition),
-                  fast = std::move(fast)](Backward& b) -> Tensors {
-                   Tensors in;
-                   for (const Saved& s : kept) in.push_back(b.saved(s));
-                   if (!grad_enabled()) return {fast(b, in)};
-                   auto f = [&](const Tensors& x) { return Tensors{composition(x)}; };
-                   return vjp(f, in, {b.dy()});
-                 });
+  if (detail::wants_record(inputs)) {
+    std::vector<Saved> kept;
+    for (const Tensor& x : inputs) kept.push_back(save(x));
+    detail::attach(op, {&y, 1}, inputs,
+                   [kept = std::move(kept), composition = std::move(composition),
+                    fast = std::move(fast)](Backward& b) -> Tensors {
+                     Tensors in;
+                     for (const Saved& s : kept) in.push_back(b.saved(s));
+                     if (!grad_enabled()) return {fast(b, in)};
+                     auto f = [&](const Tensors& x) { return Tensors{composition(x)}; };
+                     return vjp(f, in, {b.dy()});
+                   });
+  }
+  detail::show(op, {&y, 1}, inputs);
   return y;
 }
 
@@ -165,6 +207,7 @@ Tensor record_fused(const Op& op, Tensor y, const Tensors& inputs, Composition c
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensors record_all(const Op& op, Tensors outputs, const Inputs& inputs, Vjp&& vjp) {
   if (detail::wants_record(inputs)) detail::attach(op, outputs, inputs, std::forward<Vjp>(vjp));
+  detail::show(op, outputs, inputs);
   return outputs;
 }
 

@@ -14,7 +14,7 @@ bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
 // A tensor that stands for an output of a node, by its place in the graph alone.
 Tensor stand_in(Node* node, int index) {
-  const Node::OutputInfo& info = node->output(index);
+  const TensorInfo& info = node->output(index);
   const Shape no_strides = Shape::filled(info.shape.rank(), 0);
   Tensor t = zeros({1}, info.dtype).strided_view(info.shape, no_strides);
   t.set_slot(Ref<AutogradSlot>(node), index);

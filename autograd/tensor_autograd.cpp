@@ -4,15 +4,8 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>
 
-#include <algorithm>
-
 namespace weft {
 namespace {
-
-Leaf* leaf_of(const Tensor& t) {
-  Node* node = node_of(t);
-  return node && !node->op() ? static_cast<Leaf*>(node) : nullptr;
-}
 
 Node& require_node(const char* who, const Tensor& t) {
   check(t.defined() && t.slot() != nullptr, "{}: the tensor does not require a gradient", who);
@@ -29,23 +22,27 @@ Tensor& Tensor::set_requires_grad(bool on) {
   check(defined(), "set_requires_grad: the tensor is undefined");
   if (!is_leaf())
     fail("set_requires_grad: only leaves can be set; this is a result of {}; detach() it first",
-         node_of(*this)->name());
+         node_of(*this)->describe());
   check(!on || is_floating(dtype()), "set_requires_grad: expected a floating dtype; got {}",
         weft::to_string(dtype()));
-  if (on && !slot()) set_slot(Ref<AutogradSlot>(new Leaf(*this)), 0);
-  if (!on) set_slot({}, 0);
+  if (on == requires_grad()) return *this;
+  if (on && !frozen_slot())
+    set_slot(Ref<AutogradSlot>(new Leaf(*this)), 0);
+  else
+    swap_frozen_slot();
   return *this;
 }
 
 Tensor Tensor::grad() const {
-  if (!requires_grad()) return {};
+  if (!defined()) return {};
   if (Leaf* leaf = leaf_of(*this)) return leaf->grad;
+  if (!slot()) return {};
   const OutputExtras* extras = node_of(*this)->extras(output_index());
   return extras ? extras->grad : Tensor();
 }
 
 void Tensor::set_grad(const Tensor& gradient) {
-  Leaf* leaf = requires_grad() ? leaf_of(*this) : nullptr;
+  Leaf* leaf = defined() ? leaf_of(*this) : nullptr;
   check(leaf != nullptr, "set_grad: only a leaf that requires a gradient has one to set");
   check(!gradient.defined() || (gradient.shape() == shape() && gradient.dtype() == dtype()),
         "set_grad: expected shape {} and dtype {}; got {} {}", shape(), weft::to_string(dtype()),
@@ -59,19 +56,8 @@ void Tensor::retain_grad() {
   if (node.op()) node.make_extras(output_index()).retain = true;
 }
 
-int Tensor::register_hook(TensorHook hook) {
-  OutputExtras& extras = require_node("register_hook", *this).make_extras(output_index());
-  extras.hooks.emplace_back(extras.next_hook, std::move(hook));
-  return extras.next_hook++;
-}
-
-void Tensor::remove_hook(int id) {
-  OutputExtras* extras = require_node("remove_hook", *this).extras(output_index());
-  auto is_it = [id](const auto& entry) { return entry.first == id; };
-  const auto found = extras ? std::find_if(extras->hooks.begin(), extras->hooks.end(), is_it)
-                            : decltype(extras->hooks.end()){};
-  check(extras && found != extras->hooks.end(), "remove_hook: no hook has the id {}", id);
-  extras->hooks.erase(found);
+HookHandle Tensor::register_hook(TensorHook hook) {
+  return require_node("register_hook", *this).make_extras(output_index()).add_hook(std::move(hook));
 }
 
 void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {

@@ -16,6 +16,7 @@ install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h"
         PATTERN kernels EXCLUDE
         PATTERN ops EXCLUDE
+        PATTERN backtrace.h EXCLUDE
         PATTERN check.h EXCLUDE
         PATTERN safetensors_header.h EXCLUDE)
 install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)

@@ -187,6 +187,7 @@ void Tensor::set_data(const Tensor& other) {
   impl_->numel = other.impl_->numel;
   impl_->dtype = other.impl_->dtype;
   impl_->contiguous = other.impl_->contiguous;
+  ++impl_->data_version;
 }
 
 NestedList::NestedList(std::initializer_list<NestedList> items)

@@ -11,6 +11,7 @@
 #include <iosfwd>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -50,6 +51,20 @@ using Tensors = std::vector<Tensor>;
 
 /// Takes a gradient, returns its replacement or an undefined Tensor to keep it.
 using TensorHook = std::function<Tensor(const Tensor& gradient)>;
+
+/// Takes a hook away again. Without effect if that was done before, or if what the hook hung on is
+/// gone. Letting go of a handle leaves the hook in place.
+class HookHandle {
+ public:
+  HookHandle() = default;
+  explicit HookHandle(std::function<void()> remove) : remove_(std::move(remove)) {}
+  void remove() {
+    if (const auto call = std::exchange(remove_, nullptr)) call();
+  }
+
+ private:
+  std::function<void()> remove_;
+};
 
 struct BackwardOptions {
   bool retain_graph = false;  ///< keep what backward needs, so that it can run again
@@ -109,8 +124,8 @@ class Tensor {
 
   /// True if gradients flow to this tensor: a leaf that asked for them, or a result of one.
   bool requires_grad() const;
-  /// Makes a leaf ask for gradients (or stop asking). Error on a result of recorded ops or on an
-  /// integer dtype. Returns *this.
+  /// Makes a leaf ask for gradients (or stop asking; its grad() and hooks stay). Error on a result
+  /// of recorded ops or on an integer dtype. Returns *this.
   Tensor& set_requires_grad(bool on = true);
   bool is_leaf() const;
   /// The accumulated gradient; undefined before the first backward.
@@ -118,11 +133,13 @@ class Tensor {
   void set_grad(const Tensor& gradient);
   /// Keeps the gradient of an intermediate result, to be read with grad() after backward.
   void retain_grad();
-  /// Runs `hook` on the gradient of this tensor in every backward pass. The id removes it.
-  int register_hook(TensorHook hook);
-  void remove_hook(int id);
+  /// Runs `hook` on the gradient of this tensor in every backward pass. What it throws comes out of
+  /// backward() as the nested exception of an Error that names this tensor; no grad() has changed
+  /// then.
+  HookHandle register_hook(TensorHook hook);
   /// Accumulates the gradients of this tensor into the leaves below it. `gradient` (of this
-  /// tensor's shape) may be left out for a one-element tensor.
+  /// tensor's shape) may be left out for a one-element tensor. An Error on the way leaves every
+  /// grad() of a leaf as it was; the part of the graph that had run has been freed all the same.
   void backward(const Tensor& gradient = {}, BackwardOptions options = {}) const;
   /// The same elements, outside any graph.
   Tensor detach() const;
@@ -142,16 +159,24 @@ class Tensor {
   AutogradSlot* slot() const { return impl_->slot.get(); }
   int output_index() const { return impl_->output_index; }
   void set_slot(Ref<AutogradSlot> slot, int output_index);
-  /// Points this very handle, and all its copies, at other elements (`to(dtype)`, loading).
+  /// The slot of a leaf that stopped asking for gradients.
+  AutogradSlot* frozen_slot() const { return impl_->frozen_slot.get(); }
+  /// Sets the slot aside, or puts it back.
+  void swap_frozen_slot() { std::swap(impl_->slot, impl_->frozen_slot); }
+  /// Points this very handle, and all its copies, at other elements (`to(dtype)`, loading). A
+  /// backward pass that needs the old ones reports it.
   void set_data(const Tensor& other);
+  /// How often set_data() was called.
+  uint32_t data_version() const { return impl_->data_version; }
 
  private:
   struct Impl : RefCounted {
     Ref<Storage> storage;
     Shape shape, strides;
     int64_t offset = 0, numel = 1;
-    Ref<AutogradSlot> slot;
+    Ref<AutogradSlot> slot, frozen_slot;
     int output_index = 0;
+    uint32_t data_version = 0;
     DType dtype = kFloat32;
     bool contiguous = true;
     void dispose() { delete this; }

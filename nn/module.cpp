@@ -10,20 +10,6 @@
 
 namespace weft {
 
-struct Module::Hooks {
-  struct Forward {
-    int id;
-    ModuleHook call;
-  };
-  struct Backward {
-    int id;
-    std::shared_ptr<ModuleBackwardHook> call;  // graphs keep it; emptied when removed
-  };
-  std::vector<Forward> before, after;
-  std::vector<Backward> backward;
-  int next_id = 0;
-};
-
 Module::Module() = default;
 Module::~Module() = default;
 
@@ -61,6 +47,7 @@ void Module::adopt(const std::string& name, std::unique_ptr<Module> module) {
   claim(name);
   module->parent_ = this;
   module->name_ = name;
+  module->forget_paths();
   children_.emplace_back(name, std::move(module));
 }
 
@@ -77,7 +64,7 @@ std::vector<Module::Entry> Module::entries() const {
   return all;
 }
 
-NamedTensors Module::named(bool learns) const {
+NamedTensors Module::listed(bool learns) const {
   NamedTensors found;
   for (const Entry& e : entries()) {
     auto same = [&](const auto& known) { return known.tensor.same_handle(e.tensor); };
@@ -87,8 +74,8 @@ NamedTensors Module::named(bool learns) const {
   return found;
 }
 
-NamedTensors Module::named_parameters() const { return named(true); }
-NamedTensors Module::named_buffers() const { return named(false); }
+NamedTensors Module::named_parameters() const { return listed(true); }
+NamedTensors Module::named_buffers() const { return listed(false); }
 
 Tensors Module::parameters() const {
   Tensors found;
@@ -108,6 +95,11 @@ std::string Module::path() const {
   return above.empty() ? name_ : above + "." + name_;
 }
 
+void Module::forget_paths() {
+  path_changed();
+  for (const auto& c : children_) c.second->forget_paths();
+}
+
 // --- Changing ---
 
 void Module::train(bool on) {
@@ -121,11 +113,11 @@ void Module::to(DType dtype) {
   for (const Entry& e : entries()) {
     Tensor t = e.tensor;
     if (!is_floating(t.dtype()) || t.dtype() == dtype) continue;
-    const Tensor gradient = t.grad();
     t.set_data(weft::to(t, dtype));
-    if (!t.requires_grad()) continue;
-    static_cast<Leaf*>(node_of(t))->match(t);
-    t.set_grad(gradient.defined() ? weft::to(gradient, dtype) : Tensor());
+    Leaf* leaf = leaf_of(t);
+    if (!leaf) continue;
+    leaf->match(t);
+    if (leaf->grad.defined()) leaf->grad = weft::to(leaf->grad, dtype);
   }
 }
 
@@ -135,7 +127,7 @@ void Module::set_requires_grad(bool on) {
 
 void Module::zero_grad() {
   for (Tensor p : parameters())
-    if (p.requires_grad()) p.set_grad({});
+    if (p.grad().defined()) p.set_grad({});
 }
 
 // --- State ---
@@ -210,67 +202,6 @@ void Module::load_state_dict(const NamedTensors& state, bool strict) {
   faults.raise();
   for (const Entry& e : all)
     if (given.count(e.name)) init::copy(e.tensor, given[e.name]);
-}
-
-// --- Hooks ---
-
-namespace {
-
-template <class List>
-bool erase_id(List& list, int id) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [id](const auto& h) { return h.id == id; });
-  if (found == list.end()) return false;
-  list.erase(found);
-  return true;
-}
-
-}  // namespace
-
-int Module::register_forward_pre_hook(ModuleHook hook) {
-  if (!hooks_) hooks_ = std::make_unique<Hooks>();
-  hooks_->before.push_back({hooks_->next_id, std::move(hook)});
-  return hooks_->next_id++;
-}
-
-int Module::register_forward_hook(ModuleHook hook) {
-  if (!hooks_) hooks_ = std::make_unique<Hooks>();
-  hooks_->after.push_back({hooks_->next_id, std::move(hook)});
-  return hooks_->next_id++;
-}
-
-int Module::register_backward_hook(ModuleBackwardHook hook) {
-  if (!hooks_) hooks_ = std::make_unique<Hooks>();
-  hooks_->backward.push_back(
-      {hooks_->next_id, std::make_shared<ModuleBackwardHook>(std::move(hook))});
-  return hooks_->next_id++;
-}
-
-void Module::remove_hook(int id) {
-  if (hooks_)
-    for (const auto& h : hooks_->backward)
-      if (h.id == id) *h.call = nullptr;
-  check(hooks_ && (erase_id(hooks_->before, id) || erase_id(hooks_->after, id) ||
-                   erase_id(hooks_->backward, id)),
-        "remove_hook: no hook of the module \"{}\" has the id {}", path(), id);
-}
-
-void Module::before_forward(ModuleCall& call) {
-  const auto hooks = hooks_->before;  // a copy: a hook may remove itself
-  for (const auto& h : hooks) h.call(call);
-}
-
-void Module::after_forward(ModuleCall& call) {
-  const auto hooks = hooks_->after;
-  for (const auto& h : hooks) h.call(call);
-  for (const auto& h : hooks_->backward)
-    for (size_t i = 0; i < call.outputs.size(); ++i)
-      if (call.outputs[i]->requires_grad())
-        call.outputs[i]->register_hook(
-            [hook = h.call, index = static_cast<int>(i)](const Tensor& gradient) {
-              const ModuleBackwardHook call_now = *hook;  // a copy: it may remove itself
-              return call_now ? call_now(index, gradient) : Tensor();
-            });
 }
 
 }  // namespace weft

@@ -62,7 +62,8 @@ class Module : public PathSource {
   /// Converts floating parameters, their gradients and buffers in place: every handle to them, tied
   /// ones too, sees the new dtype.
   void to(DType dtype);
-  /// Freezes all parameters (false) or lets them learn.
+  /// Freezes all parameters (false) or lets them learn. Gradients and hooks stay, but optimizers
+  /// leave what is frozen alone.
   void set_requires_grad(bool on = true);
   void zero_grad();
 
@@ -74,12 +75,14 @@ class Module : public PathSource {
   /// Error lists every fault.
   void load_state_dict(const NamedTensors& state, bool strict = true);
 
-  /// Hooks run on every call through operator(): before forward, after it, and in backward. The id
-  /// removes a hook; a removed backward hook does not run for earlier calls either.
-  int register_forward_pre_hook(ModuleHook hook);
-  int register_forward_hook(ModuleHook hook);
-  int register_backward_hook(ModuleBackwardHook hook);
-  void remove_hook(int id);
+  /// Hooks run on every call through operator(): before forward, after it, and in backward. A
+  /// removed backward hook does not run for earlier calls either. What a hook throws comes out as
+  /// the nested exception of an Error that names the module.
+  HookHandle register_forward_pre_hook(ModuleHook hook);
+  HookHandle register_forward_hook(ModuleHook hook);
+  HookHandle register_backward_hook(ModuleBackwardHook hook);
+  /// A module that computes in one go what this one is a part of must call it all the same then.
+  bool has_hooks() const { return hooks_ && any_hook(); }
 
  protected:
   /// Registers `value` as a parameter that learns, and returns its handle. Undefined tensors are
@@ -96,12 +99,13 @@ class Module : public PathSource {
     return layer;
   }
 
-  bool has_hooks() const { return static_cast<bool>(hooks_); }
   void before_forward(ModuleCall& call);
   void after_forward(ModuleCall& call);
 
  private:
   struct Hooks;
+  template <class List, class Hook>
+  HookHandle add_hook(List Hooks::*list, Hook hook);
   struct Entry {
     std::string name;
     Tensor tensor;
@@ -109,16 +113,18 @@ class Module : public PathSource {
   };
   void claim(const std::string& name) const;
   void adopt(const std::string& name, std::unique_ptr<Module> module);
+  void forget_paths();
+  bool any_hook() const;
   void collect(const std::string& prefix, std::vector<Entry>& into) const;
   std::vector<Entry> entries() const;
-  NamedTensors named(bool learns) const;
+  NamedTensors listed(bool learns) const;
 
   std::vector<Entry> own_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
   const Module* parent_ = nullptr;
   std::string name_;
   bool training_ = true;
-  std::unique_ptr<Hooks> hooks_;
+  std::shared_ptr<Hooks> hooks_;  // handles look whether it is still there
 };
 
 namespace detail {

@@ -1,5 +1,6 @@
 #include <weft/autograd/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/optimizer.h>
 #include <weft/optim/clip.h>
@@ -15,6 +16,8 @@ double sum_of_squares(const Tensor& gradient) {
     return kernels::sum_squares(g.data<typename decltype(tag)::type>(), g.numel());
   });
 }
+
+bool takes_part(const Tensor& p) { return p.requires_grad() && p.grad().defined(); }
 
 // std::max would drop a nan.
 double larger_or_nan(double a, double b) { return a >= b || std::isnan(a) ? a : b; }
@@ -38,16 +41,17 @@ double clip_grad_norm(const Tensors& parameters, double max_norm, const ClipOpti
   check(options.norm_type >= 1, "clip_grad_norm: norm_type must be at least 1; got {}",
         options.norm_type);
   const NoGrad no_grad;
+  const ProfileRegion region("clip_grad_norm");
   Tensors gradients;
   for (const Tensor& p : parameters)
-    if (p.grad().defined()) gradients.push_back(p.grad());
+    if (takes_part(p)) gradients.push_back(p.grad());
   const double norm = norm_of(gradients, options.norm_type);
   check(!options.error_if_nonfinite || std::isfinite(norm),
         "clip_grad_norm: the norm of the gradients is {}", norm);
   const double factor = max_norm / (norm + 1e-6);
   if (factor >= 1) return norm;
   for (Tensor p : parameters)
-    if (p.grad().defined()) p.set_grad(p.grad() * factor);
+    if (takes_part(p)) p.set_grad(p.grad() * factor);
   return norm;
 }
 

@@ -1,5 +1,6 @@
 #include <weft/autograd/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 #include <weft/optim/optimizer.h>
@@ -40,11 +41,12 @@ void Optimizer::step() {
     int64_t begin, n;
   };
   const NoGrad no_grad;
+  const ProfileRegion region("optimizer step");
   std::vector<Chunk> chunks;
   Tensors gradients(slots_.size());
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Tensor gradient = slots_[i].parameter.grad();
-    if (!gradient.defined()) continue;
+    if (!gradient.defined() || !slots_[i].parameter.requires_grad()) continue;
     prepare(slots_[i]);
     gradients[i] = contiguous(gradient);
     for (int64_t at = 0; at < gradient.numel(); at += kChunk)
@@ -76,7 +78,7 @@ void Optimizer::prepare(Slot& slot) const {
 
 void Optimizer::zero_grad() {
   for (Slot& slot : slots_)
-    if (slot.parameter.requires_grad()) slot.parameter.set_grad({});
+    if (slot.parameter.grad().defined()) slot.parameter.set_grad({});
 }
 
 Tensors Optimizer::parameters() const {

@@ -19,8 +19,9 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Updates every parameter that has a gradient, in place; others stay as they are. The same bits
-  /// at any number of threads.
+  /// Updates every parameter that has a gradient and requires one, in place; others stay as they
+  /// are (PyTorch also moves frozen ones that still have a gradient). The same bits at any number of
+  /// threads.
   void step();
   /// Drops the gradients of all parameters.
   void zero_grad();

@@ -5,6 +5,7 @@
 // A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
 // the gradient through both is exactly 0, also for a query that may attend to nothing. The fused
 // path (core/kernels/attention.h) never holds A; second order runs through the composition.
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/attention_samples.h>
@@ -84,8 +85,10 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
   Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
   if (o.mask.defined() && o.mask.dtype() != kBool) scores = scores + where(allowed, o.mask, zero);
   if (allowed.defined()) scores = where(allowed, scores, scalar(lowest(q.dtype()), q.dtype()));
+  named(scores, "scores");
   Tensor weights = softmax(scores, -1);  // [B, H, Tq, Tk]
   if (allowed.defined()) weights = where(allowed, weights, zero);
+  named(weights, "weights");
   const Tensor kept = o.dropout > 0 ? dropout(weights, o.dropout, o.key) : weights;
   return {matmul(kept, v), weights};
 }
@@ -140,13 +143,13 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
 // What the fused backward reads beside the inputs.
 struct SavedAttention {
   Saved y;
-  Tensor lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
+  Saved lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
 };
 
 Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
                        const AttentionOptions& o) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
-  const Tensor y = b.saved(s.y), dy = with_dense_rows(b.dy());
+  const Tensor y = b.saved(s.y), lse = b.saved(s.lse), dy = with_dense_rows(b.dy());
   const Tensor dq = heads_like(q, q.size(3)), dk = heads_like(k, k.size(3)),
                dv = heads_like(v, v.size(3));
   const Tensor dmask =
@@ -154,7 +157,7 @@ Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::AttentionGrad<T> g;
-    g.y = y.data<T>(), g.lse = s.lse.data<T>(), g.dy = dy.data<T>();
+    g.y = y.data<T>(), g.lse = lse.data<T>(), g.dy = dy.data<T>();
     g.y_at = head_strides(y), g.dy_at = head_strides(dy);
     g.dq = writable<T>(dq), g.dk = writable<T>(dk), g.dv = writable<T>(dv);
     g.dq_at = head_strides(dq), g.dk_at = head_strides(dk), g.dv_at = head_strides(dv);
@@ -183,9 +186,8 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
   return record_fused(
       kAttention, y, {q, k, v, o.mask},
       [with_mask](const Tensors& in) { return compose(in[0], in[1], in[2], with_mask(in)).output; },
-      [with_mask, saved = SavedAttention{save_output(y), lse}](Backward& b, const Tensors& in) {
-        return fused_backward(saved, b, in, with_mask(in));
-      });
+      [with_mask, saved = SavedAttention{save_output(y), save(lse)}](
+          Backward& b, const Tensors& in) { return fused_backward(saved, b, in, with_mask(in)); });
 }
 
 // A floating mask takes q's dtype.

@@ -113,6 +113,21 @@ Tensor gradient_of(const Tensor& x, const Tensor& lse, const ClassTargets& t, do
   return dx;
 }
 
+Tensor logits_gradient(const Backward& b, const Tensor& x, const Tensor& lse,
+                       const SavedTargets& saved) {
+  const CrossEntropyOptions options = saved.options(b);
+  if (grad_enabled()) {
+    const Tensor target = saved.target(b);
+    return vjp([&](const Tensors& in) { return Tensors{composed(in[0], target, options)}; }, {x},
+               {b.dy()})[0];
+  }
+  const ClassTargets t = saved.checked(b);
+  const Tensor dloss = options.reduction == Reduction::none
+                           ? contiguous(reshape(b.dy(), lse.shape()))
+                           : full(lse.shape(), b.dy().item() * t.scale, x.dtype());
+  return gradient_of(x, lse, t, options.label_smoothing, dloss);
+}
+
 Tensor reduced(const Tensor& losses, const ClassTargets& t, Reduction reduction) {
   return reduction == Reduction::none ? reshape(losses, t.shape) : sum(losses) * t.scale;
 }
@@ -152,6 +167,28 @@ ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes,
   return t;
 }
 
+SavedTargets::SavedTargets(const Tensor& target, const CrossEntropyOptions& options,
+                           const ClassTargets& checked)
+    : target_(save(target)),
+      weight_(save(options.weight)),
+      rows_(save(checked.rows)),
+      row_weight_(save(checked.weight)),
+      options_(options),
+      shape_(checked.shape),
+      scale_(checked.scale) {
+  options_.weight = {};
+}
+
+CrossEntropyOptions SavedTargets::options(const Backward& b) const {
+  CrossEntropyOptions o = options_;
+  o.weight = b.saved(weight_);
+  return o;
+}
+
+ClassTargets SavedTargets::checked(const Backward& b) const {
+  return {b.saved(rows_), b.saved(row_weight_), shape_, scale_};
+}
+
 Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& t,
                          const CrossEntropyOptions& options) {
   const int64_t classes = log_probs.size(-1);
@@ -179,16 +216,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
     NoGrad no_grad;
     return reduced(losses, t, options.reduction);
   }();
-  return record(kCrossEntropy, y, {x}, [x = save(x), lse, target, t, options](Backward& b) {
-    const Tensor z = b.saved(x);
-    if (grad_enabled())
-      return vjp([&](const Tensors& in) { return Tensors{composed(in[0], target, options)}; }, {z},
-                 {b.dy()})[0];
-    const Tensor dloss = options.reduction == Reduction::none
-                             ? contiguous(reshape(b.dy(), lse.shape()))
-                             : full(lse.shape(), b.dy().item() * t.scale, z.dtype());
-    return gradient_of(z, lse, t, options.label_smoothing, dloss);
-  });
+  return record(kCrossEntropy, y, {x},
+                [x = save(x), lse = save(lse), s = SavedTargets(target, options, t)](Backward& b) {
+                  return logits_gradient(b, b.saved(x), b.saved(lse), s);
+                });
 }
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // Shared by the losses on class targets: nll_loss, cross_entropy, linear_cross_entropy. Not public.
 #pragma once
 
+#include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 
 namespace weft {
@@ -18,6 +19,23 @@ struct ClassTargets {
 /// counts gives loss 0 and gradients 0 (PyTorch: NaN).
 ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
                            const Tensor& target, const CrossEntropyOptions& options);
+
+/// Targets and class weights as a vjp keeps them: changed in place by the user, they are an error.
+class SavedTargets {
+ public:
+  /// `target` and `options` as the user gave them, and what class_targets() made of them.
+  SavedTargets(const Tensor& target, const CrossEntropyOptions& options,
+               const ClassTargets& checked);
+  Tensor target(const Backward& b) const { return b.saved(target_); }
+  CrossEntropyOptions options(const Backward& b) const;
+  ClassTargets checked(const Backward& b) const;
+
+ private:
+  Saved target_, weight_, rows_, row_weight_;
+  CrossEntropyOptions options_;  // without the weight
+  Shape shape_;
+  double scale_;
+};
 
 /// The loss from log-probabilities [..., V], in ops that have gradients of any order.
 Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& targets,

@@ -115,8 +115,9 @@ Tensor checked_index(const char* who, const Tensor& index, int64_t n, const char
 
 Tensor add_rows(const Op& op, const Tensor& x, const Tensor& index, int64_t rows);
 
-// [rows, ...] -> [index.numel(), ...]
-Tensor take_rows(const Op& op, const Tensor& table, const Tensor& index) {
+// [rows, ...] -> [index.numel(), ...], not recorded.
+Tensor gathered_rows(const Tensor& table, const Tensor& index) {
+  const NoGrad no_grad;
   const Tensor x = contiguous(table);
   Shape shape = x.shape();
   shape[0] = index.numel();
@@ -126,9 +127,14 @@ Tensor take_rows(const Op& op, const Tensor& table, const Tensor& index) {
     kernels::gather_rows(x.data<T>(), index.data<int64_t>(), static_cast<T*>(y.raw()), shape[0],
                          shape[0] ? y.numel() / shape[0] : 0);
   });
-  return record(op, y, {x}, [&op, index, rows = x.shape()[0]](Backward& b) {
-    return add_rows(op, b.dy(), index, rows);
-  });
+  return y;
+}
+
+Tensor take_rows(const Op& op, const Tensor& table, const Tensor& index) {
+  return record(op, gathered_rows(table, index), {table},
+                [&op, index = save(index), rows = table.shape()[0]](Backward& b) {
+                  return add_rows(op, b.dy(), b.saved(index), rows);
+                });
 }
 
 // zeros [rows, ...] with x [index.numel(), ...] added at `index`, in the order of the index.
@@ -143,7 +149,9 @@ Tensor add_rows(const Op& op, const Tensor& input, const Tensor& index, int64_t 
     kernels::scatter_add_rows(x.data<T>(), index.data<int64_t>(), static_cast<T*>(y.raw()), count,
                               count ? x.numel() / count : 0);
   });
-  return record(op, y, {x}, [&op, index](Backward& b) { return take_rows(op, b.dy(), index); });
+  return record(op, y, {x}, [&op, index = save(index)](Backward& b) {
+    return take_rows(op, b.dy(), b.saved(index));
+  });
 }
 
 // x around dim d as [outer, n, inner].
@@ -170,8 +178,9 @@ Tensor take_along(const Op& op, const Tensor& input, int d, const Tensor& index)
     kernels::gather_along(x.data<T>(), index.data<int64_t>(), static_cast<T*>(y.raw()), lanes.outer,
                           n, size_along(index.shape(), d), lanes.inner);
   });
-  return record(op, y, {x},
-                [&op, d, index, n](Backward& b) { return add_along(op, b.dy(), d, index, n); });
+  return record(op, y, {x}, [&op, d, index = save(index), n](Backward& b) {
+    return add_along(op, b.dy(), d, b.saved(index), n);
+  });
 }
 
 // zeros, of size n along d, with x added at the index, whose shape is that of x.
@@ -186,8 +195,9 @@ Tensor add_along(const Op& op, const Tensor& input, int d, const Tensor& index, 
     kernels::scatter_add_along(x.data<T>(), index.data<int64_t>(), static_cast<T*>(y.raw()),
                                lanes.outer, n, size_along(index.shape(), d), lanes.inner);
   });
-  return record(op, y, {x},
-                [&op, d, index](Backward& b) { return take_along(op, b.dy(), d, index); });
+  return record(op, y, {x}, [&op, d, index = save(index)](Backward& b) {
+    return take_along(op, b.dy(), d, b.saved(index));
+  });
 }
 
 // The index fits `t` if it has its rank and is nowhere larger, dim `except` aside.
@@ -231,18 +241,17 @@ Tensor embedding(const Tensor& ids, const Tensor& weight, std::optional<int64_t>
   const Tensor rows = reshape(checked_index("embedding", ids, v, "ids", ", the vocabulary"), {-1});
   Shape shape = ids.shape();
   shape.push_back(weight.size(1));
-  auto taken = [&] {
-    NoGrad no_grad;
-    return reshape(take_rows(kEmbedding, weight, rows), shape);
-  };
+  const Tensor taken = gathered_rows(weight, rows).strided_view(shape, contiguous_strides(shape));
   if (padding_idx) padding_idx = (padding + v) % v;
-  return record(
-      kEmbedding, taken(), {weight}, [rows, padding_idx, like = weight.shape()](Backward& b) {
-        Tensor dy = reshape(b.dy(), {rows.numel(), like[1]});
-        if (padding_idx)
-          dy = masked_fill(dy, unsqueeze(eq(rows, static_cast<double>(*padding_idx)), 1), 0);
-        return add_rows(kEmbedding, dy, rows, like[0]);
-      });
+  return record(kEmbedding, taken, {weight},
+                [rows = save(rows), padding_idx, like = weight.shape()](Backward& b) {
+                  const Tensor index = b.saved(rows);
+                  Tensor dy = reshape(b.dy(), {index.numel(), like[1]});
+                  if (padding_idx)
+                    dy = masked_fill(dy, unsqueeze(eq(index, static_cast<double>(*padding_idx)), 1),
+                                     0);
+                  return add_rows(kEmbedding, dy, index, like[0]);
+                });
 }
 
 Tensor gather(const Tensor& x, int dim, const Tensor& index) {

@@ -138,7 +138,9 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   return record_fused(
       kLayerNorm, forward(x, weight, bias, eps, stats), {x, weight, bias},
       [eps](const Tensors& in) { return composed(in, eps); },
-      [stats](Backward& b, const Tensors& in) { return backward(in[0], in[1], stats, b); });
+      [mean = save(stats.mean), rstd = save(stats.rstd)](Backward& b, const Tensors& in) {
+        return backward(in[0], in[1], {b.saved(mean), b.saved(rstd)}, b);
+      });
 }
 
 }  // namespace weft

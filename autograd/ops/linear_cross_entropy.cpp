@@ -221,12 +221,14 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
   }();
   return record(
       kLinearCrossEntropy, y, {hidden, weight, bias},
-      [h = save(hidden), w = save(weight), b = save(bias), d, target, options](Backward& g) {
+      [h = save(hidden), w = save(weight), b = save(bias), dh = save(d.hidden), dw = save(d.weight),
+       db = save(d.bias), s = SavedTargets(target, options, t)](Backward& g) {
         if (!grad_enabled())
-          return Tensors{scaled(d.hidden, g.dy()), scaled(d.weight, g.dy()),
-                         scaled(d.bias, g.dy())};
-        return vjp([&](const Tensors& in) { return Tensors{composed(in, target, options)}; },
-                   {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
+          return Tensors{scaled(g.saved(dh), g.dy()), scaled(g.saved(dw), g.dy()),
+                         scaled(g.saved(db), g.dy())};
+        return vjp(
+            [&](const Tensors& in) { return Tensors{composed(in, s.target(g), s.options(g))}; },
+            {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
       });
 }
 

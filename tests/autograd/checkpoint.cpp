@@ -164,5 +164,5 @@ TEST_CASE("checkpoint names what was changed before its backward") {
   x.mutable_data<float>("the test")[0] = 5;
   CHECK(message_of([&] { sum(y).backward(); }) ==
         "checkpoint: a tensor of shape [2] that its backward needs was changed in place by the "
-        "test; clone it first, or change it after backward");
+        "test (version 2, saved at 1); clone it first, or change it after backward");
 }

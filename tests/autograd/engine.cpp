@@ -171,32 +171,33 @@ TEST_CASE("hooks see the whole gradient, replace it, and can be removed") {
     seen.push_back(dy.item());
     return Tensor();
   });
-  const int tenfold = y.register_hook([](const Tensor& dy) { return dy * 10.0; });
+  HookHandle tenfold = y.register_hook([](const Tensor& dy) { return dy * 10.0; });
   const Tensor z = y * y + y;
   z.backward({}, {.retain_graph = true});
   CHECK(seen == Numbers{13});
   CHECK(x.grad().item() == 260);
-  y.remove_hook(tenfold);
+  tenfold.remove();
   z.backward();
   CHECK(seen == Numbers{13, 13});
   CHECK(x.grad().item() == 286);
-  CHECK(message_of([&] { y.remove_hook(tenfold); }) == "remove_hook: no hook has the id 1");
+  tenfold.remove();  // once more: no effect
 }
 
 TEST_CASE("a hook on a leaf sees the sum of one pass, and must keep the shape") {
   Tensor x = leaf({3});
   int calls = 0;
-  const int id = x.register_hook([&](const Tensor& dy) {
+  HookHandle twice = x.register_hook([&](const Tensor& dy) {
     ++calls;
     return dy * 2.0;
   });
   (x * x + x).backward();
   CHECK(calls == 1);
   CHECK(x.grad().item() == 14);
-  x.remove_hook(id);
+  twice.remove();
   x.register_hook([](const Tensor&) { return zeros({2}, kFloat64); });
   CHECK(message_of([&] { (x * x).backward(); }) ==
-        "leaf: a hook must keep the gradient's shape [1]; got [2]");
+        "backward: a hook on leaf must keep the gradient's shape [1] and dtype float64; got [2] "
+        "float64");
   CHECK(message_of([] { tensor({1.0}).register_hook([](const Tensor& t) { return t; }); }) ==
         "register_hook: the tensor does not require a gradient");
 }
@@ -244,16 +245,28 @@ TEST_CASE("a saved tensor that was changed in place is an error that names both 
   scale_in_place(x.detach(), 2);
   CHECK(message_of([&] { y.backward(); }) ==
         "mul: a tensor of shape [1] that its backward needs was changed in place by "
-        "scale_in_place; clone it first, or change it after backward");
+        "scale_in_place (version 2, saved at 1); clone it first, or change it after backward");
   const Tensor e = exp(x);
   scale_in_place(e, 2);
   CHECK(message_of([&] { e.backward(); }) ==
         "exp: a tensor of shape [1] that its backward needs was changed in place by "
-        "scale_in_place; clone it first, or change it after backward");
+        "scale_in_place (version 1, saved at 0); clone it first, or change it after backward");
   const Tensor z = x + 1.0;  // needs no value of x
   scale_in_place(x.detach(), 2);
   z.backward();
   CHECK(x.grad().item() == 1);
+}
+
+TEST_CASE("a saved tensor that was given other data is an error") {
+  Tensor x = leaf({3});
+  const Tensor y = x * x;
+  x.set_data(tensor({4}, kFloat64));
+  CHECK(message_of([&] { y.backward(); }) ==
+        "mul: a tensor that its backward needs was given other data, now [1] float64, by set_data "
+        "or to(dtype); run forward again after that");
+  CHECK_FALSE(x.grad().defined());
+  (x * x).backward();
+  CHECK(x.grad().item() == 8);
 }
 
 TEST_CASE("gradients do not share memory with each other or with what the user passed") {
@@ -297,8 +310,20 @@ TEST_CASE("a vjp that returns the wrong number or kind of gradients is told so")
   CHECK(message_with([](Backward& b) { return to(b.dy(), kFloat32); }) ==
         "test_square: its vjp must return a gradient of shape [2] and dtype float64 for input 0; "
         "got [2] float32");
+  CHECK(message_with([](Backward&) { return Tensors{}; }) ==
+        "test_square: its vjp must return 1 gradients; got 0");
   sum(square_with(x, [](Backward&) { return Tensor(); })).backward();  // undefined: zero
   CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a name of an op is taken once") {
+  auto samples = [](Samples&) {};
+  CHECK(message_of([&] {
+          static const Op again{"test_square", samples};
+        }) == "op: there is one named test_square already");
+  CHECK(message_of([&] {
+          static const Op nameless{"", samples};
+        }) == "op: a name must not be empty");
 }
 
 TEST_CASE("a chain of a million ops runs backward and is freed without recursion") {
@@ -308,6 +333,27 @@ TEST_CASE("a chain of a million ops runs backward and is freed without recursion
   y.backward({}, {.retain_graph = true});
   CHECK(x.grad().item() == 1);
   y = Tensor();  // the graph goes, never having been released
+}
+
+TEST_CASE("a fan of a million edges runs backward and is freed, whichever way it opens") {
+  const size_t before = allocator_stats().bytes_in_use;
+  {
+    const Tensor x = leaf({1});
+    Tensors uses;
+    for (int i = 0; i < 1000000; ++i) uses.push_back(x);
+    sum(cat(uses, 0) * 2.0).backward();  // one op with a million inputs
+    CHECK(x.grad().item() == 2000000);
+  }
+  {
+    const Tensor x = leaf({1});
+    Tensors ends;
+    for (int i = 0; i < 500000; ++i) ends.push_back(x + 1.0);  // a node for each use
+    const Tensor total = sum(cat(ends, 0));
+    ends.clear();
+    total.backward({}, {.retain_graph = true});
+    CHECK(x.grad().item() == 500000);
+  }
+  CHECK(allocator_stats().bytes_in_use == before);
 }
 
 TEST_CASE("a graph gives its memory back, with and without a backward") {

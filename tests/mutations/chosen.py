@@ -55,7 +55,7 @@ CHOSEN = [
      "const T kept = from[j] * keep;", "const T kept = from[j];",
      "dropout: what is kept is not scaled"),
     ("autograd/ops/indexing.cpp",
-     "masked_fill(dy, unsqueeze(eq(rows,", "masked_fill(dy, unsqueeze(ne(rows,",
+     "masked_fill(dy, unsqueeze(eq(index,", "masked_fill(dy, unsqueeze(ne(index,",
      "embedding: all rows but the padding lose their gradient"),
     ("autograd/ops/cross_entropy.cpp",
      "unsqueeze(target, 1)), 1) * (smoothing - 1)", "unsqueeze(target, 1)), 1) * -1",

@@ -159,27 +159,27 @@ TEST_CASE("hooks see and replace inputs, outputs and gradients") {
   FeedForward layer(2, 2, 0, Generator(1));
   const Tensor x = Tensor(ones({1, 2})).set_requires_grad();
   std::string path;
-  const int pre = layer.register_forward_pre_hook(
+  HookHandle pre = layer.register_forward_pre_hook(
       [](ModuleCall& call) { *call.inputs.at(0) = *call.inputs.at(0) * 0; });
-  const int post = layer.register_forward_hook([&](ModuleCall& call) {
+  HookHandle post = layer.register_forward_hook([&](ModuleCall& call) {
     path = module_path();
     *call.outputs.at(0) = *call.outputs.at(0) * 0 + *call.inputs.at(0) + 5;
   });
   CHECK(values(layer(x)) == std::vector<double>{5, 5});
   CHECK(path.empty());
-  layer.remove_hook(pre);
+  pre.remove();
   CHECK(values(layer(x)) == std::vector<double>{6, 6});
-  const int back = layer.register_backward_hook(
+  HookHandle back = layer.register_backward_hook(
       [](int index, const Tensor& gradient) { return gradient * (index + 3); });
   sum(layer(x)).backward();
   CHECK(values(x.grad()) == std::vector<double>{3, 3});
   const Tensor y = layer(x);
-  layer.remove_hook(back);
+  back.remove();
   sum(y).backward();
   CHECK(values(x.grad()) == std::vector<double>{4, 4});
-  layer.remove_hook(post);
-  CHECK(message_of([&] { layer.remove_hook(post); }) ==
-        "remove_hook: no hook of the module \"\" has the id 1");
+  CHECK(layer.has_hooks());
+  post.remove();
+  CHECK_FALSE(layer.has_hooks());
 }
 
 TEST_CASE("the module path is known inside forward") {

@@ -1,0 +1,47 @@
+// Names for intermediate results, and a way to get at them by module path.
+//
+//   Intermediates seen({"decoder.layers.1.multihead_attn.weights"});
+//   loss(model(src, tgt)).backward();
+//   seen["decoder.layers.1.multihead_attn.weights"].grad();  // [B, H, Tq, Tk]
+#pragma once
+
+#include <weft/autograd/observer.h>
+#include <weft/core/serialize.h>
+
+#include <string>
+#include <vector>
+
+namespace weft {
+
+/// Names `t`: messages, dump_graph() and Intermediates show the name. Returns `t` itself. Attention
+/// names its "scores" and "weights".
+Tensor named(const Tensor& t, const std::string& name);
+
+/// Keeps the tensors that this thread names while it lives, under the path of the module that runs
+/// and the name, "encoder.layers.0.self_attn.weights", and has their gradients retained. Fused
+/// paths that would not compute a tensor that is asked for give way to the composed ones. The
+/// tensors keep their graph alive.
+class Intermediates : public Observer {
+ public:
+  /// Keeps all, or those of the full names in `wanted`.
+  Intermediates() = default;
+  explicit Intermediates(std::vector<std::string> wanted) : wanted_(std::move(wanted)) {}
+
+  /// The latest of that name; an Error that lists the names there are if there is none.
+  const Tensor& operator[](const std::string& name) const;
+  /// In the order in which they were named: a module that ran twice is in it twice.
+  const NamedTensors& all() const { return kept_; }
+
+  void tensor_named(const Tensor& t, const std::string& name) override;
+  bool wants(const std::string& name) const override;
+
+ private:
+  std::vector<std::string> wanted_;
+  NamedTensors kept_;
+};
+
+/// Whether somebody asks for what the module that runs would name so: a fused path that does not
+/// compute it must give way then.
+bool is_wanted(const std::string& name);
+
+}  // namespace weft
