@@ -1,6 +1,6 @@
 // Training steps and attention calls, timed: the same cases, sizes and JSON keys as the peers'
 // benchmark programs. Every case runs in a process of its own, so that peak memory is its own.
-// usage: weft_bench [--case NAME] [--threads N] [--steps N]
+// usage: weft_bench [--case NAME] [--threads N] [--steps N] [--profile]
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 
 namespace {
 
@@ -168,11 +169,18 @@ int default_steps(const std::string& name) {
   return small ? 200 : 9;
 }
 
+void run_and_print(const std::string& name, int steps, bool profile) {
+  std::optional<Profiler> profiler;
+  if (profile) profiler.emplace();
+  print(name, cases().at(name)(steps));
+  if (profiler) fmt::print("\n{}\n{}\n", profiler->table(), profiler->table(Profiler::By::module));
+}
+
 // Runs a case in a child process.
-int spawn(const std::string& name, int steps) {
+int spawn(const std::string& name, int steps, bool profile) {
   const pid_t child = fork();
   if (child == 0) {
-    print(name, cases().at(name)(steps > 0 ? steps : default_steps(name)));
+    run_and_print(name, steps > 0 ? steps : default_steps(name), profile);
     std::fflush(stdout);
     _exit(0);
   }
@@ -187,6 +195,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
   std::string name;
   int threads = num_threads(), steps = 0;
+  bool profile = false;
   std::vector<std::string> names;
   for (const auto& entry : cases()) names.push_back(entry.first);
   app.add_option("--case", name, "One case; all if left out")->check(CLI::IsMember(names));
@@ -195,10 +204,12 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--steps", steps, "Timed steps; 0: as many as the case deserves")
       ->check(CLI::NonNegativeNumber);
+  app.add_flag("--profile", profile,
+               "Print time and calls per op and per module, warm-up included");
   CLI11_PARSE(app, argc, argv);
   set_num_threads(threads);
   if (!name.empty()) names = {name};
   int failed = 0;
-  for (const std::string& n : names) failed |= spawn(n, steps);
+  for (const std::string& n : names) failed |= spawn(n, steps, profile);
   return failed ? 1 : 0;
 }

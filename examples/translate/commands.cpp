@@ -5,11 +5,13 @@
 #include <examples/translate/translator.h>
 #include <examples/translate/utf8.h>
 #include <unistd.h>
+#include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 namespace translate {
 namespace {
@@ -55,8 +57,10 @@ void train_command(TrainOptions o) {
               "--valid-source and --valid-target");
   if (o.train.task == "toy") set_toy_defaults(o.model, o.train);
   use_threads(o.threads);
+  std::optional<weft::Profiler> profiler;
+  if (o.profile) profiler.emplace();
   train(o.model, o.train);
-  print("");
+  print(profiler ? profiler->table() + "\n" + profiler->table(weft::Profiler::By::module) : "");
 }
 
 void run_command(const RunOptions& o) {

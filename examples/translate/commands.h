@@ -11,7 +11,8 @@ namespace translate {
 struct TrainOptions {
   ModelConfig model;
   TrainConfig train;
-  int threads = 0;  ///< 0: the library's default; also below
+  int threads = 0;       ///< 0: the library's default; also below
+  bool profile = false;  ///< print time and calls per op and per module at the end
 };
 /// From a corpus to a model directory.
 void train_command(TrainOptions options);

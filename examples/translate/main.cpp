@@ -94,6 +94,8 @@ void add_train(CLI::App& app, TrainOptions& o) {
   add_model_options(*command, o.model);
   add_training_options(*command, o.train);
   add_threads(*command, o.threads);
+  command->add_flag("--profile", o.profile,
+                    "Print time and calls per op and per module at the end");
   command->add_flag("--resume", o.train.resume,
                     "Go on from the last checkpoint in the model directory");
   command
