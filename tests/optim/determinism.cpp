@@ -6,6 +6,7 @@
 #include <weft/tests/optim/translator.h>
 
 #include <cstring>
+#include <thread>
 #include <vector>
 
 using namespace weft;
@@ -35,9 +36,8 @@ Tensor sentences(int64_t rows, int64_t length, Generator& gen) {
 }
 
 // All weights, bit for bit, and the losses after 20 steps.
-std::vector<float> train(int threads, bool norm_first) {
-  set_num_threads(threads);
-  Generator gen(5), data(6);
+std::vector<float> train(bool norm_first, uint64_t seed = 5) {
+  Generator gen(seed), data(seed + 1);
   Translator model(options(norm_first), kVocab, kVocab, randn({kLongest, 64}, gen), gen);
   Adam adam(model.named_parameters(), {.lr = 3e-3, .beta2 = 0.98});
   std::vector<float> result;
@@ -57,6 +57,11 @@ std::vector<float> train(int threads, bool norm_first) {
   return result;
 }
 
+std::vector<float> train_on(int threads, bool norm_first) {
+  set_num_threads(threads);
+  return train(norm_first);
+}
+
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
@@ -66,9 +71,23 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 TEST_CASE("20 training steps give the same bits at 1, 2 and 3 threads") {
   const int before = num_threads();
   const bool norm_first = GENERATE(false, true);
-  const std::vector<float> alone = train(1, norm_first);
+  const std::vector<float> alone = train_on(1, norm_first);
   CHECK(alone[19] < alone[0] - 0.5f);
-  CHECK(same_bits(train(2, norm_first), alone));
-  CHECK(same_bits(train(3, norm_first), alone));
+  CHECK(same_bits(train_on(2, norm_first), alone));
+  CHECK(same_bits(train_on(3, norm_first), alone));
+  set_num_threads(before);
+}
+
+TEST_CASE("two threads train two models at once and get the bits that each gets alone") {
+  const int before = num_threads();
+  set_num_threads(2);  // both want the pool
+  const std::vector<float> first = train(false, 5), second = train(true, 7);
+  std::vector<float> first_again, second_again;
+  std::thread other([&] { second_again = train(true, 7); });
+  first_again = train(false, 5);
+  other.join();
+  CHECK(same_bits(first_again, first));
+  CHECK(same_bits(second_again, second));
+  CHECK_FALSE(same_bits(first, second));
   set_num_threads(before);
 }
