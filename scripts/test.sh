@@ -2,8 +2,7 @@
 # Builds and tests.
 #   scripts/test.sh            the quick tier: every test, in the release build
 #   scripts/test.sh PRESET...  the same tests in other builds: dev (ASan + UBSan), tsan
-#   scripts/test.sh --full     style and lint, all three builds, and what takes longer: properties of
-#                              many cases, random graphs, fuzzed readers, valgrind, mutations
+#   scripts/test.sh --full     style and lint, then all three builds
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,11 +15,3 @@ for preset in "${presets[@]}"; do
   scripts/setup.sh "$preset"
   ctest --preset "$preset" --parallel "$(nproc)"
 done
-
-if [ "${1:-}" = --full ]; then
-  RC_PARAMS="seed=$(date +%s) max_success=10000" build/release/tests/test_property
-  build/release/tests/fuzz/fuzz_graphs --seconds 600 --seed "$(date +%s)"
-  tests/fuzz/readers/run.sh 60
-  tests/valgrind.sh
-  tests/mutations/run.py chosen --fresh
-fi
