@@ -2,6 +2,7 @@
 // damage is refused with the name of the file and the fault.
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <weft/core/atomic_file.h>
 #include <weft/core/serialize.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/temp_dir.h>
@@ -156,6 +157,20 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
   CHECK(message == fmt::format("save_safetensors: cannot write {}: File too large", path));
   CHECK(dir.read("model.safetensors") == "old");
   CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
+}
+
+TEST_CASE("two writers of one file do not get into each other's way") {
+  const TempDir dir;
+  const std::string path = (dir / "f").string();
+  AtomicFile first("test", path), second("test", path);
+  first.write("first", 5);
+  second.write("2nd", 3);
+  first.commit();
+  CHECK(dir.read("f") == "first");
+  second.commit();
+  CHECK(dir.read("f") == "2nd");
+  const auto entries = std::filesystem::directory_iterator(dir.path());
+  CHECK(std::distance(begin(entries), end(entries)) == 1);
 }
 
 TEST_CASE("what cannot be saved is refused before anything is written") {

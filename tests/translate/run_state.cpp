@@ -55,7 +55,7 @@ TEST_CASE("run state: a run goes on with the settings it began with") {
   CHECK(with(&TrainConfig::clip, 2) == needs + "--clip 0; got 2");
   CHECK(with(&TrainConfig::max_tokens, 64) == needs + "--max-tokens 4096; got 64");
   CHECK(with(&TrainConfig::accumulate, 2) == needs + "--accumulate 1; got 2");
-  CHECK(with(&TrainConfig::seed, 2) == needs + "--seed 1; got 2");
+  CHECK(with(&TrainConfig::seed, uint64_t{2}) == needs + "--seed 1; got 2");
 }
 
 TEST_CASE("run state: a run goes on with the corpus it began with") {

@@ -34,6 +34,7 @@ void Line::add_stop(const char* stop) {
 
 std::vector<Link> align(const std::vector<Word>& source, const std::vector<Word>& target) {
   std::vector<Link> links;
+  links.reserve(source.size() + 8);
   for (size_t i = 0; i < source.size(); ++i) {
     for (size_t j = 0; j < target.size(); ++j) {
       if (!aligned(source[i], target[j])) continue;
