@@ -1,5 +1,5 @@
 // MultiheadAttention equals PyTorch's, its options covered pairwise.
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/attention.h>
 #include <weft/tests/catch.h>
@@ -56,7 +56,7 @@ TEST_CASE("multi-head attention equals PyTorch's") {
   }
 }
 
-TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's") {
+TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's, and finite differences") {
   const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors");
   MultiheadAttention attention({.embed_dim = 4, .num_heads = 2, .batch_first = true}, Generator(1));
   attention.to(kFloat64);
@@ -65,15 +65,30 @@ TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's") {
     if (t.name.rfind("param.", 0) == 0) state.push_back({t.name.substr(6), t.tensor});
   attention.load_state_dict(state);
 
-  const Tensor memory = file.at("input.memory");
-  const Tensor query = file.at("input.query").detach().set_requires_grad();
-  const Tensor error = attention(query, memory, memory).output - file.at("input.target");
-  const Tensor loss = sum(error * error) * 0.5;
-  CHECK(loss.item() == Approx(file.at("output.loss").item()).epsilon(1e-13));
-  const Tensor gradient = reshape(grad(loss, query, {.create_graph = true}), {-1});
-  const Tensor expected = reshape(file.at("output.hessian"), {query.numel(), query.numel()});
+  const Tensor query = file.at("input.query"), memory = file.at("input.memory"),
+               target = file.at("input.target"), expected = file.at("output.hessian");
+  auto losses = [&](const Tensor& q) {  // [B, 8, 4] -> [B]
+    const Tensor keys = expand(memory, {q.size(0), -1, -1});
+    return sum(pow(attention(q, keys, keys).output - target, 2), {1, 2}) * 0.5;
+  };
+  auto loss = [&](const Tensor& q) { return sum(losses(q)); };
+  CHECK(loss(query).item() == Approx(file.at("output.loss").item()).epsilon(1e-13));
+
+  const Tensor h = hessian(loss, query);  // [1, 8, 4, 1, 8, 4]
+  REQUIRE(h.shape() == expected.shape());
+  CHECK(max(abs(h - expected)).item() < 1e-10);
+  NoGrad no_grad;
+  const Tensor at_once = hessian(losses, query, {.batched = true, .chunk_size = 32});
+  CHECK(max(abs(reshape(at_once, expected.shape()) - expected)).item() < 1e-10);
+
+  constexpr double kStep = 1e-5;
   for (int64_t i = 0; i < query.numel(); ++i) {
-    const Tensor row = grad(select(gradient, 0, i), query, {.retain_graph = true});
-    CHECK(max(abs(reshape(row, {-1}) - select(expected, 0, i))).item() < 1e-10);
+    auto slope = [&](double step) {
+      Tensor moved = clone(query);
+      moved.mutable_data<double>()[i] += step;
+      return value_and_grad(loss, {moved}).gradients[0];
+    };
+    const Tensor row = reshape((slope(kStep) - slope(-kStep)) / (2 * kStep), {-1});
+    CHECK(max(abs(row - reshape(select(reshape(h, {32, 32}), 0, i), {-1}))).item() < 1e-6);
   }
 }
