@@ -62,6 +62,8 @@ void einsum_samples(Samples& s) {
             "einsum: label i is twice in the result of \"ij->ii\"");
   add_error(s, "i1->i", {s.normal({2, 3})},
             "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i1->i\"");
+  add_error(s, "i>i", {s.normal({2})},
+            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i>i\"");
   add_error(s, "i.j->i", {s.normal({2, 3})},
             "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i.j->i\"");
 }
@@ -133,11 +135,11 @@ class Equation {
     const bool dots = has(labels, '.');
     const int letters = static_cast<int>(labels.size()) - (dots ? 3 : 0);
     const int further = t.dim() - letters;
+    const Term whole{t, spell_out(text_, labels, further)};
     check(dots ? further >= 0 : further == 0,
           "einsum: operand {} of \"{}\" must have {}{} dims; got shape {}", i, text_,
           dots ? "at least " : "", letters, t.shape());
     widest_ = std::max(widest_, further);
-    const Term whole{t, spell_out(text_, labels, further)};
     for (int d = 0; d < t.dim(); ++d) note_size(whole.labels[static_cast<size_t>(d)], t.size(d));
     return whole;
   }

@@ -44,7 +44,7 @@ int main() {
       check_module([] { return GatedCrossAttention(4, 2, Generator(1)); },
                    {randn({2, 3, 4}, gen, kFloat64), randn({2, 5, 4}, gen, kFloat64)});
   for (const std::string& failure : report.failures) std::puts(failure.c_str());
-  std::printf("%d gradients: %zu failures\n", report.gradients, report.failures.size());
+  std::printf("%d slopes: %zu failures\n", report.gradients[0], report.failures.size());
 
   // Query i of 8 wants the content of place 7 - i if i is even, and nothing if it is odd.
   constexpr int64_t kBatch = 16, kLength = 8, kWidth = 16;

@@ -60,7 +60,7 @@ Tensor sparsemax(const Tensor& x, int dim) {
 int main() {
   const OpReport report = check_op(kSparsemax);
   for (const std::string& failure : report.failures) std::puts(failure.c_str());
-  std::printf("%d samples, %d gradients: %zu failures\n", report.samples, report.gradients,
+  std::printf("%d samples, %d slopes: %zu failures\n", report.samples, report.gradients[0],
               report.failures.size());
 
   constexpr const char* kBar = "####################";

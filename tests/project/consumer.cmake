@@ -29,5 +29,5 @@ endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/installed)
 consume(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$")
-consume(new_op "^3 samples, [0-9]+ gradients: 0 failures\n")
-consume(new_layer "^[0-9]+ gradients: 0 failures\n.* temperature [0-9.]+\n$")
+consume(new_op "^3 samples, [0-9]+ slopes: 0 failures\n")
+consume(new_layer "^[0-9]+ slopes: 0 failures\n.* temperature [0-9.]+\n$")
