@@ -27,4 +27,11 @@ struct NoGrad : GradMode {
   NoGrad() : GradMode(false) {}
 };
 
+/// Where an op computes its value: what it calls there is neither recorded nor shown to profiles
+/// and other observers, for which it is a part of the op.
+class OpScope {
+  NoGrad no_grad_;
+  detail::InsideOp inside_;
+};
+
 }  // namespace weft

@@ -25,23 +25,9 @@ Observer::~Observer() {
 }
 
 namespace detail {
-namespace {
-
-class VjpScope {
- public:
-  VjpScope() : before_(std::exchange(thread_state.in_vjp, true)) {}
-  ~VjpScope() { thread_state.in_vjp = before_; }
-  VjpScope(const VjpScope&) = delete;
-  VjpScope& operator=(const VjpScope&) = delete;
-
- private:
-  bool before_;
-};
-
-}  // namespace
 
 void notify_op_ran(const Op& op, std::span<const Tensor> outputs, std::span<const Tensor> inputs) {
-  if (!thread_state.in_vjp)
+  if (!thread_state.inside_op)
     ObserverChain::each([&](Observer& o) { o.op_ran(op, outputs, inputs); });
 }
 
@@ -54,7 +40,7 @@ void notify_region(const char* name, bool begins) {
 }
 
 void notify_named(const Tensor& t, const std::string& name) {
-  if (!thread_state.in_vjp) ObserverChain::each([&](Observer& o) { o.tensor_named(t, name); });
+  if (!thread_state.inside_op) ObserverChain::each([&](Observer& o) { o.tensor_named(t, name); });
 }
 
 bool any_observer_wants(const std::string& name) {
@@ -70,7 +56,7 @@ void notify_vjp_begins(const Node& node, std::span<const Tensor> dy) {
 Tensors observed_vjp(Node& node, std::span<const Tensor> dy) {
   notify_vjp_begins(node, dy);
   Tensors dx = [&] {
-    const VjpScope scope;
+    const InsideOp inside;
     return node.backward(dy);
   }();
   ObserverChain::each([&](Observer& o) { o.vjp_ended(node, dx); });

@@ -16,7 +16,8 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
-  /// An op computed `outputs`; it is recorded if they have a slot. Not told of ops inside a vjp.
+  /// An op computed `outputs`; it is recorded if they have a slot. Not told of what an op
+  /// calls in its OpScope, nor of ops inside a vjp.
   virtual void op_ran(const Op&, std::span<const Tensor> /*outputs*/,
                       std::span<const Tensor> /*inputs*/) {}
   /// A pass of backward or grad() begins and ends; between, vjps run. They may nest.

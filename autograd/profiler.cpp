@@ -43,40 +43,40 @@ void Profiler::op_ran(const Op& op, std::span<const Tensor>, std::span<const Ten
 }
 
 void Profiler::backward_began() {
-  if (detail::thread_state.in_vjp || region_depth_ > 0) return;
+  if (detail::thread_state.inside_op || region_depth_ > 0) return;
   charge_between();
   ++backward_depth_;
 }
 
 void Profiler::backward_ended() {
-  if (detail::thread_state.in_vjp || region_depth_ > 0 || backward_depth_ == 0) return;
+  if (detail::thread_state.inside_op || region_depth_ > 0 || backward_depth_ == 0) return;
   charge_between();
   --backward_depth_;
 }
 
 void Profiler::vjp_begins(const Node&, std::span<const Tensor>) {
-  if (!detail::thread_state.in_vjp && region_depth_ == 0) charge_between();
+  if (!detail::thread_state.inside_op && region_depth_ == 0) charge_between();
 }
 
 void Profiler::vjp_ended(const Node& node, std::span<const Tensor>) {
-  if (detail::thread_state.in_vjp || region_depth_ > 0) return;
+  if (detail::thread_state.inside_op || region_depth_ > 0) return;
   Cost& cost = costs_[{node.name(), node.path(), false}];
   cost.backward += lap();
   ++cost.backward_calls;
 }
 
 void Profiler::module_crossed() {
-  if (!detail::thread_state.in_vjp && region_depth_ == 0) charge_between();
+  if (!detail::thread_state.inside_op && region_depth_ == 0) charge_between();
 }
 
 void Profiler::region_began(const char*) {
-  if (detail::thread_state.in_vjp) return;
+  if (detail::thread_state.inside_op) return;
   if (region_depth_++ == 0) charge_between();
 }
 
 // A region may have begun before the profiler did.
 void Profiler::region_ended(const char* name) {
-  if (detail::thread_state.in_vjp || region_depth_ == 0 || --region_depth_ > 0) return;
+  if (detail::thread_state.inside_op || region_depth_ == 0 || --region_depth_ > 0) return;
   Cost& cost = costs_[{name, nullptr, true}];
   cost.forward += lap();
   ++cost.forward_calls;

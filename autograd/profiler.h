@@ -7,9 +7,10 @@
 // What the numbers mean. The clock is read when an op has run, and the time since it was last read
 // is that op's. So an op's forward time begins where the op before it (or the entry into a module,
 // a pass of backward, a region) ended: it covers the op's kernels and memory, and whatever the
-// program did in between. An op that calls others is charged only with what they leave. Backward
-// time is that of the op's vjp, all that it calls included. Sums of gradients, hooks and the search
-// for what comes next stand under "(between vjps)", and what happens outside of all this under
+// program did in between. What an op calls while it computes its value (in an OpScope) is part of
+// it; a function made of several ops shows as those. Backward time is that of the op's vjp, all
+// that it calls included. Sums of gradients, hooks and the search for what comes next stand under
+// "(between vjps)", and what happens outside of all this under
 // "(between ops)".
 #pragma once
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 namespace weft {
 
@@ -11,13 +12,25 @@ namespace detail {
 
 struct ThreadState {
   bool grad_enabled = true;
-  bool in_vjp = false;                // an observed vjp runs
+  bool inside_op = false;             // an op computes its value, or an observed vjp runs
   const std::string* path = nullptr;  // of the module whose forward runs, interned; null: none
   Observer* observers = nullptr;      // the latest; each knows the one before it
 };
 
 // constinit: read without a call, as every op does.
 extern constinit thread_local ThreadState thread_state;
+
+/// Observers are not told of what runs in this scope.
+class InsideOp {
+ public:
+  InsideOp() : before_(std::exchange(thread_state.inside_op, true)) {}
+  ~InsideOp() { thread_state.inside_op = before_; }
+  InsideOp(const InsideOp&) = delete;
+  InsideOp& operator=(const InsideOp&) = delete;
+
+ private:
+  bool before_;
+};
 
 }  // namespace detail
 }  // namespace weft

@@ -84,7 +84,7 @@ Tensor record_from_x(const Op& op, Unary kernel, const Tensor& x, Formula formul
 Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
   Tensor dx;
   {
-    NoGrad no_grad;
+    const OpScope inside;
     dx = unary_grad(Unary::gelu, contiguous(x), {}, dy);
   }
   return record(kGelu, dx, {x, dy}, [x = save(x), dy = save(dy)](Backward& b) {

@@ -56,7 +56,7 @@ Tensor lower_triangle(int64_t tq, int64_t tk) {
 
 // What may be attended to: bool, broadcasts to [B, H, Tq, Tk]; undefined if everything may.
 Tensor allowed_positions(const AttentionOptions& o, int64_t tq, int64_t tk) {
-  NoGrad no_grad;
+  const OpScope inside;
   Tensor allowed;
   if (o.mask.defined())
     allowed = o.mask.dtype() == kBool
@@ -130,7 +130,7 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
   a.dropout = o.dropout;
   a.key = o.key;
   if (!o.mask.defined()) return a;
-  NoGrad no_grad;
+  const OpScope inside;
   const Shape at = expand(o.mask, {a.batch, a.heads, a.queries, a.keys}).strides();
   const kernels::MaskStrides steps{at[0], at[1], at[2], at[3]};
   if (o.mask.dtype() == kBool)

@@ -25,7 +25,7 @@ const Op kWhere{"where", [](Samples& s) {
 
 Tensor compare(const char* who, Compare op, const Tensor& x, const Tensor& z) {
   check(x.defined() && z.defined(), "{}: an operand is undefined", who);
-  NoGrad no_grad;
+  const OpScope inside;
   DType dtype = promote(x.dtype(), z.dtype());
   if (dtype == kBool) dtype = kInt64;
   const Tensor a = to(x, dtype), b = to(z, dtype);
@@ -83,11 +83,11 @@ Tensor ge(const Tensor& a, double b) { return compare("ge", Compare::ge, a, b); 
 
 Tensor logical_not(const Tensor& a) { return eq(a, 0); }
 Tensor logical_and(const Tensor& a, const Tensor& b) {
-  NoGrad no_grad;
+  const OpScope inside;
   return where(ne(a, 0), ne(b, 0), zeros({}, kBool));
 }
 Tensor logical_or(const Tensor& a, const Tensor& b) {
-  NoGrad no_grad;
+  const OpScope inside;
   return where(ne(a, 0), ones({}, kBool), ne(b, 0));
 }
 

@@ -136,7 +136,7 @@ Tensor reduced(const Tensor& losses, const ClassTargets& t, Reduction reduction)
 
 ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
                            const Tensor& target, const CrossEntropyOptions& options) {
-  NoGrad no_grad;
+  const OpScope inside;
   check(target.defined(), "{}: the targets are undefined", who);
   check(target.dtype() == kInt64, "{}: targets must be int64; got {}", who,
         to_string(target.dtype()));
@@ -213,7 +213,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
   Tensor losses(t.rows.shape(), x.dtype()), lse(t.rows.shape(), x.dtype());
   losses_of(x, t, options.label_smoothing, losses, lse);
   const Tensor y = [&] {
-    NoGrad no_grad;
+    const OpScope inside;
     return reduced(losses, t, options.reduction);
   }();
   return record(kCrossEntropy, y, {x},

@@ -117,7 +117,7 @@ Tensor add_rows(const Op& op, const Tensor& x, const Tensor& index, int64_t rows
 
 // [rows, ...] -> [index.numel(), ...], not recorded.
 Tensor gathered_rows(const Tensor& table, const Tensor& index) {
-  const NoGrad no_grad;
+  const OpScope inside;
   const Tensor x = contiguous(table);
   Shape shape = x.shape();
   shape[0] = index.numel();

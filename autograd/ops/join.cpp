@@ -102,7 +102,7 @@ const Op kTriu{"triu", [](Samples& s) {
 
 // Copies x into the part of y that begins at `at` along d.
 void write_part(const Tensor& x, Tensor& y, int d, int64_t at) {
-  NoGrad no_grad;
+  const OpScope inside;
   const Tensor part = y.strided_view(x.shape(), y.strides(), x.numel() ? at * y.strides()[d] : 0);
   const Tensor source = contiguous(x);
   dispatch(y.dtype(), [&](auto tag) {

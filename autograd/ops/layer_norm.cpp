@@ -83,7 +83,7 @@ struct RowStatistics {
 
 Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
                const RowStatistics& stats) {
-  NoGrad no_grad;
+  const OpScope inside;
   Tensor y(x.shape(), x.dtype());
   const Tensor w = weight.defined() ? contiguous(weight) : weight;
   const Tensor b = bias.defined() ? contiguous(bias) : bias;

@@ -213,7 +213,7 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
     return cross_entropy(linear(hidden, weight, bias), target, options);
   Gradients d{room_for(hidden), room_for(weight), room_for(bias)};
   const Tensor y = [&] {
-    NoGrad no_grad;
+    const OpScope inside;
     return dispatch_floating("linear_cross_entropy", weight.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       return BlockedLoss<T>(hidden, weight, bias, t, options.label_smoothing).run(d);

@@ -114,7 +114,7 @@ Shape batch_dims(const Tensor& t) {
 
 // [..., m, k] x [..., k, n] for ranks of 2 and more.
 Tensor product(const Tensor& a, const Tensor& b) {
-  NoGrad no_grad;
+  const OpScope inside;
   const int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   Shape batch = broadcast_shapes("matmul", batch_dims(a), batch_dims(b)), shape = batch;
   shape.push_back(m);

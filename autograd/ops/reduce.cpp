@@ -142,7 +142,7 @@ Tensor share_among_ties(Backward& b, const Saved& sx, const Saved& sy, const Sha
 
 template <class Kernel>
 Tensor extremum(const Op& op, const Tensor& x, const Shape& dims, bool keepdim, Kernel kernel) {
-  NoGrad no_grad;
+  const OpScope inside;
   const Reduction3 r = arrange(op.name, x, dims);
   check(r.n > 0, "{}: needs at least one element; got shape {} and dims {}", op.name, x.shape(),
         dims);
@@ -165,7 +165,7 @@ Tensor total(const char* who, const Tensor& x, const Shape& dims, bool keepdim) 
   if (x.defined() && x.dtype() == kBool) return total(who, to(x, kInt64), dims, keepdim);
   Reduction3 r;
   {
-    NoGrad no_grad;
+    const OpScope inside;
     r = arrange(who, x, dims);
   }
   Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
@@ -221,7 +221,7 @@ Tensor min(const Tensor& x, const Shape& dims, bool keepdim) {
 }
 
 Tensor argmax(const Tensor& x, int dim, bool keepdim) {
-  NoGrad no_grad;
+  const OpScope inside;
   const Reduction3 r = arrange("argmax", x, {dim});
   check(r.n > 0, "argmax: needs at least one element; got shape {} and dim {}", x.shape(), dim);
   Tensor index(keepdim ? r.kept : r.dropped, kInt64), largest(r.dropped, x.dtype());
@@ -236,7 +236,7 @@ Tensor argmax(const Tensor& x, int dim, bool keepdim) {
 Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim) {
   Reduction3 r;
   {
-    NoGrad no_grad;
+    const OpScope inside;
     r = arrange("logsumexp", x, dims);
   }
   Tensor y(keepdim ? r.kept : r.dropped, x.dtype());

@@ -62,7 +62,7 @@ Tensor swap_with_last(const Tensor& x, int dim) {
 // A tensor made by kernel(inputs, y, rows, n) from the rows of the inputs along `dim`.
 template <size_t N, class Kernel>
 Tensor map_rows(const char* who, std::array<Tensor, N> inputs, int dim, Kernel kernel) {
-  NoGrad no_grad;
+  const OpScope inside;
   for (Tensor& t : inputs) t = swap_with_last(t, dim);
   Tensor y(inputs[0].shape(), inputs[0].dtype());
   const int64_t n = y.dim() ? y.size(-1) : 1, rows = n ? y.numel() / n : 0;

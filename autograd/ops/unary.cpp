@@ -41,7 +41,7 @@ const Op kClamp{"clamp", [](Samples& s) {
 
 // -1, 0 or 1, without gradient.
 Tensor sign(const Tensor& x) {
-  NoGrad no_grad;
+  const OpScope inside;
   return unary("sign", Unary::sign, x);
 }
 

@@ -40,7 +40,7 @@ Tensor sparsemax(const Tensor& x, int dim) {
   const int d = normalize_dim("sparsemax", dim, x.shape());
   Tensor y;
   {
-    NoGrad no_grad;
+    const OpScope inside;
     const Tensor rows = to(transpose(x, d, -1), kFloat64);
     std::vector<double> values = rows.to_vector<double>(), taus;
     for (size_t at = 0, n = static_cast<size_t>(rows.size(-1)); at < values.size(); at += n)

@@ -88,6 +88,20 @@ TEST_CASE("a profile counts calls, forward and backward, recorded or not") {
   CHECK(profiler.table().find("\nmul ") != std::string::npos);
 }
 
+TEST_CASE("what an op calls while it computes its value is part of it") {
+  const Tensor h = ones({4, 3}).set_requires_grad(), w = ones({5, 3}).set_requires_grad();
+  const Tensor target = tensor({0, 1, 2, 3});
+  Profiler profiler;
+  linear_cross_entropy(h, w, {}, target).backward();
+  cross_entropy(h, tensor({0, 1, 2, 0}));
+  softmax(transpose(h, 0, 1), 0);
+  std::set<std::string> shown;
+  for (const auto& row : profiler.rows())
+    if (row.forward_calls > 0) shown.insert(row.name);
+  CHECK(shown ==
+        std::set<std::string>{"cross_entropy", "linear_cross_entropy", "permute", "softmax"});
+}
+
 TEST_CASE("a profile's times go to what took them and add up") {
   const auto start = std::chrono::steady_clock::now();
   Profiler profiler;
