@@ -24,10 +24,10 @@ void set_toy_defaults(ModelConfig& model, TrainConfig& train) {
   unless_given("d-model", model.d_model, 64);
   unless_given("ffn", model.ffn, 128);
   unless_given("dropout", model.dropout, 0.0);
-  unless_given("max-tokens", train.max_tokens, 1536);
-  unless_given("warmup", train.warmup, 400);
+  unless_given("max-tokens", train.max_tokens, 512);
+  unless_given("warmup", train.warmup, 800);
   unless_given("clip", train.clip, 1.0);
-  unless_given("decay", train.decay, 1.5);
+  unless_given("decay", train.decay, 2.0);
   if (train.steps == 0 && train.minutes == 0) unless_given("epochs", train.epochs, 4);
 }
 

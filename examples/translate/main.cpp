@@ -61,12 +61,12 @@ void add_training_options(CLI::App& command, TrainConfig& t) {
     command.add_option(name, value, what)->capture_default_str()->group("Training");
   };
   add("--max-tokens", t.max_tokens,
-      "Size of a batch: its longest side times its sentences (toy: 1536)");
+      "Size of a batch: its longest side times its sentences (toy: 512)");
   add("--accumulate", t.accumulate, "Batches whose gradients make one update");
   add("--lr", t.learning_rate, "Learning rate at the end of warm-up");
-  add("--warmup", t.warmup, "Updates of linear warm-up (toy: 400)");
+  add("--warmup", t.warmup, "Updates of linear warm-up (toy: 800)");
   add("--decay", t.decay,
-      "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root (toy: 1.5)");
+      "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root (toy: 2)");
   add("--label-smoothing", t.label_smoothing, "Label smoothing");
   add("--clip", t.clip, "Largest gradient norm; 0: no clipping (toy: 1)");
   add("--epochs", t.epochs, "Stop after so many passes; 0: no limit (toy: 4)");
