@@ -1,6 +1,7 @@
 // Training steps and attention calls, timed: the same cases, sizes and JSON keys as the peers'
 // benchmark programs. Every case runs in a process of its own, so that peak memory is its own.
-// usage: weft_bench [--case NAME] [--threads N] [--steps N] [--profile]
+// usage: weft_bench [--case NAME | --train SIZES | --attention SIZES] [--threads N] [--steps N]
+//                   [--profile]
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -156,8 +157,10 @@ void print(const std::string& name, const Result& r) {
   fmt::print(", \"peak_rss_mb\": {:.1f}}}\n", peak_rss_mb());
 }
 
-std::map<std::string, std::function<Result(int)>> cases() {
-  std::map<std::string, std::function<Result(int)>> all;
+using Run = std::function<Result(int steps)>;
+
+std::map<std::string, Run> cases() {
+  std::map<std::string, Run> all;
   for (const TrainCase& c : kTrainCases) all[c.name] = [&c](int n) { return run(c, n); };
   for (const AttentionCase& c : kAttentionCases) all[c.name] = [&c](int n) { return run(c, n); };
   all["op_overhead"] = run_op_overhead;
@@ -169,24 +172,41 @@ int default_steps(const std::string& name) {
   return small ? 200 : 9;
 }
 
-void run_and_print(const std::string& name, int steps, bool profile) {
+void run_and_print(const std::string& name, const Run& run_case, int steps, bool profile) {
   std::optional<Profiler> profiler;
   if (profile) profiler.emplace();
-  print(name, cases().at(name)(steps));
+  print(name, run_case(steps));
   if (profiler) fmt::print("\n{}\n{}\n", profiler->table(), profiler->table(Profiler::By::module));
 }
 
 // Runs a case in a child process.
-int spawn(const std::string& name, int steps, bool profile) {
+int spawn(const std::string& name, const Run& run_case, int steps, bool profile) {
   const pid_t child = fork();
   if (child == 0) {
-    run_and_print(name, steps > 0 ? steps : default_steps(name), profile);
+    try {
+      run_and_print(name, run_case, steps > 0 ? steps : default_steps(name), profile);
+    } catch (const Error& e) {
+      fmt::print(stderr, "weft_bench: {}\n", e.what());
+      _exit(1);
+    }
     std::fflush(stdout);
     _exit(0);
   }
   int status = 1;
   waitpid(child, &status, 0);
   return status;
+}
+
+// A case of any size.
+Run sized_training(const std::vector<int64_t>& n) {
+  return [c = TrainCase{"train", n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}](int steps) {
+    return run(c, steps);
+  };
+}
+Run sized_attention(const std::vector<int64_t>& n) {
+  return [c = AttentionCase{"attention", n[0], n[1], n[2], n[3], n[4]}](int steps) {
+    return run(c, steps);
+  };
 }
 
 }  // namespace
@@ -196,9 +216,23 @@ int main(int argc, char** argv) {
   std::string name;
   int threads = num_threads(), steps = 0;
   bool profile = false;
+  std::vector<int64_t> train, attention;
+  std::map<std::string, Run> all = cases();
   std::vector<std::string> names;
-  for (const auto& entry : cases()) names.push_back(entry.first);
-  app.add_option("--case", name, "One case; all if left out")->check(CLI::IsMember(names));
+  for (const auto& entry : all) names.push_back(entry.first);
+  auto* one = app.add_option_group("case", "What to time; all named cases if left out");
+  one->add_option("--case", name, "A named case")->check(CLI::IsMember(names));
+  auto add_sizes = [&](const char* option, std::vector<int64_t>& sizes, int count,
+                       const char* what) {
+    one->add_option(option, sizes, what)
+        ->delimiter(',')
+        ->expected(count)
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+  };
+  add_sizes("--train", train, 9,
+            "A training step: d_model,ffn,heads,encoder,decoder,vocabulary,batch,source,target");
+  add_sizes("--attention", attention, 5, "Cross-attention: batch,queries,keys,width,heads");
+  one->require_option(0, 1);
   app.add_option("--threads", threads, "Threads to use")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -208,8 +242,10 @@ int main(int argc, char** argv) {
                "Print time and calls per op and per module, warm-up included");
   CLI11_PARSE(app, argc, argv);
   set_num_threads(threads);
+  if (!train.empty()) all[name = "train"] = sized_training(train);
+  if (!attention.empty()) all[name = "attention"] = sized_attention(attention);
   if (!name.empty()) names = {name};
   int failed = 0;
-  for (const std::string& n : names) failed |= spawn(n, steps, profile);
+  for (const std::string& n : names) failed |= spawn(n, all.at(n), steps, profile);
   return failed ? 1 : 0;
 }
