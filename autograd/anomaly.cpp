@@ -1,5 +1,6 @@
 #include <weft/autograd/anomaly.h>
 #include <weft/autograd/backtrace.h>
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/node.h>
 #include <weft/autograd/op.h>
 #include <weft/core/check.h>
@@ -76,9 +77,7 @@ std::string describe(const Census& c, const Tensor& t) {
 std::string describe(const Tensor& t) {
   if (!t.defined()) return "none";
   std::string text = fmt::format("{} {}", to_string(t.dtype()), t.shape());
-  if (const Node* node = node_of(t))
-    if (const OutputExtras* e = node->extras(t.output_index()); e && !e->name.empty())
-      text += fmt::format(" \"{}\"", e->name);
+  if (const std::string name = name_of(t); !name.empty()) text += fmt::format(" \"{}\"", name);
   const Census c = census(t);
   if (c.nans) text += " with NaN";
   if (c.infinities) text += " with infinity";

@@ -22,6 +22,11 @@ Tensor named(const Tensor& t, const std::string& name) {
   return t;
 }
 
+std::string name_of(const Tensor& t) {
+  const OutputExtras* e = t.slot() ? node_of(t)->extras(t.output_index()) : nullptr;
+  return e ? e->name : std::string();
+}
+
 const Tensor& Intermediates::operator[](const std::string& name) const {
   const auto found = std::find_if(kept_.rbegin(), kept_.rend(),
                                   [&](const NamedTensor& t) { return t.name == name; });

@@ -16,6 +16,8 @@ namespace weft {
 /// Names `t`: messages, dump_graph() and Intermediates show the name. Returns `t` itself. Attention
 /// names its "scores" and "weights".
 Tensor named(const Tensor& t, const std::string& name);
+/// The name that named() gave; "" if there is none, or if `t` needs no gradient.
+std::string name_of(const Tensor& t);
 
 /// Keeps the tensors that this thread names while it lives, under the path of the module that runs
 /// and the name, "encoder.layers.0.self_attn.weights", and has their gradients retained. Fused

@@ -1,3 +1,4 @@
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
 #include <weft/core/check.h>
 
@@ -89,10 +90,12 @@ void Backward::fail_changed(const Saved& s) const {
         "{}: a tensor that its backward needs was given other data, now {} {}, by set_data or "
         "to(dtype); run forward again after that",
         node_.describe(), t.shape(), to_string(t.dtype()));
+  const std::string name = name_of(t);
   fail(
-      "{}: a tensor of shape {} that its backward needs was changed in place by {} (version {}, "
+      "{}: a tensor{} of shape {} that its backward needs was changed in place by {} (version {}, "
       "saved at {}); clone it first, or change it after backward",
-      node_.describe(), t.shape(), t.storage().last_writer(), t.storage().version(), s.version_);
+      node_.describe(), name.empty() ? name : fmt::format(" \"{}\"", name), t.shape(),
+      t.storage().last_writer(), t.storage().version(), s.version_);
 }
 
 }  // namespace weft

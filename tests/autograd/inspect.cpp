@@ -254,6 +254,17 @@ TEST_CASE(
   CHECK(max(abs(ds - seen["multihead_attn.scores"].grad())).item() < 1e-5);
 }
 
+TEST_CASE("messages name the op with its module, and the tensor") {
+  Model model{Generator(1)};
+  Tensor x = named(ones({2, 3}).set_requires_grad(), "features");
+  const Tensor y = model(x);
+  x.mutable_data<float>("the test")[0] = 2;
+  CHECK(message_of([&] { y.backward(); }) ==
+        "linear in block.inner: a tensor \"features\" of shape [2, 3] that its backward needs was "
+        "changed in place by the test (version 2, saved at 1); clone it first, or change it after "
+        "backward");
+}
+
 TEST_CASE("a graph as DOT") {
   Model model{Generator(1)};
   std::ostringstream out;
