@@ -165,7 +165,33 @@ void add_layer_norm(Builder& b) {
   });
 }
 
+void add_rms_norm(Builder& b) {
+  const size_t x = b.pick();
+  if (b.value(x).dim() == 0) return;
+  const size_t w = b.pick_or_make({b.value(x).size(-1)});
+  b.add("rms_norm 0.1", {x, w}, [](const Tensors& in) { return rms_norm(in[0], in[1], 0.1); });
+}
+
+void add_cumsum(Builder& b) {
+  const size_t x = b.pick();
+  if (b.value(x).dim() == 0) return;
+  const int d = b.dim_of(b.value(x));
+  if (b.value(x).size(d) % 2 == 0 && b.flip())
+    b.add(fmt::format("glu {}", d), {x}, [d](const Tensors& in) { return glu(in[0], d); });
+  else
+    b.add(fmt::format("cumsum {}", d), {x}, [d](const Tensors& in) { return cumsum(in[0], d); });
+}
+
 // --- Products ---
+
+void add_einsum(Builder& b) {
+  const size_t x = b.pick(), y = b.pick_or_make({2, 3});
+  if (b.value(x).dim() != 2 || b.value(y).dim() != 2) return;
+  const bool shared = b.value(x).size(0) == b.value(y).size(0);
+  const std::string equation = shared ? "ij,ik->kj" : "ij,kl->il";
+  b.add("einsum " + equation + ", halved", {x, y},
+        [equation](const Tensors& in) { return einsum(equation, in) / 2; });
+}
 
 void add_matmul(Builder& b) {
   const size_t x = b.pick();
@@ -276,10 +302,11 @@ void add_nll(Builder& b) {
 
 const std::vector<Maker>& number_ops() {
   static const std::vector<Maker> kMakers{
-      add_unary,     add_unary,     add_unary,         add_binary,      add_binary,  add_binary,
-      add_where,     add_softmax,   add_layer_norm,    add_masked_fill, add_matmul,  add_matmul,
-      add_linear,    add_linear,    add_attention,     add_attention,   add_dropout, add_reduction,
-      add_reduction, add_pair_loss, add_cross_entropy, add_nll};
+      add_unary,         add_unary,    add_unary,     add_binary,     add_binary,
+      add_binary,        add_where,    add_softmax,   add_layer_norm, add_masked_fill,
+      add_matmul,        add_matmul,   add_linear,    add_linear,     add_attention,
+      add_attention,     add_dropout,  add_reduction, add_reduction,  add_pair_loss,
+      add_cross_entropy, add_rms_norm, add_cumsum,    add_einsum,     add_nll};
   return kMakers;
 }
 

@@ -73,6 +73,13 @@ void add_slice(Builder& b) {
           [=](const Tensors& in) { return select(in[0], d, first); });
 }
 
+void add_flip(Builder& b) {
+  const size_t x = b.pick();
+  if (b.value(x).dim() == 0) return;
+  const int d = b.dim_of(b.value(x));
+  b.add(fmt::format("flip {}", d), {x}, [d](const Tensors& in) { return flip(in[0], {d}); });
+}
+
 void add_copy(Builder& b) {
   if (b.flip())
     b.add("contiguous", {b.pick()}, [](const Tensors& in) { return contiguous(in[0]); });
@@ -161,10 +168,10 @@ void add_embedding(Builder& b) {
 }  // namespace
 
 const std::vector<Maker>& view_ops() {
-  static const std::vector<Maker> kMakers{add_reshape,   add_permute, add_unsqueeze,    add_squeeze,
-                                          add_expand,    add_slice,   add_copy,         add_cat,
-                                          add_split,     add_pad,     add_index_select, add_gather,
-                                          add_embedding, add_triangle};
+  static const std::vector<Maker> kMakers{
+      add_reshape, add_permute,      add_unsqueeze, add_squeeze,   add_expand,
+      add_slice,   add_flip,         add_copy,      add_cat,       add_split,
+      add_pad,     add_index_select, add_gather,    add_embedding, add_triangle};
   return kMakers;
 }
 

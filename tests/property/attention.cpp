@@ -1,5 +1,5 @@
 // Fused attention equals the composition, in value and in all gradients, for any shapes, masks and
-// layouts of its operands, Tq != Tk among them.
+// layouts of its operands, Tq != Tk and shared key heads among them.
 #include <weft/autograd/ops.h>
 #include <weft/tests/property/property.h>
 
@@ -42,16 +42,18 @@ struct Case {
 };
 
 Case draw_case(int64_t longest) {
-  const int64_t b = draw(1, 2), h = draw(1, 3), tq = draw(0, longest), tk = draw(0, longest),
-                width = draw(1, 9), value_width = draw(1, 9);
+  const int64_t b = draw(1, 2), groups = draw(1, 3), shared = draw(1, 2), h = groups * shared,
+                tq = draw(0, longest), tk = draw(0, longest), width = draw(1, 9),
+                value_width = draw(1, 9);
   const auto kind = *rc::gen::element(MaskKind::none, MaskKind::boolean, MaskKind::additive,
                                       MaskKind::additive_with_holes);
-  Case c{
-      {draw_heads(b, h, tq, width), draw_heads(b, h, tk, width), draw_heads(b, h, tk, value_width)},
-      {}};
+  Case c{{draw_heads(b, h, tq, width), draw_heads(b, groups, tk, width),
+          draw_heads(b, groups, tk, value_width)},
+         {}};
   const Tensor mask = draw_mask(kind, {b, h, tq, tk});
   if (kind == MaskKind::boolean) c.options.mask = mask;
   if (kind == MaskKind::additive || kind == MaskKind::additive_with_holes) c.inputs.push_back(mask);
+  c.options.enable_gqa = shared > 1;
   c.options.causal = draw_bool();
   if (draw_bool()) c.options.scale = 0.3;
   if (draw_bool()) c.options.dropout = 0.4;

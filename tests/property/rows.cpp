@@ -129,6 +129,36 @@ TEST_CASE("layer_norm equals its definition") {
   });
 }
 
+TEST_CASE("rms_norm and glu equal their definitions") {
+  holds("rms_norm and glu", [] {
+    Shape shape = draw_shape(0, 3, 0, 4);
+    shape.push_back(2 * draw(1, 10));
+    const Tensors inputs{draw_tensor(shape), draw_tensor({shape.back()})};
+    const uint64_t seed = draw_seed();
+    const auto fused = [](const Tensors& in) { return glu(rms_norm(in[0], in[1], 0.01), -1); };
+    const auto composed = [](const Tensors& in) {
+      const Tensor h = in[0] / sqrt(mean(in[0] * in[0], {-1}, true) + 0.01) * in[1];
+      const Tensors halves = split(h, in[0].size(-1) / 2, -1);
+      return halves[0] / (exp(-halves[1]) + 1);
+    };
+    expect_close(evaluate(fused, inputs, seed), evaluate(composed, inputs, seed), 1e-10);
+  });
+}
+
+TEST_CASE("cumsum adds up along a dim, and backward from its end") {
+  holds("cumsum and flip", [] {
+    const Tensor x = draw_tensor(draw_shape(1, 4, 1, 5));
+    const int d = static_cast<int>(draw(-x.dim(), x.dim() - 1));
+    const auto got = evaluate([&](const Tensors& in) { return cumsum(in[0], d); }, {x}, 1);
+    for (int64_t i = 0; i < x.size(d); ++i)
+      expect_close("sum", select(got.y, d, i), sum(slice(x, d, 0, i + 1), {d}));
+    const Tensor from_end = flip(cumsum(flip(got.dy, {d}), d), {d});
+    expect_close("gradient", got.gradients[0], from_end);
+    for (int64_t i = 0; i < x.size(d); ++i)
+      expect_close("flip", select(flip(x, {d}), d, i), select(x, d, x.size(d) - 1 - i), 0);
+  });
+}
+
 TEST_CASE("cross_entropy equals its definition, and its fusion with linear") {
   holds("cross_entropy", [] {
     const int64_t rows = draw(0, 6), width = draw(1, 4), classes = draw(1, 6);
