@@ -56,6 +56,7 @@ void einsum_samples(Samples& s) {
   add_error(s, "ij,jk->ik", {s.normal({2, 3}), s.normal({2, 3})},
             "einsum: label j of \"ij,jk->ik\" is both 3 and 2 long");
   add_error(s, "ii->i", {s.normal({2, 3})}, "einsum: label i of \"ii->i\" is both 2 and 3 long");
+  add_error(s, "ii->i", {s.normal({1, 3})}, "einsum: label i of \"ii->i\" is both 1 and 3 long");
   add_error(s, "ij->k", {s.normal({2, 3})},
             "einsum: label k of the result of \"ij->k\" is in no operand");
   add_error(s, "ij->ii", {s.normal({2, 3})},

@@ -73,6 +73,10 @@ TEST_CASE("undefined operands of functions, reductions and rows are errors") {
   add_one(calls, "softmax", [](const Tensor& t) { softmax(t, 0); });
   add_one(calls, "log_softmax", [](const Tensor& t) { log_softmax(t, 0); });
   add_one(calls, "layer_norm", [](const Tensor& t) { layer_norm(t); });
+  add_one(calls, "rms_norm", [](const Tensor& t) { rms_norm(t); });
+  add_one(calls, "glu", [](const Tensor& t) { glu(t); });
+  add_one(calls, "cumsum", [](const Tensor& t) { cumsum(t, 0); });
+  add_one(calls, "flip", [](const Tensor& t) { flip(t, {0}); });
   add_one(calls, "dropout", [](const Tensor& t) { dropout(t, 0.5, {}); });
   calls.emplace_back("mean: expected a floating dtype; got an undefined tensor",
                      [] { mean(none); });
@@ -118,6 +122,7 @@ TEST_CASE("undefined operands of products, losses and attention are errors") {
   add_pair(calls, "l1_loss", [](const Tensor& a, const Tensor& b) { return l1_loss(a, b); });
   add_pair(calls, "linear_cross_entropy",
            [](const Tensor& a, const Tensor& b) { return linear_cross_entropy(a, b, {}, ids); });
+  calls.emplace_back("einsum: operand 1 is undefined", [] { einsum("ij,jk->ik", {x, none}); });
   calls.emplace_back("nll_loss: the log-probabilities are undefined", [] { nll_loss(none, ids); });
   calls.emplace_back("nll_loss: the targets are undefined", [] { nll_loss(x, none); });
   calls.emplace_back("cross_entropy: the logits are undefined", [] { cross_entropy(none, ids); });

@@ -71,11 +71,12 @@ def blank(m):
 
 def mutable_lines(text):
     """The text's lines, with what must not be mutated blanked out; offsets stay."""
-    text = re.sub(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|#[^\n]*', blank, text)
-    blocks = re.split(r"(\n\s*\n)", text)
     frozen = re.compile(r"\bSamples&|constexpr int64_t k\w+")
+    blocks = re.split(r"(\n\s*\n)", text)
+    text = "".join(blank([b]) if frozen.search(b) else b for b in blocks)
     text = re.sub(r"[^\n]*\bkGrain\b[^\n]*", blank, text)
-    return "".join(blank([b]) if frozen.search(b) else b for b in blocks).split("\n")
+    text = re.sub(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|#[^\n]*', blank, text)
+    return text.split("\n")
 
 
 def sites(path, text):

@@ -23,8 +23,8 @@ struct Equation {
   }
   std::string text() const {
     std::string joined;
-    for (const std::string& o : operands) joined += (joined.empty() ? "" : ",") + o;
-    return joined + "->" + result;
+    for (const std::string& o : operands) joined += "," + o;
+    return joined.substr(1) + "->" + result;
   }
   // Where the element for these values of the labels is in a row-major tensor of `labels`.
   size_t at(const std::string& labels, const std::vector<int64_t>& values) const {
