@@ -46,9 +46,9 @@ steps_of() { # MODEL_DIR: the steps in its log, in order
 }
 
 case_resume() { # a run that was stopped twice, once by kill -9, ends with the very same bytes
-  local steps=(--steps 60 --validate-every 20)
+  local steps=(--steps 60 --validate-every 20 --accumulate 2)
   train "$dir/whole" "${steps[@]}"
-  train "$dir/parts" --steps 20 --validate-every 20
+  train "$dir/parts" "${steps[@]}" --steps 20
   "${train_command[@]}" --model-dir "$dir/parts" --resume "${steps[@]}" >"$dir/log" 2>&1 &
   local pid=$!
   for _ in $(seq 200); do
