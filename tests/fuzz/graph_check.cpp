@@ -205,7 +205,7 @@ class Checker {
     Tensors outputs, seeds;
     for (size_t i = 0, next = 0; i < n; ++i) {
       if (graph_.values[i].f && i >= cut) continue;
-      const Tensor seed = at_border[next++];
+      const Tensor& seed = at_border[next++];
       if (!first[i].requires_grad()) continue;
       outputs.push_back(first[i]);
       seeds.push_back(seed);

@@ -19,7 +19,7 @@ Tensor draw_mask(MaskKind kind, const Shape& scores) {
   if (kind == MaskKind::none) return {};
   const Shape shape = draw_broadcast(scores);
   if (kind == MaskKind::boolean) return gt(draw_tensor(shape), -0.5);
-  const Tensor bias = draw_tensor(shape);
+  Tensor bias = draw_tensor(shape);
   if (kind == MaskKind::additive) return bias;
   return masked_fill(bias, lt(draw_tensor(shape), -0.5), kHidden);
 }

@@ -16,6 +16,8 @@
 
 namespace weft {
 
+// RapidCheck's name for how a counterexample is printed.
+// NOLINTNEXTLINE(readability-identifier-naming)
 inline void showValue(const Shape& shape, std::ostream& out) { out << to_string(shape); }
 
 }  // namespace weft

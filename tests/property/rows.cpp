@@ -179,7 +179,7 @@ TEST_CASE("cross_entropy equals its definition, and its fusion with linear") {
       const Tensor w = o.weight.defined() ? o.weight : ones({classes}, kFloat64);
       const Tensor counts = to(ne(target, static_cast<double>(o.ignore_index)), kFloat64);
       const Tensor q = hit * (1 - o.label_smoothing) + rest;
-      const Tensor loss = sum(q * w * log_p, {1}) * counts * -1;
+      Tensor loss = sum(q * w * log_p, {1}) * counts * -1;
       if (o.reduction == Reduction::none) return loss;
       const double total = sum(index_select(w, 0, target) * counts).item();
       return sum(loss) * (o.reduction == Reduction::sum ? 1 : total > 0 ? 1 / total : 0);

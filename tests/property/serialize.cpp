@@ -25,7 +25,7 @@ std::string draw_text() {
 }
 
 Tensor draw_any() {
-  const Tensor t = draw_tensor(draw_shape(0, 5, 0, 4));
+  Tensor t = draw_tensor(draw_shape(0, 5, 0, 4));
   switch (draw(0, 3)) {
     case 0:
       return t;
