@@ -113,8 +113,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 
 // --- Views and copies (ops/views.cpp); a view shares storage with its source ---
 
-/// Same elements, another shape; one entry may be -1. A view of a row-major tensor, a copy of any
-/// other.
+/// Same elements, another shape; one entry may be -1. A view where strides can express it, else a
+/// copy.
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor permute(const Tensor& x, const Shape& dims);
 Tensor transpose(const Tensor& x, int dim0, int dim1);
@@ -130,7 +130,8 @@ Tensor select(const Tensor& x, int dim, int64_t index);
 /// x itself if row-major, else a row-major copy.
 Tensor contiguous(const Tensor& x);
 Tensor clone(const Tensor& x);
-/// Converted elements; x itself if the dtype is the same.
+/// Converted elements; x itself if the dtype is the same. From floating to int64: towards 0, NaN
+/// becomes 0, and what is out of range the nearest int64.
 Tensor to(const Tensor& x, DType dtype);
 
 // --- Joining and cutting (ops/join.cpp) ---
@@ -159,7 +160,7 @@ Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& 
 /// Rows of `weight` [V, D] at `ids` [...] -> [..., D]. The row `padding_idx` gets no gradient.
 Tensor embedding(const Tensor& ids, const Tensor& weight, std::optional<int64_t> padding_idx = {});
 
-// --- Products (ops/matmul.cpp) ---
+// --- Products (ops/matmul.cpp, ops/linear.cpp) ---
 
 /// All forms of torch.matmul: vectors, matrices, batches of either, with broadcasting.
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -169,6 +170,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 /// takes its diagonal; a label that the result lacks is summed over; "..." are further dims, which
 /// broadcast. Without "->" the result has the labels that stand once, in alphabetical order.
 Tensor einsum(std::string_view equation, const Tensors& operands);
+
+enum class LinearActivation { relu, gelu };
+struct ActivationOptions {
+  LinearActivation activation = LinearActivation::relu;
+  double dropout = 0;  ///< of the activations
+  RandomKey key = {};  ///< addresses the dropout mask, as in dropout()
+};
+/// dropout(f(linear(x, weight, bias))) with f relu or (exact) gelu, in one pass over the result.
+Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                         const ActivationOptions& options);
 
 // --- Softmax and normalization (ops/softmax.cpp, ops/layer_norm.cpp, ops/composed.cpp) ---
 
@@ -181,6 +192,15 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias
 /// x / sqrt(mean(x^2) + eps) * weight over the last dim; weight [D] or undefined; eps is the
 /// dtype's machine epsilon if left out.
 Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, std::optional<double> eps = {});
+
+struct ResidualNormOptions {
+  double eps = 1e-5;
+  double dropout = 0;  ///< of the branch
+  RandomKey key = {};  ///< addresses the dropout mask, as in dropout()
+};
+/// layer_norm(x + dropout(branch), weight, bias) in one pass; x and branch have one shape.
+Tensor residual_layer_norm(const Tensor& x, const Tensor& branch, const Tensor& weight = {},
+                           const Tensor& bias = {}, const ResidualNormOptions& options = {});
 
 // --- Dropout (ops/dropout.cpp) ---
 

@@ -100,8 +100,7 @@ Result run(const TrainCase& c, int steps) {
       [&] {
         adam.zero_grad();
         model(x, y, next).backward();
-        clip_grad_norm(model.parameters(), 1.0);
-        adam.step();
+        adam.step(clip_factor(grad_norm(adam.parameters()), 1.0));
       },
       steps);
   int64_t parameters = 0;

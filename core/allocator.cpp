@@ -1,6 +1,8 @@
 #include <weft/core/allocator.h>
 #include <weft/core/check.h>
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -57,11 +59,19 @@ struct Cache {
   }
 };
 
-// Never destroyed: tensors with static lifetime may still be freed after main.
+// Never destroyed: tensors with static lifetime may still be freed after main. Nobody forks while
+// another thread is inside: the child would wait for that thread, which it does not have.
 Cache& cache() {
-  static Cache& c = *new Cache;
+  static Cache& c = []() -> Cache& {
+    auto unlock = [] { cache().mutex.unlock(); };
+    pthread_atfork([] { cache().mutex.lock(); }, unlock, unlock);
+    return *new Cache;
+  }();
   return c;
 }
+
+// Made before there are threads: a child forked while another thread makes it would wait for ever.
+[[maybe_unused]] const Cache& made_early = cache();
 
 void* from_system(size_t bytes) {
   void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);

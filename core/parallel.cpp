@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -87,11 +88,14 @@ std::exception_ptr run_guarded(const Job& job, int64_t part) {
 class Pool {
  public:
   /// False if another thread is using the pool.
-  bool run(const Job& job, int spins) {
+  bool run(Job job, int spins) {
     const std::unique_lock<std::mutex> lock(busy_, std::try_to_lock);
     if (!lock) return false;
-    const auto helpers = static_cast<size_t>(job.parts - 1);
-    while (workers_.size() < helpers) add_worker();
+    const auto wanted = static_cast<size_t>(job.parts - 1);
+    while (workers_.size() < wanted && add_worker()) {
+    }
+    const size_t helpers = std::min(wanted, workers_.size());
+    job.parts = static_cast<int64_t>(helpers) + 1;
     job_ = job;
     spins_.store(spins, std::memory_order_relaxed);
     pending_.store(static_cast<uint32_t>(helpers), std::memory_order_relaxed);
@@ -131,15 +135,22 @@ class Pool {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
   }
 
-  void add_worker() {
+  /// False where the system has no thread left: the job then goes to fewer.
+  bool add_worker() {
     workers_.push_back(std::make_unique<Worker>());
-    std::thread([this, worker = workers_.back().get(), part = workers_.size()] {
-      uint32_t seen = 0;
-      for (;; ++seen) {
-        wait_while_equal(worker->ticket, seen, spins_.load(std::memory_order_relaxed));
-        if (worker->claim(seen + 1)) finish(*worker, job_, static_cast<int64_t>(part));
-      }
-    }).detach();
+    try {
+      std::thread([this, worker = workers_.back().get(), part = workers_.size()] {
+        uint32_t seen = 0;
+        for (;; ++seen) {
+          wait_while_equal(worker->ticket, seen, spins_.load(std::memory_order_relaxed));
+          if (worker->claim(seen + 1)) finish(*worker, job_, static_cast<int64_t>(part));
+        }
+      }).detach();
+    } catch (const std::system_error&) {
+      workers_.pop_back();
+      return false;
+    }
+    return true;
   }
 
   std::mutex busy_;

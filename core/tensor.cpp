@@ -1,5 +1,6 @@
 #include <weft/core/allocator.h>
 #include <weft/core/check.h>
+#include <weft/core/parallel.h>
 #include <weft/core/tensor.h>
 
 #include <algorithm>
@@ -243,7 +244,11 @@ template Tensor from_vector(const std::vector<bool>&, const Shape&);
 
 Tensor zeros(const Shape& shape, DType dtype) {
   Tensor t(shape, dtype);
-  std::memset(t.raw(), 0, static_cast<size_t>(t.numel()) * size_of(dtype));
+  char* bytes = static_cast<char*>(t.raw());
+  parallel_for(t.numel() * static_cast<int64_t>(size_of(dtype)), int64_t{1} << 18,
+               [=](int64_t begin, int64_t end) {
+                 std::memset(bytes + begin, 0, static_cast<size_t>(end - begin));
+               });
   return t;
 }
 

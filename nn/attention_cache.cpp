@@ -19,6 +19,16 @@ void write_rows(Tensor& buffer, const Tensor& rows, int64_t at) {
   });
 }
 
+// Whether row i stays row i for all of them, as where no beam was left and no sentence ended.
+bool leaves_in_place(const Tensor& index, int64_t rows) {
+  if (index.dtype() != kInt64 || index.shape() != Shape{rows}) return false;
+  const Tensor dense = contiguous(index);
+  const int64_t* at = dense.data<int64_t>();
+  for (int64_t i = 0; i < rows; ++i)
+    if (at[i] != i) return false;
+  return true;
+}
+
 }  // namespace
 
 void AttentionCache::append_to(Tensor& buffer, const Tensor& more) const {
@@ -52,7 +62,7 @@ KeysValues AttentionCache::append(const KeysValues& more) {
 }
 
 void AttentionCache::reorder(const Tensor& index) {
-  if (length_ == 0) return;
+  if (length_ == 0 || leaves_in_place(index, keys_.size(0))) return;
   NoGrad no_grad;
   keys_ = index_select(keys_, 0, index);
   values_ = index_select(values_, 0, index);

@@ -9,7 +9,13 @@ Dropout::Dropout(double p, Generator generator) : p_(p), generator_(std::move(ge
 }
 
 Tensor Dropout::forward(const Tensor& x) {
-  return training() && p_ > 0 ? dropout(x, p_, generator_.next_key()) : x;
+  const auto [p, key] = draw();
+  return p > 0 ? dropout(x, p, key) : x;
+}
+
+Dropout::Draw Dropout::draw() {
+  if (!training() || p_ == 0) return {};
+  return {p_, generator_.next_key()};
 }
 
 }  // namespace weft

@@ -14,6 +14,14 @@ class Dropout : public Layer<Dropout> {
 
   Tensor forward(const Tensor& x);
 
+  /// What a fused op needs to drop as forward would: the rate (0 outside training), and the key of
+  /// the mask, taken from the generator.
+  struct Draw {
+    double p = 0;
+    RandomKey key = {};
+  };
+  Draw draw();
+
  private:
   double p_;
   Generator generator_;

@@ -13,6 +13,8 @@ class LayerNorm : public Layer<LayerNorm> {
 
   Tensor forward(const Tensor& x);
 
+  double eps() const { return eps_; }
+
   Tensor weight, bias;
 
  private:

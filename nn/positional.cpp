@@ -21,14 +21,6 @@ int64_t end_of(const Tensor& x, int64_t first, bool batch_first) {
   return first + x.size(batch_first ? 1 : 0);
 }
 
-// Sinusoids for positions up to `end` and the width and dtype of x; more than that, seldom made
-// anew.
-void grow(Tensor& table, int64_t end, const Tensor& x) {
-  if (!table.defined() || table.size(0) < end || table.size(1) != x.size(-1) ||
-      table.dtype() != x.dtype())
-    table = sinusoidal_positions(2 * end, x.size(-1), x.dtype());
-}
-
 }  // namespace
 
 Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype) {
@@ -42,10 +34,17 @@ Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype) {
   return to(from_vector(table, {length, width}), dtype);
 }
 
+Tensor detail::PositionTable::covering(int64_t end, const Tensor& x) {
+  const std::lock_guard lock(mutex_);
+  if (!table_.defined() || table_.size(0) < end || table_.size(1) != x.size(-1) ||
+      table_.dtype() != x.dtype())
+    table_ = sinusoidal_positions(2 * end, x.size(-1), x.dtype());
+  return table_;
+}
+
 Tensor SinusoidalPositions::forward(const Tensor& x, int64_t first) {
   const int64_t end = end_of(x, first, batch_first_);
-  grow(table_, end, x);
-  return add_rows(x, table_, first, batch_first_);
+  return add_rows(x, table_.covering(end, x), first, batch_first_);
 }
 
 LearnedPositions::LearnedPositions(int64_t longest, int64_t width, Generator generator,
@@ -67,14 +66,14 @@ Tensor RotaryPositions::forward(const Tensor& x, int64_t first) {
         x.defined() ? x.shape() : Shape());
   check(first >= 0, "rotary positions: the first position must not be negative; got {}", first);
   const int64_t length = x.size(-2), width = x.size(-1);
-  grow(table_, first + length, x);
+  const Tensor table = table_.covering(first + length, x);
   auto pairs = [&](const Tensor& t) {  // its even and odd columns
     Shape shape = t.shape();
     shape[t.dim() - 1] = width / 2;
     shape.push_back(2);
     return split(reshape(t, shape), 1, -1);
   };
-  const Tensors angle = pairs(slice(table_, 0, first, first + length)), in = pairs(x);
+  const Tensors angle = pairs(slice(table, 0, first, first + length)), in = pairs(x);
   const Tensor &sine = angle[0], &cosine = angle[1];  // [T, width / 2, 1]
   return reshape(cat({in[0] * cosine - in[1] * sine, in[0] * sine + in[1] * cosine}, -1),
                  x.shape());

@@ -3,11 +3,28 @@
 
 #include <weft/nn/module.h>
 
+#include <mutex>
+
 namespace weft {
 
 /// P[t, 2i] = sin(t / 10000^(2i / width)), P[t, 2i + 1] = cos(the same) for t = 0 ... length - 1
 /// (Vaswani et al. 2017): [length, width].
 Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype = kFloat32);
+
+namespace detail {
+
+/// Positions computed so far; several threads may call one model.
+class PositionTable {
+ public:
+  /// At least positions [0, end), in the width (last dim) and dtype of x.
+  Tensor covering(int64_t end, const Tensor& x);
+
+ private:
+  std::mutex mutex_;
+  Tensor table_;
+};
+
+}  // namespace detail
 
 /// x [B, T, D] (or [T, B, D]) -> x + P. Nothing to learn, and no longest length.
 class SinusoidalPositions : public Layer<SinusoidalPositions> {
@@ -19,7 +36,7 @@ class SinusoidalPositions : public Layer<SinusoidalPositions> {
 
  private:
   bool batch_first_;
-  Tensor table_;  // [at least T, D]; grows
+  detail::PositionTable table_;
 };
 
 /// The same with a learned table: parameter `weight` [longest, width], normal with deviation 0.02
@@ -45,7 +62,7 @@ class RotaryPositions : public Layer<RotaryPositions> {
   Tensor forward(const Tensor& x, int64_t first = 0);
 
  private:
-  Tensor table_;  // [at least T, width]; grows
+  detail::PositionTable table_;
 };
 
 }  // namespace weft

@@ -14,8 +14,25 @@ MultiheadAttentionOptions attention_options(const TransformerLayerOptions& o,
 }
 
 Tensor FeedForward::operator()(const Tensor& x) const {
+  return linear2(linear1.has_hooks() || dropout.has_hooks() ? composed(x) : fused(x));
+}
+
+Tensor FeedForward::composed(const Tensor& x) const {
   const Tensor hidden = linear1(x);  // [B, T, dim_feedforward]
-  return linear2(dropout(activation == FeedForwardActivation::relu ? relu(hidden) : gelu(hidden)));
+  return dropout(activation == FeedForwardActivation::relu ? relu(hidden) : gelu(hidden));
+}
+
+Tensor FeedForward::fused(const Tensor& x) const {
+  const ModuleScope scope(linear1);
+  const auto [p, key] = dropout.draw();
+  return linear_activation(x, linear1.weight, linear1.bias, {activation, p, key});
+}
+
+Tensor Residual::add_and_norm(const Tensor& x, const Tensor& branch) const {
+  if (norm.has_hooks() || dropout.has_hooks()) return norm(x + dropout(branch));
+  const ModuleScope scope(norm);
+  const auto [p, key] = dropout.draw();
+  return residual_layer_norm(x, branch, norm.weight, norm.bias, {norm.eps(), p, key});
 }
 
 }  // namespace weft::detail

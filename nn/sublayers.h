@@ -26,6 +26,8 @@ struct FeedForward {
   FeedForwardActivation activation;
 
   Tensor operator()(const Tensor& x) const;
+  Tensor composed(const Tensor& x) const;  ///< linear1 to dropout, where hooks want to see them
+  Tensor fused(const Tensor& x) const;     ///< the same as one op
 };
 
 /// Adds what a sublayer makes of x: post-norm norm(x + dropout(f(x))), pre-norm
@@ -37,8 +39,9 @@ struct Residual {
 
   template <class F>
   Tensor operator()(const Tensor& x, F&& f) const {
-    return norm_first ? x + dropout(f(norm(x))) : norm(x + dropout(f(x)));
+    return norm_first ? x + dropout(f(norm(x))) : add_and_norm(x, f(x));
   }
+  Tensor add_and_norm(const Tensor& x, const Tensor& branch) const;
 };
 
 }  // namespace weft::detail

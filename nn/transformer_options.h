@@ -1,13 +1,14 @@
 // Settings of the encoder and decoder layers, and what their calls have in common.
 #pragma once
 
+#include <weft/autograd/ops.h>
 #include <weft/nn/attention.h>
 
 #include <optional>
 
 namespace weft {
 
-enum class FeedForwardActivation { relu, gelu };
+using FeedForwardActivation = LinearActivation;
 
 /// Names and defaults are those of torch.nn.TransformerDecoderLayer; new are the separate dropout
 /// rates and the width of the memory.

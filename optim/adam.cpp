@@ -35,8 +35,7 @@ std::vector<std::string> AdamFamily<Options>::buffer_names(size_t group) const {
 }
 
 template <class Options>
-void AdamFamily<Options>::update(const Slot& slot, const Tensor& gradient, int64_t begin,
-                                 int64_t n) const {
+void AdamFamily<Options>::update(const Slot& slot, const Tensor& gradient, const Part& part) const {
   const Options& o = this->options(slot.group);
   const kernels::AdamStep step{.lr = this->lr(slot.group),
                                .beta1 = o.beta1,
@@ -45,12 +44,13 @@ void AdamFamily<Options>::update(const Slot& slot, const Tensor& gradient, int64
                                .weight_decay = o.weight_decay,
                                .decoupled = kDecoupled<Options>,
                                .maximize = o.maximize,
-                               .step = slot.steps};
+                               .step = slot.steps,
+                               .grad_scale = part.gradient_scale};
   dispatch_floating(this->who(), gradient.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + begin; };
+    const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + part.begin; };
     kernels::adam_update(step, at(slot.parameter), at(gradient), at(slot.buffers[0]),
-                         at(slot.buffers[1]), o.amsgrad ? at(slot.buffers[2]) : nullptr, n);
+                         at(slot.buffers[1]), o.amsgrad ? at(slot.buffers[2]) : nullptr, part.n);
   });
 }
 

@@ -42,9 +42,10 @@ class AdamFamily : public OptimizerOf<Options> {
   explicit AdamFamily(const Groups& groups);
 
  private:
+  using typename Optimizer::Part;
   using typename Optimizer::Slot;
   std::vector<std::string> buffer_names(size_t group) const override;
-  void update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const override;
+  void update(const Slot& slot, const Tensor& gradient, const Part& part) const override;
 };
 
 using Adam = AdamFamily<AdamOptions>;

@@ -35,10 +35,10 @@ void Optimizer::add(const NamedTensor& parameter, size_t group) {
   slots_.push_back({name, group, tensor, 0, {}});
 }
 
-void Optimizer::step() {
+void Optimizer::step(double gradient_scale) {
   struct Chunk {
     size_t slot;
-    int64_t begin, n;
+    Part part;
   };
   const NoGrad no_grad;
   const ProfileRegion region("optimizer step");
@@ -50,14 +50,14 @@ void Optimizer::step() {
     prepare(slots_[i]);
     gradients[i] = contiguous(gradient);
     for (int64_t at = 0; at < gradient.numel(); at += kChunk)
-      chunks.push_back({i, at, std::min(kChunk, gradient.numel() - at)});
+      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), gradient_scale}});
   }
   for (size_t i = 0; i < slots_.size(); ++i)
     if (gradients[i].defined()) ++slots_[i].steps;
   parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const Chunk& chunk = chunks[static_cast<size_t>(c)];
-      update(slots_[chunk.slot], gradients[chunk.slot], chunk.begin, chunk.n);
+      update(slots_[chunk.slot], gradients[chunk.slot], chunk.part);
     }
   });
 }

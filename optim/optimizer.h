@@ -20,9 +20,10 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that has a gradient and requires one, in place; others stay as they
-  /// are (PyTorch also moves frozen ones that still have a gradient). The same bits at any number of
-  /// threads.
-  void step();
+  /// are (PyTorch also moves frozen ones that still have a gradient). Gradients count
+  /// `gradient_scale` times, in the same pass: clip_factor() clips them, 1 / n averages them. The
+  /// same bits at any number of threads.
+  void step(double gradient_scale = 1);
   /// Drops the gradients of all parameters.
   void zero_grad();
   Tensors parameters() const;
@@ -59,8 +60,13 @@ class Optimizer {
 
   virtual double base_lr(size_t group) const = 0;
   virtual std::vector<std::string> buffer_names(size_t group) const = 0;
-  /// Updates elements [begin, begin + n) of a parameter and its buffers. Called by several threads.
-  virtual void update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const = 0;
+  /// Elements [begin, begin + n) of a parameter, and what their gradient is multiplied with.
+  struct Part {
+    int64_t begin, n;
+    double gradient_scale;
+  };
+  /// Updates a part of a parameter and of its buffers. Called by several threads.
+  virtual void update(const Slot& slot, const Tensor& gradient, const Part& part) const = 0;
 
   const char* who() const { return who_; }
 

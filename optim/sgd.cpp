@@ -21,7 +21,7 @@ std::vector<std::string> Sgd::buffer_names(size_t group) const {
   return {"momentum_buffer"};
 }
 
-void Sgd::update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const {
+void Sgd::update(const Slot& slot, const Tensor& gradient, const Part& part) const {
   const SgdOptions& o = options(slot.group);
   const kernels::SgdStep step{.lr = lr(slot.group),
                               .momentum = o.momentum,
@@ -29,12 +29,13 @@ void Sgd::update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_
                               .weight_decay = o.weight_decay,
                               .nesterov = o.nesterov,
                               .maximize = o.maximize,
-                              .first = slot.steps == 1};
+                              .first = slot.steps == 1,
+                              .grad_scale = part.gradient_scale};
   dispatch_floating(who(), gradient.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + begin; };
+    const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + part.begin; };
     kernels::sgd_update(step, at(slot.parameter), at(gradient),
-                        slot.buffers.empty() ? nullptr : at(slot.buffers[0]), n);
+                        slot.buffers.empty() ? nullptr : at(slot.buffers[0]), part.n);
   });
 }
 

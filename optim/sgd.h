@@ -27,7 +27,7 @@ class Sgd : public OptimizerOf<SgdOptions> {
 
  private:
   std::vector<std::string> buffer_names(size_t group) const override;
-  void update(const Slot& slot, const Tensor& gradient, int64_t begin, int64_t n) const override;
+  void update(const Slot& slot, const Tensor& gradient, const Part& part) const override;
 };
 
 }  // namespace weft

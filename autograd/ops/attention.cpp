@@ -3,15 +3,19 @@
 //   S = scale q k^T + mask,  A = softmax(S) where allowed and 0 elsewhere,  y = dropout(A) v
 //
 // A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
-// the gradient through both is exactly 0, also for a query that may attend to nothing. The fused
-// path (core/kernels/attention.h) never holds A; second order runs through the composition.
+// the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
+// at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
+// second order runs through the composition.
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/attention_samples.h>
+#include <weft/core/broadcast.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/attention.h>
+#include <weft/core/kernels/elementwise.h>
 
+#include <atomic>
 #include <cmath>
 
 namespace weft {
@@ -76,10 +80,68 @@ double lowest(DType dtype) {
                            : std::numeric_limits<double>::lowest();
 }
 
+// Whether y stands behind x in each row, as the parts of one packed projection do.
+bool neighbours(const Tensor& x, const Tensor& y) {
+  const auto row = static_cast<size_t>(x.size(1) * x.size(3)) * size_of(x.dtype());
+  return x.same_storage(y) && x.shape() == y.shape() && x.strides() == y.strides() &&
+         x.strides()[1] == x.size(3) && y.raw() == static_cast<const char*>(x.raw()) + row;
+}
+
+bool all_finite(const Tensor& x) {
+  const OpScope inside;
+  const Tensor rows = permute(x, {0, 2, 1, 3});  // as projections lie in memory: long runs
+  const BroadcastLoop<1> loop(rows.shape(), {&rows});
+  std::atomic<bool> finite = true;
+  dispatch_floating("attention", x.dtype(), [&](auto tag) {
+    const auto* p = x.data<typename decltype(tag)::type>();
+    loop.run([&](int64_t, const auto& offset, const auto& step, int64_t n) {
+      if (!kernels::all_finite(p + offset[0], step[0], n)) finite = false;
+    });
+  });
+  return finite;
+}
+
+// Whether all three are, in one go where they are packed.
+bool all_finite(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Shape packed = q.shape();
+  packed[1] *= 3;
+  if (neighbours(q, k) && neighbours(k, v)) return all_finite(q.strided_view(packed, q.strides()));
+  return all_finite(q) && all_finite(k) && all_finite(v);
+}
+
+bool hides(const AttentionOptions& o) { return o.mask.defined() || o.causal; }
+
+// 1 for the rows of x [B, H, T, D] that hold a NaN or an infinity, else 0: [B, H, T].
+Tensor broken_rows(const Tensor& x) {
+  const OpScope inside;
+  const Tensor zero = x - x;  // NaN where x is not finite
+  return max(to(ne(zero, zero), kFloat32), {-1});
+}
+
+// Where what is not finite must not spread through masked positions, although 0 times NaN is NaN:
+// such queries, keys and values are replaced by zeros, and a query that may attend to one, or is
+// one and may attend to any, gives NaN.
+AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
+                             const AttentionOptions& o);
+AttentionWithWeights compose_contained(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const AttentionOptions& o, const Tensor& allowed) {
+  const Tensor bad_q = unsqueeze(broken_rows(q), 3), bad_k = broken_rows(k), bad_v = broken_rows(v);
+  const Tensor bad = bad_q + unsqueeze(bad_k + bad_v, 2);  // [B, H, Tq, Tk]
+  const Tensor spoilt = max(to(logical_and(allowed, gt(bad, 0)), kFloat32), {-1}, true);
+  auto cleaned = [](const Tensor& x, const Tensor& bad_rows) {
+    return masked_fill(x, gt(bad_rows, 0), 0);
+  };
+  const AttentionWithWeights found = compose(cleaned(q, bad_q), cleaned(k, unsqueeze(bad_k, 3)),
+                                             cleaned(v, unsqueeze(bad_v, 3)), o);
+  return {masked_fill(found.output, gt(spoilt, 0), std::nan("")), found.weights};
+}
+
 // The definition, in primitive ops. A floating mask has q's dtype.
 AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionOptions& o) {
   const Tensor allowed = allowed_positions(o, q.size(2), k.size(2));
+  if (allowed.defined() && allowed.numel() > 0 && !all_finite(q, k, v))
+    return compose_contained(q, k, v, o, allowed);
   const Tensor zero = scalar(0, q.dtype());
 
   Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
@@ -98,14 +160,27 @@ Tensor with_dense_rows(const Tensor& x) {
   return x.size(3) == 1 || x.strides()[3] == 1 ? x : contiguous(x);
 }
 
-// An uninitialized [B, H, T, width], laid out so that merging the heads of a tensor like `x` into
-// [B, T, H width] or [T, B, H width], whichever x was split from, is a view.
-Tensor heads_like(const Tensor& x, int64_t width) {
-  const int64_t b = x.size(0), h = x.size(1), t = x.size(2);
+// Uninitialized [B, H, T, width], `parts` of them, laid out so that merging the heads of a tensor
+// like `x` into [B, T, H width] or [T, B, H width], whichever x was split from, is a view; the
+// parts stand one after another in each row, as in a packed projection.
+Tensors heads_like(const Tensor& x, int64_t width, int64_t parts = 1) {
+  const int64_t b = x.size(0), h = x.size(1), t = x.size(2), all = parts * h * width;
   const bool batch_inside = b > 1 && x.strides()[2] > x.strides()[0];
-  const int64_t row = batch_inside ? b * h * width : h * width;
-  const int64_t batch = batch_inside ? h * width : t * h * width;
-  return Tensor({b, t, h, width}, x.dtype()).strided_view({b, h, t, width}, {batch, width, row, 1});
+  const Shape strides{batch_inside ? all : t * all, width, batch_inside ? b * all : all, 1};
+  const Tensor memory({b, t, all}, x.dtype());
+  Tensors views;
+  for (int64_t i = 0; i < parts; ++i)
+    views.push_back(memory.strided_view({b, h, t, width}, strides, i * h * width));
+  return views;
+}
+
+// Room for the gradients of q, k and v: packed where these are, so that nobody has to join them.
+Tensors gradient_rooms(const Tensor& q, const Tensor& k, const Tensor& v) {
+  if (!neighbours(k, v))
+    return {heads_like(q, q.size(3))[0], heads_like(k, k.size(3))[0], heads_like(v, v.size(3))[0]};
+  if (neighbours(q, k)) return heads_like(q, q.size(3), 3);
+  const Tensors memory = heads_like(k, k.size(3), 2);
+  return {heads_like(q, q.size(3))[0], memory[0], memory[1]};
 }
 
 kernels::HeadStrides head_strides(const Tensor& x) {
@@ -150,8 +225,8 @@ Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
                        const AttentionOptions& o) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
   const Tensor y = b.saved(s.y), lse = b.saved(s.lse), dy = with_dense_rows(b.dy());
-  const Tensor dq = heads_like(q, q.size(3)), dk = heads_like(k, k.size(3)),
-               dv = heads_like(v, v.size(3));
+  const Tensors rooms = gradient_rooms(q, k, v);
+  const Tensor &dq = rooms[0], &dk = rooms[1], &dv = rooms[2];
   const Tensor dmask =
       b.needs(3) ? Tensor({q.size(0), q.size(1), q.size(2), k.size(2)}, q.dtype()) : Tensor();
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
@@ -170,7 +245,7 @@ Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
 Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
              const AttentionOptions& o) {
   const Tensor q = with_dense_rows(query), k = with_dense_rows(key), v = with_dense_rows(value);
-  const Tensor y = heads_like(q, v.size(3));  // [B, H, Tq, Dv]
+  const Tensor y = heads_like(q, v.size(3))[0];  // [B, H, Tq, Dv]
   const Tensor lse({q.size(0), q.size(1), q.size(2)}, q.dtype());
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -219,7 +294,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Te
   check_operands("scaled_dot_product_attention", q, key, value, options);
   const AttentionOptions o = normalized(options, q);
   const Tensor k = for_heads(key, q.size(1)), v = for_heads(value, q.size(1));
-  return q.numel() == 0 || k.numel() == 0 ? compose(q, k, v, o).output : fused(q, k, v, o);
+  const bool composed = q.numel() == 0 || k.numel() == 0 || (hides(o) && !all_finite(q, k, v));
+  return composed ? compose(q, k, v, o).output : fused(q, k, v, o);
 }
 
 }  // namespace weft

@@ -138,6 +138,20 @@ Tensor lower(const Tensor& x, int64_t diagonal) {
   return mask;
 }
 
+// The tensor whose parts along d these are, if they lie in one storage as a split would have left
+// them; else undefined.
+Tensor rejoined(const Tensors& parts, int d, const Shape& whole) {
+  const Tensor& first = parts[0];
+  int64_t offset = 0;
+  for (const Tensor& t : parts) {
+    const auto* at = static_cast<const char*>(first.raw()) +
+                     offset * first.strides()[d] * static_cast<int64_t>(size_of(first.dtype()));
+    if (!t.same_storage(first) || !(t.strides() == first.strides()) || t.raw() != at) return {};
+    offset += t.size(d);
+  }
+  return first.strided_view(whole, first.strides());
+}
+
 void check_matrix(const char* who, const Tensor& x) {
   check(x.defined(), "{}: the operand is undefined", who);
   check(x.dim() >= 2, "{}: needs at least two dims; got shape {}", who, x.shape());
@@ -226,7 +240,9 @@ Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim) {
                         part[d] = sizes[i];
                         dy.push_back(given.defined() ? given : zeros(part, dtype));
                       }
-                      return cat(dy, d);
+                      // Gradients of packed projections come as parts of one tensor.
+                      const Tensor whole = grad_enabled() ? Tensor() : rejoined(dy, d, shape);
+                      return whole.defined() ? whole : cat(dy, d);
                     });
 }
 

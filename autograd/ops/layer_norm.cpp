@@ -2,17 +2,22 @@
 //   h = (x - mean) / sqrt(var + eps),  y = h weight + bias,  var of the D elements (not D - 1)
 // With g = dy weight:  dx = (g - avg g - h avg(g h)) / sqrt(var + eps),
 //   dweight = sum over rows of dy h,  dbias = sum over rows of dy
+//
+// residual_layer_norm: y = layer_norm(s), s = x + dropout(branch), in one pass that keeps s. Its
+// gradients: ds as above for both terms, through dropout for the branch.
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
+#include <weft/core/kernels/dropout.h>
+#include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/layer_norm.h>
 #include <weft/core/parallel.h>
 
 namespace weft {
 namespace {
 
-constexpr int64_t kGrain = 8192;  // elements that are worth another thread
+constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
 
 // in: x, weight, bias; the last two may be undefined.
 Tensors composed(const Tensors& in, double eps) {
@@ -57,13 +62,74 @@ const Op kLayerNorm{
                   "layer_norm: weight must have the dtype of x, float64; got float32");
     }};
 
-void check_affine(const Tensor& x, const Tensor& t, const char* what) {
-  if (!t.defined()) return;
-  check(t.shape() == Shape{x.size(-1)},
-        "layer_norm: {} must have the shape of the last dim, [{}]; got {}", what, x.size(-1),
-        t.shape());
-  check(t.dtype() == x.dtype(), "layer_norm: {} must have the dtype of x, {}; got {}", what,
-        to_string(x.dtype()), to_string(t.dtype()));
+// in: x, branch, weight, bias; the last two may be undefined.
+Tensors composed_residual(const Tensors& in, const ResidualNormOptions& o) {
+  const Tensor kept = o.dropout > 0 ? dropout(in[1], o.dropout, o.key) : in[1];
+  return composed({in[0] + kept, in[2], in[3]}, o.eps);
+}
+
+void add_residual_sample(Samples& s, const char* name, Tensors inputs,
+                         const ResidualNormOptions& o) {
+  inputs.resize(4);
+  const Tensors all = inputs;  // undefined ones are no inputs of a sample
+  while (!inputs.back().defined()) inputs.pop_back();
+  auto padded_to_4 = [](Tensors in) {
+    in.resize(4);
+    return in;
+  };
+  s.add(
+      name, inputs,
+      [=](const Tensors& given) {
+        const Tensors in = padded_to_4(given);
+        return residual_layer_norm(in[0], in[1], in[2], in[3], o);
+      },
+      [=](const Tensors& in) { return composed_residual(padded_to_4(in), o); });
+}
+
+const Op kResidualLayerNorm{
+    "residual_layer_norm", [](Samples& s) {
+      const RandomKey key{7, 23};
+      add_residual_sample(s, "affine",
+                          {s.normal({3, 5}), s.normal({3, 5}), s.normal({5}), s.normal({5})}, {});
+      add_residual_sample(s, "dropout",
+                          {s.normal({2, 3, 7}), s.normal({2, 3, 7}), s.normal({7}), s.normal({7})},
+                          {.dropout = 0.3, .key = key});
+      add_residual_sample(s, "plain", {s.normal({4, 3}), s.normal({4, 3})},
+                          {.eps = 0.1, .dropout = 0.2, .key = key});
+      add_residual_sample(
+          s, "transposed",
+          {s.transposed({3, 4}), s.transposed({3, 4}), s.normal({4}), s.normal({4})},
+          {.dropout = 0.4, .key = key});
+      add_residual_sample(s, "no rows",
+                          {s.normal({0, 3}), s.normal({0, 3}), s.normal({3}), s.normal({3})},
+                          {.dropout = 0.4, .key = key});
+      s.add("reused input", {s.normal({3, 4})}, [=](const Tensors& in) {
+        return residual_layer_norm(in[0], in[0], {}, {}, {.dropout = 0.3, .key = key});
+      });
+      auto f = [](double p) {
+        return [p](const Tensors& in) {
+          return residual_layer_norm(in[0], in[1], {}, {}, {.dropout = p});
+        };
+      };
+      s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
+                  "residual_layer_norm: x and branch must agree in shape and dtype; got [2, 3] "
+                  "float64 and [3] float64");
+      s.add_error({s.normal({2, 3}), s.normal({2, 3})}, f(1),
+                  "residual_layer_norm: dropout must be in [0, 1); got 1");
+    }};
+
+void check_operands(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(x.dim() > 0, "{}: needs at least one dim; got shape {}", who, x.shape());
+  auto check_affine = [&](const Tensor& t, const char* what) {
+    if (!t.defined()) return;
+    check(t.shape() == Shape{x.size(-1)},
+          "{}: {} must have the shape of the last dim, [{}]; got {}", who, what, x.size(-1),
+          t.shape());
+    check(t.dtype() == x.dtype(), "{}: {} must have the dtype of x, {}; got {}", who, what,
+          to_string(x.dtype()), to_string(t.dtype()));
+  };
+  check_affine(weight, "weight");
+  check_affine(bias, "bias");
 }
 
 template <class T>
@@ -71,9 +137,11 @@ const T* pointer(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
+int64_t rows_per_pass(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)); }
+
 template <class F>
 void for_rows(int64_t rows, int64_t n, F f) {
-  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)), f);
+  parallel_for(rows, rows_per_pass(n), f);
 }
 
 // What backward needs of the rows, beside x.
@@ -81,34 +149,48 @@ struct RowStatistics {
   Tensor mean, rstd;
 };
 
-Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-               const RowStatistics& stats) {
+RowStatistics room_for_rows(const Tensor& x) {
+  const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
+  return {Tensor({rows}, x.dtype()), Tensor({rows}, x.dtype())};
+}
+
+// Layer norm of the rows of s; before(s, begin, end) makes its elements [begin, end) first.
+template <class Before>
+Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Tensor& bias,
+               double eps, const RowStatistics& stats, Before before) {
   const OpScope inside;
-  Tensor y(x.shape(), x.dtype());
+  Tensor y(s.shape(), s.dtype());
   const Tensor w = weight.defined() ? contiguous(weight) : weight;
   const Tensor b = bias.defined() ? contiguous(bias) : bias;
-  const int64_t n = x.size(-1), rows = stats.mean.numel();
-  dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
+  const int64_t n = s.size(-1), rows = stats.mean.numel();
+  dispatch_floating(who, s.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *px = x.data<T>(), *pw = pointer<T>(w), *pb = pointer<T>(b);
-    T *py = static_cast<T*>(y.raw()), *mean = static_cast<T*>(stats.mean.raw()),
-      *rstd = static_cast<T*>(stats.rstd.raw());
-    for_rows(rows, n, [=](int64_t begin, int64_t end) {
-      kernels::layer_norm_rows(px + begin * n, pw, pb, eps, py + begin * n, mean + begin,
-                               rstd + begin, end - begin, n);
+    const T *pw = pointer<T>(w), *pb = pointer<T>(b);
+    T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw()),
+      *mean = static_cast<T*>(stats.mean.raw()), *rstd = static_cast<T*>(stats.rstd.raw());
+    const int64_t step = rows_per_pass(n);
+    for_rows(rows, n, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r += step) {
+        const int64_t past = std::min(end, r + step);
+        before(ps, r * n, past * n);
+        kernels::layer_norm_rows(ps + r * n, pw, pb, eps, py + r * n, mean + r, rstd + r, past - r,
+                                 n);
+      }
     });
   });
   return y;
 }
 
+// Of x, weight and bias; the latter two are inputs `affine` and `affine` + 1.
 Tensors backward(const Tensor& x, const Tensor& weight, const RowStatistics& stats,
-                 const Backward& b) {
+                 const Backward& b, int affine) {
   const Tensor dy = contiguous(b.dy()), w = weight.defined() ? contiguous(weight) : weight;
   const int64_t n = x.size(-1), rows = stats.mean.numel();
   Tensors d(3);
-  if (b.needs(0)) d[0] = Tensor(x.shape(), x.dtype());
-  for (int i : {1, 2})
-    if (b.needs(i)) d[static_cast<size_t>(i)] = Tensor({n}, x.dtype());
+  const bool weight_too = b.needs(affine), bias_too = b.needs(affine + 1);
+  if (b.needs(0) || b.needs(affine - 1)) d[0] = Tensor(x.shape(), x.dtype());
+  if (weight_too) d[1] = Tensor({n}, x.dtype());
+  if (bias_too) d[2] = Tensor({n}, x.dtype());
   dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>(),
@@ -119,28 +201,69 @@ Tensors backward(const Tensor& x, const Tensor& weight, const RowStatistics& sta
         kernels::layer_norm_grad_rows(px + begin * n, pw, mean + begin, rstd + begin,
                                       pdy + begin * n, dx + begin * n, end - begin, n);
       });
-    if (b.needs(1) || b.needs(2))
+    if (weight_too || bias_too)
       kernels::layer_norm_grad_affine(px, mean, rstd, pdy, out(1), out(2), rows, n);
   });
   return d;
+}
+
+// Gradients of s, weight and bias from that of y.
+Tensors norm_gradients(const Tensor& s, const Tensor& weight, const Tensor& bias,
+                       const RowStatistics& stats, double eps, const Backward& b, int affine) {
+  if (!grad_enabled()) return backward(s, weight, stats, b, affine);
+  return vjp([eps](const Tensors& in) { return Tensors{composed(in, eps)}; }, {s, weight, bias},
+             {b.dy()});
 }
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
   check(input.defined(), "layer_norm: the operand is undefined");
-  check(input.dim() > 0, "layer_norm: needs at least one dim; got shape {}", input.shape());
-  check_affine(input, weight, "weight");
-  check_affine(input, bias, "bias");
+  check_operands("layer_norm", input, weight, bias);
   const Tensor x = contiguous(input);
-  const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
-  const RowStatistics stats{Tensor({rows}, x.dtype()), Tensor({rows}, x.dtype())};
+  const RowStatistics stats = room_for_rows(x);
+  const Tensor y =
+      forward("layer_norm", x, weight, bias, eps, stats, [](auto*, int64_t, int64_t) {});
   return record_fused(
-      kLayerNorm, forward(x, weight, bias, eps, stats), {x, weight, bias},
-      [eps](const Tensors& in) { return composed(in, eps); },
+      kLayerNorm, y, {x, weight, bias}, [eps](const Tensors& in) { return composed(in, eps); },
       [mean = save(stats.mean), rstd = save(stats.rstd)](Backward& b, const Tensors& in) {
-        return backward(in[0], in[1], {b.saved(mean), b.saved(rstd)}, b);
+        return backward(in[0], in[1], {b.saved(mean), b.saved(rstd)}, b, 1);
       });
+}
+
+Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tensor& weight,
+                           const Tensor& bias, const ResidualNormOptions& o) {
+  constexpr const char* kWho = "residual_layer_norm";
+  check(input.defined() && branch.defined(), "{}: an operand is undefined", kWho);
+  check(input.shape() == branch.shape() && input.dtype() == branch.dtype(),
+        "{}: x and branch must agree in shape and dtype; got {} {} and {} {}", kWho, input.shape(),
+        to_string(input.dtype()), branch.shape(), to_string(branch.dtype()));
+  check(o.dropout >= 0 && o.dropout < 1, "{}: dropout must be in [0, 1); got {}", kWho, o.dropout);
+  check_operands(kWho, input, weight, bias);
+  const Tensor x = contiguous(input), f = contiguous(branch);
+  const Tensor s(x.shape(), x.dtype());
+  const RowStatistics stats = room_for_rows(s);
+  const Tensor y =
+      forward(kWho, s, weight, bias, o.eps, stats, [&](auto* ps, int64_t begin, int64_t end) {
+        using T = std::remove_pointer_t<decltype(ps)>;
+        const T *px = x.data<T>() + begin, *pf = f.data<T>() + begin;
+        T* out = ps + begin;
+        if (o.dropout > 0) kernels::dropout(pf, out, begin, end - begin, o.dropout, o.key);
+        kernels::binary(kernels::Binary::add, px, 1, o.dropout > 0 ? out : pf, 1, out, end - begin);
+      });
+  // s is an output of the node, so that gradients of gradients find the way back through it.
+  return record_all(
+      kResidualLayerNorm, {y, s}, {x, f, weight, bias},
+      [s = save_output(s, 1), w = save(weight), bias = save(bias), mean = save(stats.mean),
+       rstd = save(stats.rstd), o](Backward& b) {
+        const RowStatistics kept{b.saved(mean), b.saved(rstd)};
+        Tensors d(3);
+        if (b.dy(0).defined())
+          d = norm_gradients(b.saved(s), b.saved(w), b.saved(bias), kept, o.eps, b, 2);
+        if (b.dy(1).defined()) d[0] = d[0].defined() ? d[0] + b.dy(1) : b.dy(1);
+        const bool drop = d[0].defined() && o.dropout > 0 && b.needs(1);
+        return Tensors{d[0], drop ? dropout(d[0], o.dropout, o.key) : d[0], d[1], d[2]};
+      })[0];
 }
 
 }  // namespace weft

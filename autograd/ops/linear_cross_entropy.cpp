@@ -150,18 +150,19 @@ class BlockedLoss {
     };
     gemm<T>(false, true, n, classes_, width_, T(1), h, width_, memory(w_), width_, T(0), z,
             classes_, finish);
-    if (learn) add_gradients(index, n, d);
+    if (learn) add_gradients(index, n, first > 0, d);
   }
 
-  // From dz, which has taken the logits' place.
-  void add_gradients(const int64_t* index, int64_t n, Gradients& d) {
+  // From dz, which has taken the logits' place; on top of what is there if `more`.
+  void add_gradients(const int64_t* index, int64_t n, bool more, Gradients& d) {
     T *h = memory(hidden_), *dz = memory(logits_);
     if (T* dw = memory(d.weight))
-      gemm<T>(true, false, classes_, width_, n, T(1), dz, classes_, h, width_, T(1), dw, width_);
+      gemm<T>(true, false, classes_, width_, n, T(1), dz, classes_, h, width_, T(more ? 1 : 0), dw,
+              width_);
     if (T* db = memory(d.bias)) {
       Tensor part({classes_}, dtype_of<T>);
-      kernels::sum<T>(dz, memory(part), 1, n, classes_);
-      kernels::add_inplace(db, static_cast<const T*>(memory(part)), classes_);
+      kernels::sum<T>(dz, more ? memory(part) : db, 1, n, classes_);
+      if (more) kernels::add_inplace(db, static_cast<const T*>(memory(part)), classes_);
     }
     if (T* dh = memory(d.hidden)) {
       gemm<T>(false, false, n, width_, classes_, T(1), dz, classes_, memory(w_), width_, T(0), h,
@@ -193,13 +194,20 @@ Shape check_operands(const Tensor& hidden, const Tensor& weight, const Tensor& b
   return Shape(std::span(hidden.shape().begin(), static_cast<size_t>(hidden.dim() - 1)));
 }
 
-// Room for the gradient of `t`, if it wants one.
-Tensor room_for(const Tensor& t) {
-  return grad_enabled() && t.requires_grad() ? zeros(t.shape(), t.dtype()) : Tensor();
+bool some_row_counts(const ClassTargets& t) {
+  const int64_t* row = t.rows.data<int64_t>();
+  return std::any_of(row, row + t.rows.numel(), [](int64_t target) { return target >= 0; });
 }
 
+// Room for the gradient of `t`, if it wants one. Zeros where there is no block to write it.
+Tensor room_for(const Tensor& t, bool written) {
+  if (!grad_enabled() || !t.requires_grad()) return {};
+  return written ? Tensor(t.shape(), t.dtype()) : zeros(t.shape(), t.dtype());
+}
+
+// Most losses are where backward starts: dy is 1, and a copy of the gradients would be the peak.
 Tensor scaled(const Tensor& gradient, const Tensor& dy) {
-  return gradient.defined() ? gradient * dy : gradient;
+  return gradient.defined() && dy.item() != 1 ? gradient * dy : gradient;
 }
 
 }  // namespace
@@ -211,7 +219,8 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
       class_targets("linear_cross_entropy", batch, weight.size(0), weight.dtype(), target, options);
   if (options.reduction == Reduction::none)  // each row's dy comes later: nothing to do ahead
     return cross_entropy(linear(hidden, weight, bias), target, options);
-  Gradients d{room_for(hidden), room_for(weight), room_for(bias)};
+  const bool any = some_row_counts(t);
+  Gradients d{room_for(hidden, false), room_for(weight, any), room_for(bias, any)};
   const Tensor y = [&] {
     const OpScope inside;
     return dispatch_floating("linear_cross_entropy", weight.dtype(), [&](auto tag) {

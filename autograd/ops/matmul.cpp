@@ -1,10 +1,9 @@
-// Matrix products.   c = a b:  da = dc b^T,  db = a^T dc      linear: y = x W^T + b
+// Matrix products.   c = a b:  da = dc b^T,  db = a^T dc
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/blas.h>
 #include <weft/core/check.h>
-#include <weft/core/kernels/elementwise.h>
 
 namespace weft {
 namespace {
@@ -45,28 +44,6 @@ const Op kMatmul{
                   "matmul: batch dimensions must broadcast; got [2, 3, 4] x [3, 4, 5]");
       s.add_error({s.normal({}), s.normal({3})}, f,
                   "matmul: needs at least one dim on each side; got [] x [3]");
-    }};
-
-const Op kLinear{
-    "linear", [](Samples& s) {
-      auto composed = [](const Tensors& in) {
-        const Tensor y = matmul(in[0], transpose(in[1], 0, 1));
-        return in.size() > 2 ? y + in[2] : y;
-      };
-      auto with_bias = [](const Tensors& in) { return linear(in[0], in[1], in[2]); };
-      auto without = [](const Tensors& in) { return linear(in[0], in[1]); };
-      s.add("bias", {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, with_bias, composed);
-      s.add("no bias", {s.normal({3, 4}), s.normal({2, 4})}, without, composed);
-      s.add("vector", {s.normal({4}), s.normal({3, 4}), s.normal({3})}, with_bias, composed);
-      s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias,
-            composed);
-      s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
-      s.add("no columns", {s.normal({2, 0}), s.normal({4, 0}), s.normal({4})}, with_bias, composed);
-      s.add_error(
-          {s.normal({2, 3}), s.normal({5, 4})}, without,
-          "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
-      s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
-                  "linear: the bias must have shape [5]; got [4]");
     }};
 
 // A matrix as BLAS sees it: the last two dims, row-major or stored transposed.
@@ -207,49 +184,6 @@ Tensor matmul(const Tensor& x, const Tensor& z) {
       d[1] = v.dim() == 2 && u.dim() > 2 && u.numel() > 0
                  ? shared_right_gradient(u, g.dy())
                  : sum_to(matmul(swap_last(u), g.dy()), v.shape());
-    return d;
-  });
-}
-
-Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
-  check(input.defined() && weight.defined(), "linear: an operand is undefined");
-  check(weight.dim() == 2, "linear: the weight must be [out, in]; got {}", weight.shape());
-  check(input.dim() > 0 && input.size(-1) == weight.size(1),
-        "linear: the input's last dim must be the weight's; got {} for weight {}", input.shape(),
-        weight.shape());
-  const int64_t out = weight.size(0), in = weight.size(1);
-  Shape leading = input.shape();
-  leading.erase(input.dim() - 1);
-  const int64_t rows = leading.numel();
-  check(!bias.defined() || bias.shape() == Shape{out},
-        "linear: the bias must have shape [{}]; got {}", out,
-        bias.defined() ? bias.shape() : Shape());
-  check(input.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == weight.dtype()),
-        "linear: input, weight and bias must have one dtype; got {} and {}",
-        to_string(input.dtype()), to_string(weight.dtype()));
-  const Tensor x = contiguous(input);
-  Shape shape = x.shape();
-  shape[x.dim() - 1] = out;
-  Tensor y(shape, x.dtype());
-  const Matrix w = as_matrix(weight);
-  dispatch_floating("linear", x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* py = static_cast<T*>(y.raw());
-    const Tensor b = bias.defined() ? contiguous(bias) : bias;
-    const T* pb = b.defined() ? b.data<T>() : nullptr;
-    auto add_bias = [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) kernels::add_inplace(py + row * out, pb, out);
-    };
-    gemm<T>(false, !w.transposed, rows, out, in, T(1), x.data<T>(), std::max<int64_t>(in, 1),
-            w.t.data<T>(), w.row_stride, T(0), py, std::max<int64_t>(out, 1),
-            pb ? RowEpilogue(add_bias) : RowEpilogue());
-  });
-  return record(kLinear, y, {x, weight, bias}, [x = save(x), w = save(weight), rows](Backward& g) {
-    const Tensor u = g.saved(x), v = g.saved(w), dy = reshape(g.dy(), {rows, v.size(0)});
-    Tensors d(3);
-    if (g.needs(0)) d[0] = reshape(matmul(dy, v), u.shape());
-    if (g.needs(1)) d[1] = matmul(swap_last(dy), reshape(u, {rows, v.size(1)}));
-    if (g.needs(2)) d[2] = sum(dy, {0});
     return d;
   });
 }

@@ -8,9 +8,13 @@
 #include <weft/core/parallel.h>
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 namespace weft {
 namespace {
+
+constexpr int64_t kGrain = 16384;  // elements that are worth another thread
 
 const Op kReshape{
     "reshape", [](Samples& s) {
@@ -19,6 +23,9 @@ const Op kReshape{
       });
       s.add("of a transposed", {s.transposed({3, 4})},
             [](const Tensors& in) { return reshape(in[0], {12}); });
+      s.add("view of a transposed", {s.transposed({4, 6})}, [](const Tensors& in) {
+        return reshape(in[0], {2, 2, 1, 3, 2});
+      });
       s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
       s.add("squeeze", {s.normal({2, 1, 3})}, [](const Tensors& in) { return squeeze(in[0], -2); });
       s.add("unsqueeze", {s.transposed({2, 3})},
@@ -99,8 +106,42 @@ Shape complete(const Tensor& x, const Shape& shape) {
   return full;
 }
 
+// The strides that give x's elements, in row-major order, the shape; none if it takes a copy.
+std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
+  Shape strides = contiguous_strides(shape);
+  if (x.is_contiguous() || x.numel() == 0) return strides;
+  int out = shape.rank() - 1;
+  for (int d = x.dim() - 1; d >= 0;) {
+    // The dims that end at d and step evenly, as one ...
+    int64_t size = x.shape()[d], step = x.strides()[d];
+    for (--d; d >= 0 && (x.shape()[d] == 1 || size == 1 || x.strides()[d] == step * size); --d) {
+      if (size == 1) step = x.strides()[d];
+      size *= x.shape()[d];
+    }
+    // ... must be cut into whole dims of the result.
+    int64_t filled = 1;
+    for (; out >= 0 && filled < size; --out) {
+      strides[out] = filled * step;
+      filled *= shape[out];
+    }
+    if (filled != size) return std::nullopt;
+  }
+  return strides;
+}
+
 void check_defined(const char* who, const Tensor& x) {
   check(x.defined(), "{}: the operand is undefined", who);
+}
+
+// Numbers that int64 cannot hold become the nearest it can, NaN becomes 0; C++ leaves it open.
+template <class Into, class From>
+Into convert(From v) {
+  if constexpr (std::is_same_v<Into, int64_t> && std::is_floating_point_v<From>) {
+    if (v != v) return 0;
+    if (v >= From(0x1p63)) return std::numeric_limits<int64_t>::max();
+    if (v <= From(-0x1p63)) return std::numeric_limits<int64_t>::min();
+  }
+  return static_cast<Into>(v);
 }
 
 Tensor copy(const Tensor& x) {
@@ -117,9 +158,10 @@ Tensor copy(const Tensor& x) {
 Tensor reshape(const Tensor& x, const Shape& shape) {
   check_defined("reshape", x);
   const Shape full = complete(x, shape);
-  const Tensor source = contiguous(x);
-  return record(kReshape, source.strided_view(full, contiguous_strides(full)), {source},
-                [from = x.shape()](Backward& b) { return reshape(b.dy(), from); });
+  const std::optional<Shape> strides = view_strides(x, full);
+  const Tensor source = strides ? x : contiguous(x);
+  return record(kReshape, source.strided_view(full, strides.value_or(contiguous_strides(full))),
+                {source}, [from = x.shape()](Backward& b) { return reshape(b.dy(), from); });
 }
 
 Tensor permute(const Tensor& x, const Shape& dims) {
@@ -232,7 +274,9 @@ Tensor to(const Tensor& x, DType dtype) {
       using Into = typename decltype(into)::type;
       const From* px = source.data<From>();
       Into* py = static_cast<Into*>(y.raw());
-      std::transform(px, px + x.numel(), py, [](From v) { return static_cast<Into>(v); });
+      parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
+        std::transform(px + begin, px + end, py + begin, [](From v) { return convert<Into>(v); });
+      });
     });
   });
   return record(kTo, y, {source}, [from = x.dtype()](Backward& b) { return to(b.dy(), from); });

@@ -2,6 +2,7 @@
 #include <weft/core/allocator.h>
 #include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/attention_blocks.h>
+#include <weft/core/kernels/elementwise.h>
 #include <weft/core/parallel.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace weft::kernels {
 namespace {
 
 constexpr int64_t kWork = 200000;  // multiply-adds worth a thread's wake-up
+constexpr int64_t kCells = 8;      // that backward should be cut into
 
 template <class T>
 class Scratch {
@@ -33,6 +35,29 @@ int64_t grain_for(const Attention<T>& a, int64_t rows) {
   return std::max<int64_t>(1, kWork / std::max<int64_t>(work, 1));
 }
 
+/// So many that there are kCells cells, if the keys have as many blocks.
+template <class T>
+int64_t groups_of_keys(const Attention<T>& a) {
+  const int64_t heads = a.batch * a.heads, blocks = (a.keys + kBlockKeys - 1) / kBlockKeys;
+  return heads == 0 ? 1 : std::clamp<int64_t>(kCells / heads, 1, std::max<int64_t>(blocks, 1));
+}
+
+/// dq += the shares of the other groups, one after another.
+template <class T>
+void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroups<T>& groups) {
+  const int64_t rows = a.batch * a.heads * a.queries;
+  parallel_for(rows, std::max<int64_t>(1, kWork / (groups.count * std::max<int64_t>(a.width, 1))),
+               [&](int64_t first, int64_t last) {
+                 for (int64_t r = first; r < last; ++r) {
+                   const int64_t head = r / a.queries;
+                   T* dq = g.dq + head / a.heads * g.dq_at.batch + head % a.heads * g.dq_at.head +
+                           r % a.queries * g.dq_at.row;
+                   for (int64_t part = 0; part < groups.count - 1; ++part)
+                     add_inplace(dq, groups.dq + (part * rows + r) * a.width, a.width);
+                 }
+               });
+}
+
 }  // namespace
 
 template <class T>
@@ -47,10 +72,15 @@ void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse) {
 
 template <class T>
 void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
-  parallel_for(a.batch * a.heads, grain_for(a, a.queries), [&](int64_t first, int64_t last) {
-    const Scratch<T> scratch(attention_grad_scratch(a));
-    attention_grad_heads(a, g, scratch.data(), first, last);
-  });
+  const int64_t count = groups_of_keys(a);
+  const Scratch<T> shares((count - 1) * a.batch * a.heads * a.queries * a.width);
+  const KeyGroups<T> groups{count, shares.data()};
+  parallel_for(a.batch * a.heads * count, grain_for(a, (a.queries + count - 1) / count),
+               [&](int64_t first, int64_t last) {
+                 const Scratch<T> scratch(attention_grad_scratch(a));
+                 attention_grad_cells(a, g, groups, scratch.data(), first, last);
+               });
+  if (count > 1) add_shares(a, g, groups);
 }
 
 template void attention(const Attention<float>&, float*, HeadStrides, float*);

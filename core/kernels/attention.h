@@ -65,7 +65,8 @@ struct AttentionGrad {
 template <class T>
 void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse);
 
-/// The gradients of attention(). Threads over (batch, head).
+/// The gradients of attention(). Threads over (batch, head), and over keys where these are few: dq
+/// is then made in parts, which depend on the shape alone.
 template <class T>
 void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g);
 

@@ -87,13 +87,42 @@ void clear_rows(T* y, int64_t step, int64_t rows, int64_t n) {
   for (int64_t i = 0; i < rows; ++i) clear(y + i * step, n);
 }
 
+/// One cell of the grid: a head, its keys [first, past), and where its share of dq is added up.
+template <class T>
+struct Cell {
+  Block n;
+  int64_t first, past;
+  T* dq;
+  int64_t dq_step;
+};
+
+/// Groups alternate between a head's first and last keys: under a causal mask these have the most
+/// and the least work, and a thread takes neighbours.
+template <class T>
+Cell<T> cell_at(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroups<T>& groups,
+                int64_t index) {
+  const int64_t head = index / groups.count, rank = index % groups.count;
+  const int64_t group = rank % 2 ? groups.count - 1 - rank / 2 : rank / 2;
+  const int64_t blocks = (a.keys + kBlockKeys - 1) / kBlockKeys;
+  Cell<T> cell;
+  cell.n = Block{head / a.heads, head % a.heads, 0, 0, 0, 0};
+  cell.first = blocks * group / groups.count * kBlockKeys;
+  cell.past = least(a.keys, blocks * (group + 1) / groups.count * kBlockKeys);
+  const int64_t part = (group - 1) * a.batch * a.heads + head;
+  cell.dq = group == 0 ? g.dq + offset(g.dq_at, cell.n.b, cell.n.h)
+                       : groups.dq + part * a.queries * a.width;
+  cell.dq_step = group == 0 ? g.dq_at.row : a.width;
+  return cell;
+}
+
 /// Gets a chunk ready. Several blocks of queries: rows and gradients stand in scratch memory, close
 /// together; one block: where they are.
 template <class T>
 Keys<T> gather_keys(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m,
-                    const Block& n, int64_t first) {
+                    const Cell<T>& cell, int64_t first) {
+  const Block& n = cell.n;
   const bool once = a.queries <= kBlockQueries;
-  const int64_t count = least(kChunk, a.keys - first);
+  const int64_t count = least(kChunk, cell.past - first);
   const T* k = a.k + offset(a.k_at, n.b, n.h) + first * a.k_at.row;
   const T* v = a.v + offset(a.v_at, n.b, n.h) + first * a.v_at.row;
   Keys<T> out;
@@ -190,8 +219,9 @@ void write_dbias(const Attention<T>& a, const Block& n, const T* ds, T* dbias) {
 
 /// Adds one block's share to dq and the chunk's dk and dv.
 template <class T>
-void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n, const Memory<T>& m,
-               const Queries<T>& queries, const Keys<T>& keys) {
+void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Cell<T>& cell,
+               const Memory<T>& m, const Queries<T>& queries, const Keys<T>& keys) {
+  const Block& n = cell.n;
   const int64_t lanes = lanes_of<T>(n.nq), j = n.k0 - keys.first;
   const Scale<T> add{T(1), T(1)}, add_scaled{static_cast<T>(a.scale), T(1)};
   compute_scores(a, n, Strided<T>{keys.k.data + j * keys.k.row, keys.k.row, 1},
@@ -205,16 +235,19 @@ void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Block& n,
   multiply(n.nk, a.width, n.nq, Strided<T>{m.dweights, kLine, 1}, queries.q, add_scaled,
            keys.dk + j * keys.dk_step, keys.dk_step);
   multiply(n.nq, a.width, n.nk, Strided<T>{m.dweights, 1, kLine}, keys.k_panels[j / kBlockKeys],
-           add_scaled, g.dq + offset(g.dq_at, n.b, n.h) + n.q0 * g.dq_at.row, g.dq_at.row);
+           add_scaled, cell.dq + n.q0 * cell.dq_step, cell.dq_step);
 }
 
 template <class T>
-void grad_of_head(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m, Block n) {
-  clear_rows(g.dq + offset(g.dq_at, n.b, n.h), g.dq_at.row, a.queries, a.width);
+void grad_of_cell(const Attention<T>& a, const AttentionGrad<T>& g, const Memory<T>& m,
+                  Cell<T> cell) {
+  Block& n = cell.n;
+  clear_rows(cell.dq, cell.dq_step, a.queries, a.width);
   if (g.dbias)
-    clear_rows(g.dbias + (n.b * a.heads + n.h) * a.queries * a.keys, a.keys, a.queries, a.keys);
-  for (int64_t first = 0; first < a.keys; first += kChunk) {
-    const Keys<T> keys = gather_keys(a, g, m, n, first);
+    clear_rows(g.dbias + (n.b * a.heads + n.h) * a.queries * a.keys + cell.first, a.keys, a.queries,
+               cell.past - cell.first);
+  for (int64_t first = cell.first; first < cell.past; first += kChunk) {
+    const Keys<T> keys = gather_keys(a, g, m, cell, first);
     // Queries before the chunk see none of it if causal.
     n.q0 = a.causal ? first / kBlockQueries * kBlockQueries : 0;
     for (; n.q0 < a.queries; n.q0 += kBlockQueries) {
@@ -223,7 +256,7 @@ void grad_of_head(const Attention<T>& a, const AttentionGrad<T>& g, const Memory
       gather_queries(a, g, n, m, queries);
       for (n.k0 = first; n.k0 < first + keys.count; n.k0 += kBlockKeys) {
         n.nk = least(kBlockKeys, first + keys.count - n.k0);
-        if (!hidden(a, n)) add_block(a, g, n, m, queries, keys);
+        if (!hidden(a, n)) add_block(a, g, cell, m, queries, keys);
       }
     }
     scatter_keys(a, g, n, keys);
@@ -238,17 +271,16 @@ int64_t attention_grad_scratch(const Attention<T>& a) {
 }
 
 template <class T>
-void attention_grad_heads(const Attention<T>& a, const AttentionGrad<T>& g, T* scratch,
-                          int64_t first, int64_t last) {
+void attention_grad_cells(const Attention<T>& a, const AttentionGrad<T>& g,
+                          const KeyGroups<T>& groups, T* scratch, int64_t first, int64_t last) {
   const Memory<T> memory(a, scratch);
-  for (int64_t head = first; head < last; ++head)
-    grad_of_head(a, g, memory, Block{head / a.heads, head % a.heads, 0, 0, 0, 0});
+  for (int64_t c = first; c < last; ++c) grad_of_cell(a, g, memory, cell_at(a, g, groups, c));
 }
 
-#define WEFT_INSTANTIATE(T)                                                                     \
-  template int64_t attention_grad_scratch(const Attention<T>&);                                 \
-  template void attention_grad_heads(const Attention<T>&, const AttentionGrad<T>&, T*, int64_t, \
-                                     int64_t);
+#define WEFT_INSTANTIATE(T)                                                        \
+  template int64_t attention_grad_scratch(const Attention<T>&);                    \
+  template void attention_grad_cells(const Attention<T>&, const AttentionGrad<T>&, \
+                                     const KeyGroups<T>&, T*, int64_t, int64_t);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 

@@ -11,6 +11,14 @@ namespace weft::kernels {
 constexpr int64_t kBlockQueries = 64;
 constexpr int64_t kBlockKeys = 128;
 
+/// How backward is cut: each head's keys into `count` groups. Each makes a share of dq; the first
+/// stands in AttentionGrad::dq, the others in `dq` [count - 1, B, H, Tq, width].
+template <class T>
+struct KeyGroups {
+  int64_t count = 1;
+  T* dq = nullptr;
+};
+
 WEFT_KERNELS(
     /// Elements of T that the functions below need as scratch.
     template <class T> int64_t attention_scratch(const Attention<T>& a);
@@ -19,12 +27,13 @@ WEFT_KERNELS(
     /// Blocks [first, last) of queries, numbered (b H + h) ceil(Tq / kBlockQueries) + block.
     template <class T> void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, T* lse,
                                              T* scratch, int64_t first, int64_t last);
-    /// Heads [first, last), numbered b H + h.
-    template <class T> void attention_grad_heads(const Attention<T>& a, const AttentionGrad<T>& g,
-                                                 T* scratch, int64_t first, int64_t last);)
+    /// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of keys.
+    template <class T>
+    void attention_grad_cells(const Attention<T>& a, const AttentionGrad<T>& g,
+                              const KeyGroups<T>& groups, T* scratch, int64_t first, int64_t last);)
 WEFT_DISPATCH(attention_scratch)
 WEFT_DISPATCH(attention_grad_scratch)
 WEFT_DISPATCH(attention_blocks)
-WEFT_DISPATCH(attention_grad_heads)
+WEFT_DISPATCH(attention_grad_cells)
 
 }  // namespace weft::kernels

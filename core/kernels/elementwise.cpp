@@ -292,6 +292,19 @@ void fill(T* y, T value, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = value;
 }
 
+// 0 times what is not finite is NaN.
+template <class T>
+bool all_finite(const T* x, int64_t sx, int64_t n) {
+  T total = 0;
+  if (sx == 1) {
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < n; ++i) total += x[i] * T(0);
+  } else {
+    for (int64_t i = 0; i < n; ++i) total += x[i * sx] * T(0);
+  }
+  return total == T(0);
+}
+
 #define WEFT_INSTANTIATE_ARITHMETIC(T)                                                  \
   template void binary(Binary, const T*, int64_t, const T*, int64_t, T*, int64_t);      \
   template void compare(Compare, const T*, int64_t, const T*, int64_t, bool*, int64_t); \
@@ -310,6 +323,8 @@ WEFT_INSTANTIATE_ANY(double)
 WEFT_INSTANTIATE_ANY(int64_t)
 WEFT_INSTANTIATE_ANY(bool)
 
+template bool all_finite(const float*, int64_t, int64_t);
+template bool all_finite(const double*, int64_t, int64_t);
 template void unary(Unary, const float*, int64_t, float*, int64_t);
 template void unary(Unary, const double*, int64_t, double*, int64_t);
 template void unary_grad(Unary, const float*, const float*, const float*, float*, int64_t);

@@ -59,7 +59,9 @@ WEFT_KERNELS(
     template <class T> void axpy(T alpha, const T* x, T* y, int64_t n);   // y += alpha x
     template <class T> void scale(T alpha, const T* x, T* y, int64_t n);  // y = alpha x
     template <class T> void fill(T* y, T value, int64_t n);               // T also bool
-)
+
+    /// Whether no x[i sx] is NaN or infinite. T: float or double.
+    template <class T> bool all_finite(const T* x, int64_t sx, int64_t n);)
 WEFT_DISPATCH(unary)
 WEFT_DISPATCH(unary_grad)
 WEFT_DISPATCH(binary)
@@ -69,5 +71,6 @@ WEFT_DISPATCH(add_inplace)
 WEFT_DISPATCH(axpy)
 WEFT_DISPATCH(scale)
 WEFT_DISPATCH(fill)
+WEFT_DISPATCH(all_finite)
 
 }  // namespace weft::kernels

@@ -132,10 +132,10 @@ void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count,
 template <class T>
 void gather_along(const T* x, const int64_t* index, T* y, int64_t outer, int64_t n, int64_t m,
                   int64_t inner) {
-  for_each_slab(outer, m * inner, [=](int64_t o) {
-    const int64_t* at = index + o * m * inner;
-    for (int64_t j = 0; j < m * inner; ++j)
-      y[o * m * inner + j] = x[(o * n + at[j]) * inner + j % inner];
+  for_each_slab(outer * m, inner, [=](int64_t row) {
+    const T* slab = x + row / m * n * inner;
+    for (int64_t j = 0; j < inner; ++j)
+      y[row * inner + j] = slab[index[row * inner + j] * inner + j];
   });
 }
 

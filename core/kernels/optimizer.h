@@ -1,5 +1,5 @@
 // One pass over a flat parameter p with gradient g, formulas and order of operations as in
-// PyTorch 2.6. `grad_scale` multiplies g first (clipping). T is float or double; one thread, any
+// PyTorch 2.6. `grad_scale` multiplies g first. T is float or double; one thread, any
 // cut of the parameter gives the same bits.
 #pragma once
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
 #include <span>
 
 namespace translate {
@@ -107,13 +106,11 @@ void Trainer::update(const std::vector<Batch>& batches) {
 }
 
 double Trainer::step_optimizer() {
-  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-  const double norm =
-      weft::clip_grad_norm(optimizer_.parameters(), config_.clip > 0 ? config_.clip : kNoLimit);
+  const double norm = weft::grad_norm(optimizer_.parameters());
   weft::check(std::isfinite(norm),
               "train: the gradient's norm is {} at step {}; a lower --lr or a --clip may help",
               norm, at_.step);
-  optimizer_.step();
+  optimizer_.step(config_.clip > 0 ? weft::clip_factor(norm, config_.clip) : 1);
   optimizer_.zero_grad();
   schedule_.step();
   return norm;

@@ -109,12 +109,21 @@ const Calls kAlongDims = {
     {"var", [](const Tensors& in) { return Tensors{var(in[0], {-1}, 0)}; }},
     {"layer_norm",
      [](const Tensors& in) { return Tensors{layer_norm(in[0], row(in[1]), {}, 0.1)}; }},
+    {"residual_layer_norm",
+     [](const Tensors& in) {
+       return Tensors{residual_layer_norm(in[0], in[1], row(in[1]), {}, {.eps = 0.1})};
+     }},
     {"rms_norm", [](const Tensors& in) { return Tensors{rms_norm(in[0], row(in[1]), 0.1)}; }},
     {"glu",
      [](const Tensors& in) {
        return Tensors{glu(cat({in[0], in[1]}, -1), -1)};
      }},
     {"linear", [](const Tensors& in) { return Tensors{linear(in[0], matrix(in[1]))}; }},
+    {"linear_activation",
+     [](const Tensors& in) {
+       return Tensors{
+           linear_activation(in[0], matrix(in[1]), {}, {.activation = LinearActivation::gelu})};
+     }},
     {"matmul",
      [](const Tensors& in) { return Tensors{matmul(in[0], transpose(matrix(in[1]), 0, 1))}; }},
     {"cross_entropy",

@@ -219,6 +219,9 @@ TEST_CASE("views share storage, copies do not") {
                           unsqueeze(x, 0), expand(x, {2, 2, 3}), slice(x, 1, 1), select(x, 0, 1)})
     CHECK(v.same_storage(x));
   CHECK_FALSE(reshape(transpose(x, 0, 1), {6}).same_storage(x));
+  const Tensor cut = reshape(slice(x, 1, 1), {2, 1, 2, 1});  // strides can say this
+  CHECK(cut.same_storage(x));
+  CHECK(numbers(cut) == Numbers{2, 3, 5, 6});
   CHECK_FALSE(clone(x).same_storage(x));
   CHECK(contiguous(x).same_handle(x));
   CHECK(numbers(transpose(x, 0, 1)) == Numbers{1, 4, 2, 5, 3, 6});
@@ -228,6 +231,17 @@ TEST_CASE("views share storage, copies do not") {
   CHECK(parts.size() == 2);
   CHECK(parts[1].same_storage(x));
   CHECK(numbers(parts[1]) == Numbers{3, 6});
+}
+
+TEST_CASE("what int64 cannot hold becomes the nearest that it can, and NaN 0") {
+  const Tensor x = tensor({std::nan(""), INFINITY, -INFINITY, 1e30, -2.9, 3.0});
+  const auto whole = to(x, kInt64).to_vector<int64_t>();
+  CHECK(whole[0] == 0);
+  CHECK(whole[1] == std::numeric_limits<int64_t>::max());
+  CHECK(whole[2] == std::numeric_limits<int64_t>::min());
+  CHECK(whole[3] == std::numeric_limits<int64_t>::max());
+  CHECK(whole[4] == -2);
+  CHECK(whole[5] == 3);
 }
 
 TEST_CASE("split into more parts than a tensor has dims") {

@@ -274,3 +274,65 @@ TEST_CASE("cross-attention adds or concatenates") {
       (*concatenates)(text, image, AttentionCall{.weights = AttentionWeights::averaged});
   CHECK(r.weights.shape() == Shape{kBatch, kQueries, kKeys});
 }
+
+namespace {
+
+// scaled_dot_product_attention on q, k, v [1, 1, T, 4] where entry `broken` of all three is
+// `value`; the first `seen` rows of the output have gradients.
+struct Spoilt {
+  Tensor y, dq, dk, dv;
+  Spoilt(const AttentionOptions& o, int64_t broken, double value, int64_t seen, bool weights) {
+    Tensors in;
+    for (uint64_t seed : {1, 2, 3}) {
+      const Tensor x = normal({1, 1, 6, 4}, seed);
+      const Tensor here = reshape(eq(arange(6), static_cast<double>(broken)), {6, 1});
+      in.push_back(masked_fill(x, here, value).set_requires_grad());
+    }
+    y = weights ? attention_with_weights(in[0], in[1], in[2], o).output
+                : scaled_dot_product_attention(in[0], in[1], in[2], o);
+    y = slice(y, 2, 0, seen);
+    y.backward(normal(y.shape(), 9));
+    dq = in[0].grad(), dk = in[1].grad(), dv = in[2].grad();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("NaN and inf at masked positions reach nobody") {
+  const bool weights = GENERATE(false, true);
+  const double value = GENERATE(std::nan(""), INFINITY);
+  const Tensor may = ne(arange(6), 5),
+               hidden = masked_fill(zeros({6}, kFloat64), eq(arange(6), 5), -INFINITY);
+  for (const AttentionOptions& o : {AttentionOptions{.mask = may}, AttentionOptions{.mask = hidden},
+                                    AttentionOptions{.causal = true}}) {
+    const Spoilt clean(o, 5, 0, 5, weights), spoilt(o, 5, value, 5, weights);
+    CHECK(largest_difference(spoilt.y, clean.y) < 1e-14);
+    CHECK(largest_difference(spoilt.dq, clean.dq) < 1e-14);
+    CHECK(largest_difference(spoilt.dk, clean.dk) < 1e-14);
+    CHECK(largest_difference(spoilt.dv, clean.dv) < 1e-14);
+  }
+}
+
+TEST_CASE("who may attend to NaN gives NaN") {
+  const bool weights = GENERATE(false, true);
+  const Spoilt s({.causal = true}, 2, std::nan(""), 6, weights);
+  for (int64_t t = 0; t < 6; ++t) CHECK(std::isnan(s.y.at({0, 0, t, 0})) == (t >= 2));
+}
+
+TEST_CASE("NaN in the padding of a memory does not reach what a cache decodes") {
+  NoGrad no_grad;
+  Fixture f(AttentionWeights::none);
+  const Tensor padding = reshape(ge(arange(kKeys), 3), {kKeys, 1});
+  const AttentionCall call{.mask = Mask::padding({3, 3}, kKeys)};
+  const Tensor want = f.attention(f.query, masked_fill(f.memory, padding, 0),
+                                  masked_fill(f.memory, padding, 0), call)
+                          .output;
+  const Tensor memory = masked_fill(f.memory, padding, std::nan(""));
+  AttentionCache cache(AttentionCache::Kind::fixed);
+  for (int64_t t = 0; t < kQueries; ++t) {
+    AttentionCall step = call;
+    step.cache = &cache;
+    const Tensor y = f.attention(slice(f.query, 1, t, t + 1), memory, memory, step).output;
+    CHECK(largest_difference(y, slice(want, 1, t, t + 1)) < 1e-14);
+  }
+}

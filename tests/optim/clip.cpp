@@ -2,6 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
+#include <weft/optim/adam.h>
 #include <weft/optim/clip.h>
 #include <weft/tests/catch.h>
 
@@ -50,6 +51,36 @@ TEST_CASE("gradients inside the norm keep their bits") {
   CHECK(clip_grad_norm({w}, 5.1) == 5);
   CHECK(w.grad().same_handle(gradient));
   CHECK(clip_grad_norm({}, 1) == 0);
+}
+
+TEST_CASE("gradients that nobody else holds are clipped in their own memory") {
+  Tensor w = with_gradient(tensor({3.0, 4.0}));
+  const float* memory = w.grad().data<float>();
+  CHECK(clip_grad_norm({w}, 1) == 5);
+  CHECK(w.grad().data<float>() == memory);
+  CHECK(w.grad().at({1}) == Approx(0.8).epsilon(1e-5));
+  const Tensor held = w.grad();
+  clip_grad_norm({w}, 0.5);
+  CHECK(held.at({1}) == Approx(0.8).epsilon(1e-5));
+  CHECK(w.grad().at({1}) == Approx(0.4).epsilon(1e-5));
+}
+
+TEST_CASE("a step with a clip factor is the step after clipping, bit for bit") {
+  Generator gen(8);
+  const Tensor start = randn({300, 70}, gen), gradient = randn({300, 70}, gen);
+  Tensor before = clone(start), during = clone(start);
+  for (Tensor* w : {&before, &during}) w->set_requires_grad().set_grad(clone(gradient));
+  Adam one({{"w", before}}), other({{"w", during}});
+  const double norm = clip_grad_norm({before}, 2);
+  one.step();
+  CHECK(grad_norm({during}) == norm);
+  CHECK(clip_factor(norm, 2) == Approx(2 / norm));
+  CHECK(clip_factor(1, 2) == 1);
+  other.step(clip_factor(norm, 2));
+  CHECK(before.to_vector<float>() == during.to_vector<float>());
+  CHECK(during.grad().to_vector<float>() == gradient.to_vector<float>());
+  CHECK(message_of([] { clip_factor(1, -1); }) ==
+        "clip_factor: max_norm must not be negative; got -1");
 }
 
 TEST_CASE("a stretched gradient is clipped element by element") {
