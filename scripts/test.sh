@@ -2,7 +2,8 @@
 # Builds and tests.
 #   scripts/test.sh            the quick tier: every test, in the release build
 #   scripts/test.sh PRESET...  the same tests in other builds: dev (ASan + UBSan), tsan
-#   scripts/test.sh --full     style and lint, then all three builds
+#   scripts/test.sh --full     style and lint, all three builds, and what takes longer: properties of
+#                              many cases, random graphs, fuzzed readers, valgrind, mutations
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,4 +15,13 @@ fi
 for preset in "${presets[@]}"; do
   scripts/setup.sh "$preset"
   ctest --preset "$preset" --parallel "$(nproc)"
+  cat "build/$preset/tests/reports/"*.txt
 done
+
+if [ "${1:-}" = --full ]; then
+  RC_PARAMS="seed=$(date +%s) max_success=10000" build/release/tests/test_property
+  build/release/tests/fuzz/fuzz_graphs --seconds 600 --seed "$(date +%s)"
+  tests/fuzz/readers/run.sh 60
+  tests/valgrind.sh
+  tests/mutations/run.py chosen --fresh
+fi

@@ -55,6 +55,8 @@ void einsum_samples(Samples& s) {
             "einsum: operand 0 of \"ij...->i\" must have at least 2 dims; got shape [2]");
   add_error(s, "ij,jk->ik", {s.normal({2, 3}), s.normal({2, 3})},
             "einsum: label j of \"ij,jk->ik\" is both 3 and 2 long");
+  add_error(s, "i,i,i->i", {s.normal({1}), s.normal({3}), s.normal({2})},
+            "einsum: label i of \"i,i,i->i\" is both 3 and 2 long");
   add_error(s, "ii->i", {s.normal({2, 3})}, "einsum: label i of \"ii->i\" is both 2 and 3 long");
   add_error(s, "ii->i", {s.normal({1, 3})}, "einsum: label i of \"ii->i\" is both 1 and 3 long");
   add_error(s, "ij->k", {s.normal({2, 3})},

@@ -8,7 +8,8 @@ tests until one fails.
       --count N    how many random faults    --seed S     which ones
       --seconds S  stop after that long; the next call goes on from there
       --fresh      forget what was found and copy the sources (those of HEAD) anew
-      --survivors  run the tests again on those that survived, for instance with new tests
+      --survivors  run the tests again on those that survived, then under ASan + UBSan as well
+      --tests      copy the tests of HEAD anew, for instance before --survivors
 
 A fault that does not compile does not count, and another takes its place. Everything is in
 build/mutations; the tree itself is not touched.
@@ -19,8 +20,9 @@ import json
 import os
 import pathlib
 import random
-import resource
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,79 +32,79 @@ import operators
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutations"
-SOURCE, BUILD, RESULTS = WORK / "source", WORK / "build", WORK / "results.json"
+SOURCE, RESULTS = WORK / "source", WORK / "results.json"
 
-# In order of likelihood. A test that takes a hundred times as long as it should hangs.
-PROGRAMS = [
+# A build of the tests: its folder, its options, and programs with the seconds after which they
+# hang, in order of likelihood.
+PLAIN = (WORK / "plain", [], [
     (["test_autograd", "--abort"], 60),
     (["test_property", "--abort"], 120),
     (["fuzz_graphs", "--seconds", "5", "--seed", "1"], 60),
     (["test_nn", "--abort"], 120),
     (["test_optim", "--abort"], 120),
-]
+])
+SANITIZED = (WORK / "sanitized", ["-DWEFT_SANITIZE=address,undefined"], [
+    (["test_autograd", "--abort"], 120),
+    (["test_property", "--abort"], 120),
+])
 
 
 def run(command, seconds=None):
     """Exit status and output; a status of None says that the time ran out."""
-    memory = lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     try:
-        done = subprocess.run(command, cwd=SOURCE, timeout=seconds, preexec_fn=memory,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+        done = subprocess.run(command, cwd=SOURCE, timeout=seconds, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, errors="replace")
         return done.returncode, done.stdout
     except subprocess.TimeoutExpired:
         return None, ""
 
 
-def build(*targets):
-    return run(["ninja", "-C", str(BUILD), *targets])
+def copy_from_head(path):
+    archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD", path], check=True,
+                             stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-x", "-C", SOURCE], input=archive, check=True)
 
 
-def prepare():
+def prepare(tiers):
     """Copies the sources of HEAD and builds the tests, unless that was done."""
     if not SOURCE.exists():
         SOURCE.mkdir(parents=True)
-        archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD"], check=True,
-                                 stdout=subprocess.PIPE).stdout
-        subprocess.run(["tar", "-x", "-C", SOURCE], input=archive, check=True)
-    status, output = run(["cmake", "-S", str(SOURCE), "-B", str(BUILD), "-G", "Ninja",
-                          "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-                          "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DWEFT_BUILD_EXAMPLES=OFF",
-                          "-DWEFT_BUILD_BENCH=OFF"])
-    if status == 0:
-        status, output = build(*programs())
-    if status != 0:
-        sys.exit(f"the copy does not build:\n{output[-4000:]}")
+        copy_from_head(".")
+    for folder, options, programs in tiers:
+        status, output = run(["cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja",
+                              "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+                              "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DWEFT_BUILD_EXAMPLES=OFF",
+                              "-DWEFT_BUILD_BENCH=OFF", *options])
+        if status == 0:
+            status, output = run(["ninja", "-C", str(folder), *(p[0][0] for p in programs)])
+        if status != 0:
+            sys.exit(f"the copy does not build:\n{output[-4000:]}")
 
 
-def programs():
-    known = run(["ninja", "-C", str(BUILD), "-t", "targets", "all"])[1]
-    return [p[0][0] for p in PROGRAMS if f"\n{p[0][0]}: " in known]
-
-
-def first_failure():
+def first_failure(tiers):
     """Which program notices the fault in the copy; "" if none, None if it does not compile."""
-    for command, seconds in PROGRAMS:
-        if command[0] not in programs():
-            continue
-        status, output = build(command[0])
-        if status != 0:
-            return None
-        program = next(f for f in (BUILD / "tests").rglob(command[0]) if f.is_file())
-        status, output = run([str(program), *command[1:]], seconds)
-        if status is None:
-            return f"{command[0]}: no end"
-        if status != 0:
-            failed = [line for line in output.split("\n") if "FAILED:" in line]
-            return f"{command[0]}{': ' + failed[0].split('FAILED')[0] if failed else ''}"
+    for folder, _, programs in tiers:
+        for command, seconds in programs:
+            status, output = run(["ninja", "-C", str(folder), command[0]])
+            if status != 0:
+                return None
+            program = next(f for f in (folder / "tests").rglob(command[0]) if f.is_file())
+            status, output = run([str(program), *command[1:]], seconds)
+            name = f"{folder.name} {command[0]}"
+            if status is None:
+                return f"{name}: no end"
+            if status != 0:
+                failed = re.search(r"[^\n]*?(\w+/\w+\.cpp:\d+): FAILED", output)
+                return f"{name}{': ' + failed[1] if failed else ''}"
     return ""
 
 
-def try_fault(path, mutate):
+def try_fault(path, mutate, tiers):
     file = SOURCE / path
     text = file.read_text()
     try:
         file.write_text(mutate(text))
-        return first_failure()
+        return first_failure(tiers)
     finally:
         file.write_text(text)
 
@@ -170,15 +172,20 @@ def main():
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--survivors", action="store_true")
+    parser.add_argument("--tests", action="store_true")
     options = parser.parse_args()
     begin = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # puts the file back first
     if options.fresh:
         shutil.rmtree(SOURCE, ignore_errors=True)
         RESULTS.unlink(missing_ok=True)
     results = load()
     if options.kind == "report":
         sys.exit(0 if report(results) else 1)
-    prepare()
+    if options.tests:
+        copy_from_head("tests")
+    tiers = [PLAIN, SANITIZED] if options.survivors else [PLAIN]
+    prepare(tiers)
     found = results[options.kind]
     faults = chosen_faults() if options.kind == "chosen" else random_faults(options.seed)
     for what, path, mutate in faults:
@@ -192,7 +199,7 @@ def main():
         if time.monotonic() - begin > options.seconds:
             print("out of time; call again to go on")
             break
-        found[what] = try_fault(path, mutate)
+        found[what] = try_fault(path, mutate, tiers)
         print(f"{'does not compile' if found[what] is None else found[what] or 'SURVIVED'} <- "
               f"{what}", flush=True)
         save(results)

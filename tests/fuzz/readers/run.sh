@@ -20,5 +20,5 @@ for reader in "${readers[@]}"; do
   echo "fuzz_$reader: $seconds s"
   "build/fuzz/tests/fuzz/fuzz_$reader" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
     -rss_limit_mb=2048 -use_value_profile=1 -dict="$seeds/$reader.dict" -verbosity=0 \
-    -print_final_stats=1 -artifact_prefix="build/fuzz/failed/$reader-" "$corpus" "$seeds/$reader"
+    -print_funcs=0 -print_final_stats=1 -artifact_prefix="build/fuzz/failed/$reader-" "$corpus" "$seeds/$reader"
 done
