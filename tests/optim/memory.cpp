@@ -1,5 +1,5 @@
-// A training loop of fixed shapes takes its memory in the first two steps. On one thread: with more,
-// how many of them hold attention's scratch at the same time differs from step to step.
+// A training loop of fixed shapes takes its memory in the first two steps. On one thread: with
+// more, how many of them hold attention's scratch at the same time differs from step to step.
 #include <weft/core/allocator.h>
 #include <weft/core/parallel.h>
 #include <weft/optim/adam.h>
