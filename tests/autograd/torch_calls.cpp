@@ -136,8 +136,8 @@ const Calls& structure() {
          const auto sizes = a.list("split_size");
          return sizes.size() == 1 ? split(in[0], sizes[0], a.dim()) : split(in[0], sizes, a.dim());
        }},
-      {"flip", [](const Tensors& in,
-                  const Arguments& a) { return Tensors{flip(in[0], a.shape("dims"))}; }},
+      {"flip",
+       [](const Tensors& in, const Arguments& a) { return Tensors{flip(in[0], a.shape("dims"))}; }},
       {"pad", padded},
       {"tril", [](const Tensors& in,
                   const Arguments& a) { return Tensors{tril(in[0], a.integer("diagonal"))}; }},
