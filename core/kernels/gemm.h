@@ -1,7 +1,7 @@
 // Matrix products on one thread: C = alpha A B + beta C, any strides of A and B, rows of C
 // contiguous.
 //
-// Every element of C is a sum over k in blocks of kGemmDepth, each in the order of k, whatever the
+// Every element of C is a sum over k in blocks of one depth, each in the order of k, whatever the
 // size of the product and wherever it is cut: m and n may be cut anywhere without changing a bit.
 #pragma once
 

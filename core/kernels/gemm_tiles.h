@@ -49,10 +49,36 @@ struct Scale {
   }
 };
 
+/// The left operand of a product, packed: a tile's rows stand together, k of them after another.
+template <class T>
+struct RowPanels {
+  const T* data;
+  int64_t k;
+  static constexpr int64_t row = 1, column = kTileRows;
+};
+
+/// A is packed when the product is too large for the caches near by: B and C are then prefetched.
+template <class A>
+constexpr bool kPacked = false;
+template <class T>
+constexpr bool kPacked<RowPanels<T>> = true;
+constexpr int64_t kAhead = 8;  // rows of B
+
+template <class T>
+WEFT_INLINE Strided<T> from_row(const Strided<T>& a, int64_t i) {
+  return {a.data + i * a.row, a.row, a.column};
+}
+
+template <class T>
+WEFT_INLINE RowPanels<T> from_row(const RowPanels<T>& a, int64_t i) {
+  return {a.data + i / kTileRows * kTileRows * a.k + i % kTileRows, a.k};
+}
+
 /// C [kRows, width] of one tile, width <= kVectors vectors; b holds rows of at least that length.
-template <int kRows, int kVectors, class T>
-void tile(int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> scale, T* c,
-          int64_t ldc, int64_t width) {
+/// A: Strided or RowPanels.
+template <int kRows, int kVectors, class T, class A>
+void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c, int64_t ldc,
+          int64_t width) {
   using V = typename Lanes<T>::type;
   constexpr int64_t kCount = Lanes<T>::count;
   V sum[kRows][kVectors];
@@ -60,9 +86,17 @@ void tile(int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> s
   for (int i = 0; i < kRows; ++i)  // "= {}" would clear memory first, not registers
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) sum[i][j] = V{};
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows && kPacked<A>; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) __builtin_prefetch(c + i * ldc + j * kCount, 1);
   const T* ap = a.data;
   for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) {
     V row[kVectors];
+    if constexpr (kPacked<A>) {
+      __builtin_prefetch(b + kAhead * kTileColumns<T>);
+      if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
+    }
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kCount);
 #pragma GCC unroll 16
@@ -82,9 +116,9 @@ void tile(int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> s
       scale.store_some(sum[i][j], c + i * ldc + j * kCount, width - j * kCount);
 }
 
-template <int kRows, class T>
-WEFT_INLINE void tile_of(int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> scale,
-                         T* c, int64_t ldc, int64_t width) {
+template <int kRows, class T, class A>
+WEFT_INLINE void tile_of(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c,
+                         int64_t ldc, int64_t width) {
   if (width > Lanes<T>::count)
     tile<kRows, 2>(k, a, b, step_b, scale, c, ldc, width);
   else
@@ -92,15 +126,13 @@ WEFT_INLINE void tile_of(int64_t k, const Strided<T>& a, const T* b, int64_t ste
 }
 
 /// A column of tiles: C [m, width].
-template <class T>
-void tiles(int64_t m, int64_t k, const Strided<T>& a, const T* b, int64_t step_b, Scale<T> scale,
-           T* c, int64_t ldc, int64_t width) {
+template <class T, class A>
+void tiles(int64_t m, int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c,
+           int64_t ldc, int64_t width) {
   int64_t i = 0;
   auto run = [&]<int kRows>() WEFT_INLINE_LAMBDA {
-    for (; i + kRows <= m; i += kRows) {
-      tile_of<kRows>(k, Strided<T>{a.data + i * a.row, a.row, a.column}, b, step_b, scale,
-                     c + i * ldc, ldc, width);
-    }
+    for (; i + kRows <= m; i += kRows)
+      tile_of<kRows>(k, from_row(a, i), b, step_b, scale, c + i * ldc, ldc, width);
   };
   run.template operator()<kTileRows>();
   if constexpr (kTileRows > 8) run.template operator()<8>();
@@ -109,33 +141,54 @@ void tiles(int64_t m, int64_t k, const Strided<T>& a, const T* b, int64_t step_b
   run.template operator()<1>();
 }
 
-/// Eight columns of out = eight rows of b [8, k]: squares of four by four, two at a time.
-template <class T>
-WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
+/// (a0, b0, a1, b1) of every four elements; zip_high: (a2, b2, a3, b3).
+template <class V>
+WEFT_INLINE V zip_low(V a, V b) {
+  if constexpr (sizeof(V) / sizeof(a[0]) == 4)
+    return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  else
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+}
+template <class V>
+WEFT_INLINE V zip_high(V a, V b) {
+  if constexpr (sizeof(V) / sizeof(a[0]) == 4)
+    return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  else
+    return __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+}
+
+/// Four elements of row 0, or four of row 0 and four of row 4.
+template <int kCount, class T>
+WEFT_INLINE auto load_fours(const T* b, int64_t step_b) {
   typedef T Four __attribute__((vector_size(4 * sizeof(T))));
-  typedef T Eight __attribute__((vector_size(8 * sizeof(T))));
-  constexpr int64_t kStep = kTileColumns<T>;
-  int64_t p = 0;
-  for (; p + 4 <= k; p += 4) {
-    Eight row[4];
-    for (int j = 0; j < 4; ++j) {
-      Four left, right;
-      __builtin_memcpy(&left, b + j * step_b + p, sizeof left);
-      __builtin_memcpy(&right, b + (j + 4) * step_b + p, sizeof right);
-      row[j] = __builtin_shufflevector(left, right, 0, 1, 2, 3, 4, 5, 6, 7);
-    }
-    const Eight low01 = __builtin_shufflevector(row[0], row[1], 0, 8, 1, 9, 4, 12, 5, 13);
-    const Eight high01 = __builtin_shufflevector(row[0], row[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    const Eight low23 = __builtin_shufflevector(row[2], row[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    const Eight high23 = __builtin_shufflevector(row[2], row[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    row[0] = __builtin_shufflevector(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13);
-    row[1] = __builtin_shufflevector(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15);
-    row[2] = __builtin_shufflevector(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13);
-    row[3] = __builtin_shufflevector(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15);
-    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + (p + j) * kStep, &row[j], sizeof(Eight));
+  Four first;
+  __builtin_memcpy(&first, b, sizeof first);
+  if constexpr (kCount == 4) {
+    return first;
+  } else {
+    Four second;
+    __builtin_memcpy(&second, b + 4 * step_b, sizeof second);
+    return __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
   }
-  for (; p < k; ++p)
-    for (int j = 0; j < 8; ++j) out[p * kStep + j] = b[j * step_b + p];
+}
+
+/// out[p, j] = b[j, p] for kCount (4 or 8) rows of b [kCount, k]; rows of out are kStep apart.
+template <int kCount, int64_t kStep, class T>
+WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
+  int64_t p = 0;
+  for (; p + 4 <= k; p += 4, out += 4 * kStep) {
+    const auto row0 = load_fours<kCount>(b + p, step_b);
+    const auto row1 = load_fours<kCount>(b + step_b + p, step_b);
+    const auto row2 = load_fours<kCount>(b + 2 * step_b + p, step_b);
+    const auto row3 = load_fours<kCount>(b + 3 * step_b + p, step_b);
+    const auto low02 = zip_low(row0, row2), low13 = zip_low(row1, row3);
+    const auto high02 = zip_high(row0, row2), high13 = zip_high(row1, row3);
+    const decltype(row0) column[4] = {zip_low(low02, low13), zip_high(low02, low13),
+                                      zip_low(high02, high13), zip_high(high02, high13)};
+    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + j * kStep, &column[j], sizeof column[j]);
+  }
+  for (; p < k; ++p, out += kStep)
+    for (int j = 0; j < kCount; ++j) out[j] = b[j * step_b + p];
 }
 
 /// out[p, j] = b[p, j] in rows of one tile's columns, zeros beyond `width` to the end of its
@@ -151,7 +204,7 @@ void pack(int64_t k, int64_t width, const Strided<T>& b, T* out) {
   const int64_t padded = width > Lanes<T>::count ? kStep : Lanes<T>::count;
   int64_t j = 0;
   if (b.row == 1)
-    for (; j + 8 <= width; j += 8) transpose(k, b.data + j * b.column, b.column, out + j);
+    for (; j + 8 <= width; j += 8) transpose<8, kStep>(k, b.data + j * b.column, b.column, out + j);
   for (int64_t p = 0; p < k; ++p) {
     for (int64_t l = j; l < width; ++l) out[p * kStep + l] = b.data[p * b.row + l * b.column];
     for (int64_t l = width; l < padded; ++l) out[p * kStep + l] = T(0);
@@ -187,10 +240,32 @@ Panel<T> borrow_panel(int64_t k, int64_t n, const Strided<T>& b, T* out) {
   return pack_panel(k, n, b, out);
 }
 
-/// C [m, n] = alpha A [m, k] B [k, n] + beta C, the sum over k in one go.
+/// out = a [m, k] as RowPanels.
 template <class T>
-void multiply(int64_t m, int64_t n, int64_t k, const Strided<T>& a, const Panel<T>& b,
-              Scale<T> scale, T* c, int64_t ldc) {
+void pack_rows(int64_t m, int64_t k, const Strided<T>& a, T* out) {
+  const int64_t whole = a.row == 1 ? m / kTileRows * kTileRows : 0;
+  for (int64_t p = 0; p < k; ++p)  // all of a column at once: the next may be in another page
+    for (int64_t i = 0; i < whole; i += kTileRows)
+      __builtin_memcpy(out + i * k + p * kTileRows, a.data + p * a.column + i,
+                       kTileRows * sizeof(T));
+  for (int64_t i = whole; i < m; i += kTileRows) {
+    const int64_t rows = least(kTileRows, m - i);
+    const T* from = a.data + i * a.row;
+    T* to = out + i * k;
+    int64_t r = 0;
+    if (a.column == 1) {
+      for (; r + 8 <= rows; r += 8) transpose<8, kTileRows>(k, from + r * a.row, a.row, to + r);
+      for (; r + 4 <= rows; r += 4) transpose<4, kTileRows>(k, from + r * a.row, a.row, to + r);
+    }
+    for (; r < rows; ++r)
+      for (int64_t p = 0; p < k; ++p) to[p * kTileRows + r] = from[r * a.row + p * a.column];
+  }
+}
+
+/// C [m, n] = alpha A [m, k] B [k, n] + beta C, the sum over k in one go.
+template <class T, class A>
+void multiply(int64_t m, int64_t n, int64_t k, const A& a, const Panel<T>& b, Scale<T> scale, T* c,
+              int64_t ldc) {
   constexpr int64_t kWidth = kTileColumns<T>;
   const T* sliver = b.data;
   for (int64_t j = 0; j < n; j += kWidth, sliver += b.sliver)
