@@ -22,6 +22,23 @@ struct AllocatorStats {
 void* allocate(size_t bytes, size_t& capacity);
 void deallocate(void* block, size_t capacity) noexcept;
 
+/// Memory for `n` numbers as long as the object lives.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(int64_t n)
+      : data_(static_cast<T*>(allocate(static_cast<size_t>(n) * sizeof(T), capacity_))) {}
+  ~Scratch() { deallocate(data_, capacity_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  T* data() const { return data_; }
+
+ private:
+  size_t capacity_ = 0;
+  T* data_;
+};
+
 AllocatorStats allocator_stats();
 /// Starts a new measurement of peak_in_use.
 void reset_peak();

@@ -1,9 +1,10 @@
 // Matrix products: through our own kernel where it is the faster one, else through CBLAS, each call
 // on one thread.
 //
-// Our kernel gives the same bits however a product is cut, so each thread takes one piece. Of BLAS
+// Our kernels give the same bits however a product is cut, so each thread takes one piece. Of BLAS
 // we know no such thing: there a product is cut into cells that depend on its shape alone, and each
 // cell is one call, whichever thread makes it.
+#include <weft/core/allocator.h>
 #include <weft/core/blas.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/gemm.h>
@@ -27,6 +28,10 @@ constexpr int64_t kColumnUnit = 64;      // columns too: whole tiles and cache l
 constexpr int64_t kManyColumns = 256;
 constexpr int64_t kCells = 8;
 constexpr int64_t kHotRows = 256;
+constexpr int64_t kNarrow = 128;                    // columns of a B that packing does not pay for
+constexpr int64_t kSmallResult = int64_t{1} << 17;  // elements of a C that it does not pay for
+constexpr int64_t kFewRows = 64;
+constexpr int64_t kFarColumns = 512;  // of A in memory: almost each in another page
 
 void use_one_thread() {
   // For each calling thread: OpenBLAS's OpenMP build keeps its count per thread.
@@ -79,6 +84,15 @@ struct Product {
 
   double work() const { return multiply_adds(m, n, k); }
   bool ours() const { return kCpuIsa == Isa::avx512 || work() < kSmallProduct; }
+  /// Whether packing would cost our kernel more than it gains.
+  bool near() const {
+    if (m <= kFewRows) return true;
+    if (ta && lda >= kFarColumns) return n <= kNarrow / 4 || m * n <= kSmallResult / 4;
+    return n <= kNarrow || m * n <= kSmallResult;
+  }
+
+  kernels::Strided<T> left() const { return {a, ta ? 1 : lda, ta ? lda : 1}; }
+  kernels::Strided<T> right() const { return {b, tb ? 1 : ldb, tb ? ldb : 1}; }
 
   Product rows(int64_t begin, int64_t end) const {
     Product p = *this;
@@ -98,11 +112,7 @@ struct Product {
   /// Runs on this thread; `own` says by which kernel.
   void run(bool own) const {
     if (k == 0) return scale();
-    if (own) {
-      const kernels::Strided<T> as{a, ta ? 1 : lda, ta ? lda : 1},
-          bs{b, tb ? 1 : ldb, tb ? ldb : 1};
-      return kernels::gemm_block(m, n, k, alpha, as, bs, beta, c, ldc);
-    }
+    if (own) return kernels::gemm_block(m, n, k, alpha, left(), right(), beta, c, ldc);
     use_one_thread();
     call_blas(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }
@@ -133,19 +143,44 @@ void cut_into_cells(int64_t size, double work, F piece) {
   });
 }
 
+/// Calls piece(begin, end) for all rows; after each `done`, if there is one, for rows that are hot.
+template <class F>
+void cut_rows(int64_t m, double work, RowEpilogue done, F piece) {
+  cut_anywhere(m, kUnit, work, [&](int64_t begin, int64_t end) {
+    const int64_t step = done ? kHotRows : m;
+    for (int64_t i = begin; i < end; i += step) {
+      const int64_t past = std::min(end, i + step);
+      piece(i, past);
+      if (done) done(i, past);
+    }
+  });
+}
+
 template <class T>
-void run_ours(const Product<T>& p, RowEpilogue done) {
-  // A thread packs its own part of B, or of a transposed A: cut the one that is packed.
+void run_near(const Product<T>& p, RowEpilogue done) {
+  // A thread packs its own part of B.
   if (!p.ta && p.n >= kManyColumns && !done)
     return cut_anywhere(p.n, kColumnUnit, p.work(),
                         [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
-  cut_anywhere(p.m, kUnit, p.work(), [&](int64_t begin, int64_t end) {
-    const int64_t step = done ? kHotRows : p.m;
-    for (int64_t i = begin; i < end; i += step) {
-      const int64_t past = std::min(end, i + step);
-      p.rows(i, past).run(true);
-      if (done) done(i, past);
-    }
+  cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) { p.rows(begin, end).run(true); });
+}
+
+template <class T>
+void run_packed(const Product<T>& p, RowEpilogue done) {
+  constexpr int64_t kStep = kernels::kPackedColumns;
+  const Scratch<T> scratch(p.k * ((p.n + kStep - 1) / kStep * kStep));
+  const kernels::PackedMatrix<T> packed{scratch.data(), p.k, p.n};
+  cut_anywhere(p.n, kStep, 16 * static_cast<double>(p.k * p.n), [&](int64_t begin, int64_t end) {
+    kernels::pack_columns(p.right(), begin, end, packed);
+  });
+  if (p.n > p.m && !done)
+    return cut_anywhere(p.n, kStep, p.work(), [&](int64_t begin, int64_t end) {
+      kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), packed, p.beta, p.c, p.ldc);
+    });
+  cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) {
+    const Product<T> part = p.rows(begin, end);
+    kernels::gemm_packed(part.m, int64_t{0}, p.n, p.alpha, part.left(), packed, p.beta, part.c,
+                         p.ldc);
   });
 }
 
@@ -160,6 +195,14 @@ void run_blas(const Product<T>& p, RowEpilogue done) {
   });
 }
 
+/// On all threads.
+template <class T>
+void run(const Product<T>& p, RowEpilogue done) {
+  if (!p.ours()) return run_blas(p, done);
+  if (p.k == 0 || p.near()) return run_near(p, done);
+  run_packed(p, done);
+}
+
 }  // namespace
 
 template <class T>
@@ -167,11 +210,7 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done) {
   if (m == 0 || n == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
-  const Product<T> p{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
-  if (p.ours())
-    run_ours(p, done);
-  else
-    run_blas(p, done);
+  run(Product<T>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}, done);
 }
 
 template <class T>
@@ -197,14 +236,9 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
                       ldc};
   };
   const double work = multiply_adds(m, n, k);
-  if (outer * inner < kCells && work > 2 * kWork) {  // few and large: cut each
-    for (int64_t r = 0; r < outer * inner; ++r) {
-      const Product<T> p = at(r);
-      if (p.ours())
-        run_ours(p, {});
-      else
-        run_blas(p, {});
-    }
+  const bool packed = at(0).ours() && !at(0).near();
+  if (packed || (outer * inner < kCells && work > 2 * kWork)) {  // large: cut each
+    for (int64_t r = 0; r < outer * inner; ++r) run(at(r), {});
     return;
   }
   parallel_for(outer * inner, static_cast<int64_t>(std::max(1.0, kWork / work)),

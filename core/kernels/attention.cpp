@@ -13,21 +13,6 @@ namespace {
 constexpr int64_t kWork = 200000;  // multiply-adds worth a thread's wake-up
 constexpr int64_t kCells = 8;      // that backward should be cut into
 
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(int64_t n)
-      : data_(static_cast<T*>(allocate(static_cast<size_t>(n) * sizeof(T), capacity_))) {}
-  ~Scratch() { deallocate(data_, capacity_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T* data() const { return data_; }
-
- private:
-  size_t capacity_ = 0;
-  T* data_;
-};
-
 /// Items worth one thread, where each costs `rows` queries against all keys.
 template <class T>
 int64_t grain_for(const Attention<T>& a, int64_t rows) {

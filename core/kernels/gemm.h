@@ -3,6 +3,7 @@
 //
 // Every element of C is a sum over k in blocks of one depth, each in the order of k, whatever the
 // size of the product and wherever it is cut: m and n may be cut anywhere without changing a bit.
+// Both ways of multiplying give the same bits.
 #pragma once
 
 #include <weft/core/cpu.h>
@@ -18,11 +19,33 @@ struct Strided {
   int64_t row, column;
 };
 
+/// B [k, n], packed for many products by the same: k round_up(n, kPackedColumns) elements.
+template <class T>
+struct PackedMatrix {
+  T* data;
+  int64_t k, n;
+};
+/// Columns are packed by multiples of this many.
+constexpr int64_t kPackedColumns = 64;
+
 WEFT_KERNELS(
     /// C [m, n], with rows ldc apart. beta = 0 never reads C. T: float or double.
-    template <class T> void gemm_block(int64_t m, int64_t n, int64_t k, T alpha,
-                                       const Strided<T>& a, const Strided<T>& b, T beta, T* c,
-                                       int64_t ldc);)
+    template <class T>
+    void gemm_block(int64_t m, int64_t n, int64_t k, T alpha, const Strided<T>& a,
+                    const Strided<T>& b, T beta, T* c, int64_t ldc);
+
+    /// Packs columns [begin, end) of b; `begin` is a multiple of kPackedColumns, `end` too unless
+    /// it is n.
+    template <class T>
+    void pack_columns(const Strided<T>& b, int64_t begin, int64_t end, PackedMatrix<T> out);
+
+    /// Columns [begin, end) of C [m, n], with rows ldc apart; `begin` as above. For products too
+    /// large for the caches near by.
+    template <class T>
+    void gemm_packed(int64_t m, int64_t begin, int64_t end, T alpha, const Strided<T>& a,
+                     PackedMatrix<T> b, T beta, T* c, int64_t ldc);)
 WEFT_DISPATCH(gemm_block)
+WEFT_DISPATCH(pack_columns)
+WEFT_DISPATCH(gemm_packed)
 
 }  // namespace weft::kernels

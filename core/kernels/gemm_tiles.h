@@ -141,51 +141,45 @@ void tiles(int64_t m, int64_t k, const A& a, const T* b, int64_t step_b, Scale<T
   run.template operator()<1>();
 }
 
-/// (a0, b0, a1, b1) of every four elements; zip_high: (a2, b2, a3, b3).
+/// low = (a0, b0, a1, b1) of every four elements, high = (a2, b2, a3, b3).
 template <class V>
-WEFT_INLINE V zip_low(V a, V b) {
-  if constexpr (sizeof(V) / sizeof(a[0]) == 4)
-    return __builtin_shufflevector(a, b, 0, 4, 1, 5);
-  else
-    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
-}
-template <class V>
-WEFT_INLINE V zip_high(V a, V b) {
-  if constexpr (sizeof(V) / sizeof(a[0]) == 4)
-    return __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  else
-    return __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+WEFT_INLINE void zip(const V& a, const V& b, V& low, V& high) {
+  if constexpr (sizeof(V) / sizeof(a[0]) == 4) {
+    low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  } else {
+    low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+    high = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  }
 }
 
-/// Four elements of row 0, or four of row 0 and four of row 4.
-template <int kCount, class T>
-WEFT_INLINE auto load_fours(const T* b, int64_t step_b) {
+/// v = four elements of row 0 or, if there is room, four of row 0 and four of row 4.
+template <class V, class T>
+WEFT_INLINE void load_fours(const T* b, int64_t step_b, V& v) {
   typedef T Four __attribute__((vector_size(4 * sizeof(T))));
-  Four first;
+  Four first, second;
   __builtin_memcpy(&first, b, sizeof first);
-  if constexpr (kCount == 4) {
-    return first;
+  if constexpr (sizeof(V) == sizeof(Four)) {
+    v = first;
   } else {
-    Four second;
     __builtin_memcpy(&second, b + 4 * step_b, sizeof second);
-    return __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
+    v = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
   }
 }
 
 /// out[p, j] = b[j, p] for kCount (4 or 8) rows of b [kCount, k]; rows of out are kStep apart.
 template <int kCount, int64_t kStep, class T>
 WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
+  typedef T V __attribute__((vector_size(kCount * sizeof(T))));
   int64_t p = 0;
   for (; p + 4 <= k; p += 4, out += 4 * kStep) {
-    const auto row0 = load_fours<kCount>(b + p, step_b);
-    const auto row1 = load_fours<kCount>(b + step_b + p, step_b);
-    const auto row2 = load_fours<kCount>(b + 2 * step_b + p, step_b);
-    const auto row3 = load_fours<kCount>(b + 3 * step_b + p, step_b);
-    const auto low02 = zip_low(row0, row2), low13 = zip_low(row1, row3);
-    const auto high02 = zip_high(row0, row2), high13 = zip_high(row1, row3);
-    const decltype(row0) column[4] = {zip_low(low02, low13), zip_high(low02, low13),
-                                      zip_low(high02, high13), zip_high(high02, high13)};
-    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + j * kStep, &column[j], sizeof column[j]);
+    V row[4], even[2], odd[2], column[4];
+    for (int j = 0; j < 4; ++j) load_fours(b + j * step_b + p, step_b, row[j]);
+    zip(row[0], row[2], even[0], even[1]);
+    zip(row[1], row[3], odd[0], odd[1]);
+    zip(even[0], odd[0], column[0], column[1]);
+    zip(even[1], odd[1], column[2], column[3]);
+    for (int j = 0; j < 4; ++j) __builtin_memcpy(out + j * kStep, &column[j], sizeof(V));
   }
   for (; p < k; ++p, out += kStep)
     for (int j = 0; j < kCount; ++j) out[j] = b[j * step_b + p];
