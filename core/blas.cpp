@@ -112,6 +112,7 @@ struct Product {
   /// Runs on this thread; `own` says by which kernel.
   void run(bool own) const {
     if (k == 0) return scale();
+    const FlushSubnormals flush;
     if (own) return kernels::gemm_block(m, n, k, alpha, left(), right(), beta, c, ldc);
     use_one_thread();
     call_blas(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -175,10 +176,12 @@ void run_packed(const Product<T>& p, RowEpilogue done) {
   });
   if (p.n > p.m && !done)
     return cut_anywhere(p.n, kStep, p.work(), [&](int64_t begin, int64_t end) {
+      const FlushSubnormals flush;
       kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), packed, p.beta, p.c, p.ldc);
     });
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) {
     const Product<T> part = p.rows(begin, end);
+    const FlushSubnormals flush;
     kernels::gemm_packed(part.m, int64_t{0}, p.n, p.alpha, part.left(), packed, p.beta, part.c,
                          p.ldc);
   });

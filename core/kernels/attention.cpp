@@ -50,6 +50,7 @@ void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse) {
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
   parallel_for(a.batch * a.heads * blocks, grain_for(a, std::min(a.queries, kBlockQueries)),
                [&](int64_t first, int64_t last) {
+                 const FlushSubnormals flush;
                  const Scratch<T> scratch(attention_scratch(a));
                  attention_blocks(a, y, y_at, lse, scratch.data(), first, last);
                });
@@ -62,6 +63,7 @@ void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
   const KeyGroups<T> groups{count, shares.data()};
   parallel_for(a.batch * a.heads * count, grain_for(a, (a.queries + count - 1) / count),
                [&](int64_t first, int64_t last) {
+                 const FlushSubnormals flush;
                  const Scratch<T> scratch(attention_grad_scratch(a));
                  attention_grad_cells(a, g, groups, scratch.data(), first, last);
                });
