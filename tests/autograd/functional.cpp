@@ -144,7 +144,7 @@ TEST_CASE("jacobian: every output by every input, in their shapes") {
   CHECK(j[0][0].shape() == Shape{2, 2, 2, 3});
   CHECK(j[0][1].shape() == Shape{2, 2, 3, 2});
   CHECK(j[1][0].shape() == Shape{2, 3});
-  for (size_t i : {0, 1}) {
+  for (size_t i : {0u, 1u}) {
     auto of_a = [&](const Tensor& x) { return pair({x, b})[i]; };
     auto of_b = [&](const Tensor& x) { return pair({a, x})[i]; };
     CHECK(distance(reshape(j[i][0], {-1, 6}), numeric_jacobian(of_a, a)) < 1e-8);
