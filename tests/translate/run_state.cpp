@@ -90,3 +90,14 @@ TEST_CASE("run state: options of the model must not contradict the saved one") {
   CHECK(message_of([&] { check_model_options(asked, saved, {"dropout"}); }) ==
         "train: --resume needs the model's --dropout 0.1; got 0.5");
 }
+
+TEST_CASE("run state: a checkpoint knows its model beyond the shapes of its weights") {
+  ModelConfig model, other;
+  other.heads = 8;
+  const weft::Metadata metadata = to_metadata({}, model_settings(model));
+  CHECK_NOTHROW(check_saved_model(metadata, model, "best"));
+  CHECK(message_of([&] { check_saved_model(metadata, other, "best"); }) ==
+        "best: is of a model with --heads 4; config.json has 8");
+  CHECK(message_of([&] { check_saved_model({}, model, "best"); }) ==
+        "best: does not say which d-model the run had");
+}
