@@ -9,6 +9,7 @@
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -42,6 +43,12 @@ void print(const std::string& text) {
               "standard output cannot be written");
 }
 
+std::vector<std::string> read_standard_input() {
+  std::vector<std::string> lines = read_lines(std::cin, "standard input");
+  weft::check(!std::ferror(stdin), "run: standard input cannot be read");  // std::cin does not tell
+  return lines;
+}
+
 void check_sentence(const std::string& sentence) {
   if (const auto at = invalid_utf8(sentence)) {
     weft::fail("show: expected UTF-8; got byte 0x{:02x} at byte {} of --sentence",
@@ -64,9 +71,10 @@ void train_command(TrainOptions o) {
 }
 
 void run_command(const RunOptions& o) {
+  weft::check(!std::isnan(o.length_penalty), "run: --length-penalty must be a number; got nan");
   use_threads(o.threads);
   const LoadedModel loaded = load_model(o.model_dir);
-  const std::vector<std::string> lines = read_lines(std::cin, "standard input");
+  const std::vector<std::string> lines = read_standard_input();
   std::string translations;
   for (const std::string& line :
        translate_all(*loaded.model, *loaded.vocabulary, lines, {o.beam, o.length_penalty}))
