@@ -106,8 +106,16 @@ TEST_CASE("a size that does not fit the text is an error with the numbers") {
   CHECK(message_of([] {
           train_subwords(Lines{"abc ab"}, 500);
         }).starts_with("train_subwords: the text is too small for 500 pieces; got 1"));
-  CHECK(message_of([] { train_subwords(Lines{"", " "}, 100); }) != "");
-  CHECK(message_of([] { train_subwords(Lines{}, -1); }) != "");
+}
+
+TEST_CASE("text without a word is an error that says so") {
+  const auto message = [](const Lines& lines) {
+    return message_of([&] { train_subwords(lines, 100); });
+  };
+  CHECK(message({"", " \t"}) ==
+        "train_subwords: expected text; got 2 sentences, all blank or of more than 4192 bytes");
+  CHECK(message({std::string(5000, 'x')}).starts_with("train_subwords: expected text; got 1"));
+  CHECK(message({}).starts_with("train_subwords: expected text; got 0"));
 }
 
 TEST_CASE("ids outside the vocabulary are an error") {
