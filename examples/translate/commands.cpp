@@ -20,7 +20,7 @@ namespace {
 // What suits the toy task, where the user does not say otherwise.
 void set_toy_defaults(ModelConfig& model, TrainConfig& train) {
   auto unless_given = [&](const char* option, auto& setting, auto value) {
-    if (train.given.count(option) == 0) setting = value;
+    if (!train.given.contains(option)) setting = value;
   };
   unless_given("d-model", model.d_model, 64);
   unless_given("ffn", model.ffn, 128);

@@ -113,7 +113,7 @@ void add_train(CLI::App& app, TrainOptions& o) {
       ->excludes("--resume");
   command->callback([&o, command] {
     o.train.given = given_options(*command);
-    if (o.train.given.count("train-source")) o.train.task = "files";
+    if (o.train.given.contains("train-source")) o.train.task = "files";
     train_command(o);
   });
 }

@@ -113,7 +113,7 @@ void check_model_options(const ModelConfig& asked, const ModelConfig& saved,
   const Settings wanted = model_settings(asked), present = model_settings(saved);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& [name, value] = wanted[i];
-    weft::check(given.count(name) == 0 || value == present[i].second,
+    weft::check(!given.contains(name) || value == present[i].second,
                 "train: --resume needs the model's {}; got {}", describe(name, present[i].second),
                 value);
   }

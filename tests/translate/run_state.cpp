@@ -38,10 +38,10 @@ TEST_CASE("run state: a position comes back as it was saved") {
 
 TEST_CASE("run state: a run goes on with the settings it began with") {
   TrainConfig saved, other;
-  CHECK(complaint(saved, other) == "");
+  CHECK(complaint(saved, other).empty());
   other.steps = 1000;  // limits may change
   other.log_every = 1;
-  CHECK(complaint(saved, other) == "");
+  CHECK(complaint(saved, other).empty());
   const auto with = [&](auto TrainConfig::*setting, auto value) {
     TrainConfig changed;
     changed.*setting = value;

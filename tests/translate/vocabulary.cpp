@@ -34,7 +34,7 @@ TEST_CASE("words: ids follow the sorted words after the specials") {
   CHECK(v->size() == 7);
   CHECK(v->encode("a  b c d") == Ids{4, 5, 6, kUnknown});
   CHECK(v->decode(Ids{kBegin, 6, 4, kUnknown, kEnd, kPad}) == "c a \u2047");
-  CHECK(v->encode("") == Ids{});
+  CHECK(v->encode("").empty());
   CHECK(v->piece(5) == "b");
   CHECK(v->piece(kEnd) == "</s>");
 }
@@ -44,8 +44,8 @@ TEST_CASE("subwords: the text survives the round trip, runs of blanks become one
   CHECK(v->size() == 60);
   for (const std::string& line : kText) CHECK(v->decode(v->encode(line)) == line);
   CHECK(v->decode(v->encode("  the   man ")) == "the man");
-  CHECK(v->encode("") == Ids{});
-  CHECK(v->decode(Ids{}) == "");
+  CHECK(v->encode("").empty());
+  CHECK(v->decode(Ids{}).empty());
 }
 
 TEST_CASE("subwords: frequent words are one piece, unseen characters are unknown") {
