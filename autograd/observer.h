@@ -13,6 +13,7 @@ class Node;
 /// itself. What it throws ends the forward or backward pass that it was told of.
 class Observer {
  public:
+  virtual ~Observer();
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
@@ -39,7 +40,6 @@ class Observer {
 
  protected:
   Observer();
-  virtual ~Observer();
 
  private:
   friend struct ObserverChain;

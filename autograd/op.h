@@ -128,7 +128,7 @@ class OpNode final : public Node {
     Tensors found;
     if constexpr (std::is_copy_constructible_v<Vjp>) {
       const SavedCensus census(found);
-      const std::optional<Vjp> copy = vjp_;
+      [[maybe_unused]] const std::optional<Vjp> copy = vjp_;
     }
     return found;
   }

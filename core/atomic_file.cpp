@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 namespace weft {
@@ -28,20 +29,36 @@ std::string temporary_name(const std::string& path) {
   return fmt::format("{}.{}-{}.tmp", path, ::getpid(), ++count);
 }
 
+// Links are followed, so that they stay links.
+std::string target_of(const std::string& path) {
+  std::error_code ignored;  // a link that leads nowhere is replaced
+  const std::filesystem::path target = std::filesystem::is_symlink(path, ignored)
+                                           ? std::filesystem::canonical(path, ignored)
+                                           : std::filesystem::path();
+  return target.empty() ? path : target.string();
+}
+
+// A terminal, a pipe or a device: nothing may be put in its place.
+bool is_stream(const std::string& path) {
+  std::error_code ignored;  // opening it will tell
+  return std::filesystem::is_other(path, ignored);
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const char* who, std::string path)
     : who_(who),
       path_(std::move(path)),
-      temporary_(temporary_name(path_)),
-      descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+      target_(target_of(path_)),
+      written_(is_stream(target_) ? target_ : temporary_name(target_)),
+      descriptor_(::open(written_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   require(descriptor_ >= 0);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (written_ != target_) ::unlink(written_.c_str());
 }
 
 void AtomicFile::write(const void* bytes, size_t n) {
@@ -56,10 +73,12 @@ void AtomicFile::write(const void* bytes, size_t n) {
 }
 
 void AtomicFile::commit() {
-  require(::fsync(descriptor_) == 0);
-  require(std::rename(temporary_.c_str(), path_.c_str()) == 0);
+  if (written_ != target_) {
+    require(::fsync(descriptor_) == 0);
+    require(std::rename(written_.c_str(), target_.c_str()) == 0);
+    flush_folder_of(target_);
+  }
   ::close(std::exchange(descriptor_, -1));
-  flush_folder_of(path_);
 }
 
 void AtomicFile::require(bool ok) const {

@@ -8,7 +8,9 @@ namespace weft {
 
 /// Writes a file of its own beside `path`; commit() puts it in the place of `path`. Without a
 /// commit (an exception, a crash) what was at `path` stays as it was. Every failure is an Error
-/// that names the path: `save: cannot write model.safetensors: No space left on device`.
+/// that names the path: `save: cannot write model.safetensors: No space left on device`. Where
+/// `path` is a link, what it leads to is replaced; a terminal, a pipe or a device is written
+/// directly.
 class AtomicFile {
  public:
   /// `who` starts the error messages and must outlive the object.
@@ -25,7 +27,9 @@ class AtomicFile {
   void require(bool ok) const;
 
   const char* who_;
-  std::string path_, temporary_;
+  std::string path_;
+  std::string target_;   // where the links of path_ lead
+  std::string written_;  // beside the target until commit(), or the target itself
   int descriptor_;
 };
 

@@ -3,6 +3,7 @@
 #include <weft/core/tensor.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
 namespace weft {
@@ -54,6 +55,8 @@ class Printer {
         return v ? "true" : "false";
       else if constexpr (std::is_same_v<T, int64_t>)
         return fmt::format("{}", v);
+      else if (std::isnan(v))  // its sign means nothing
+        return "nan";
       else
         return fmt::format("{:.4g}", static_cast<double>(v));
     });

@@ -2,6 +2,7 @@
 #include <weft/core/shape.h>
 
 #include <algorithm>
+#include <ostream>
 
 namespace weft {
 
@@ -35,6 +36,8 @@ void Shape::erase(int at) {
 std::string to_string(const Shape& s) {
   return fmt::format("[{}]", fmt::join(s.begin(), s.end(), ", "));
 }
+
+std::ostream& operator<<(std::ostream& out, const Shape& s) { return out << to_string(s); }
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;

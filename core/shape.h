@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 
@@ -52,6 +53,7 @@ class Shape {
 
 /// "[2, 3]"
 std::string to_string(const Shape& s);
+std::ostream& operator<<(std::ostream& out, const Shape& s);
 
 /// Strides of a contiguous (row-major) tensor of this shape, in elements.
 Shape contiguous_strides(const Shape& shape);

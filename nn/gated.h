@@ -21,7 +21,7 @@ class GLU : public Layer<GLU> {
 /// biases: x [..., width] -> [..., width].
 class SwiGLU : public Layer<SwiGLU> {
  public:
-  SwiGLU(int64_t width, int64_t hidden, Generator generator)
+  SwiGLU(int64_t width, int64_t hidden, const Generator& generator)
       : gate_(child<Linear>("gate_proj", width, hidden, generator, false)),
         up_(child<Linear>("up_proj", width, hidden, generator, false)),
         down_(child<Linear>("down_proj", hidden, width, generator, false)) {}

@@ -66,6 +66,10 @@ const Op kPow{"pow", [](Samples& s) {
                       [](const Tensors& in) { return pow(in[0], 2); });
                 s.add("number", {positive(s, {5})},
                       [](const Tensors& in) { return pow(in[0], -1.5); });
+                s.add_error(
+                    {s.integers({3}, 4)}, [](const Tensors& in) { return pow(in[0], -2); },
+                    "pow: integers to a negative power are not whole; got -2; convert with to(x, "
+                    "kFloat32)");
               }};
 
 // Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
@@ -184,6 +188,9 @@ Tensor pow(const Tensor& x, const Tensor& y) {
 }
 
 Tensor pow(const Tensor& a, double exponent) {
+  check(!a.defined() || is_floating(a.dtype()) || exponent >= 0 || exponent != std::floor(exponent),
+        "pow: integers to a negative power are not whole; got {}; convert with to(x, kFloat32)",
+        exponent);
   return record(kPow, binary("pow", Binary::pow, a, exponent), {a},
                 [a = save(a), exponent](Backward& g) {
                   if (exponent == 0) return g.dy() * 0.0;

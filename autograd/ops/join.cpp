@@ -68,6 +68,7 @@ const Op kSplit{
       });
       s.add("transposed", {s.transposed({3, 4})},
             [](const Tensors& in) { return split(in[0], 3, 1); });
+      s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return split(in[0], 3, 1); });
       s.add("a part unused", {s.normal({4, 2})},
             [](const Tensors& in) { return split(in[0], 1, 0)[2] * 2; });
       s.add_error(
@@ -250,7 +251,9 @@ Tensors split(const Tensor& x, int64_t size, int dim) {
   check(x.defined(), "split: the operand is undefined");
   check(size > 0, "split: the size must be positive; got {}", size);
   std::vector<int64_t> sizes;
-  for (int64_t left = x.size(dim); left > 0; left -= size) sizes.push_back(std::min(left, size));
+  int64_t left = x.size(dim);
+  do sizes.push_back(std::min(left, size));  // one part, though empty, of an empty dim
+  while ((left -= size) > 0);
   return split(x, sizes, dim);
 }
 

@@ -9,6 +9,7 @@
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -19,7 +20,7 @@ namespace {
 // What suits the toy task, where the user does not say otherwise.
 void set_toy_defaults(ModelConfig& model, TrainConfig& train) {
   auto unless_given = [&](const char* option, auto& setting, auto value) {
-    if (train.given.count(option) == 0) setting = value;
+    if (!train.given.contains(option)) setting = value;
   };
   unless_given("d-model", model.d_model, 64);
   unless_given("ffn", model.ffn, 128);
@@ -40,6 +41,12 @@ void print(const std::string& text) {
   const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   weft::check(written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout),
               "standard output cannot be written");
+}
+
+std::vector<std::string> read_standard_input() {
+  std::vector<std::string> lines = read_lines(std::cin, "standard input");
+  weft::check(!std::ferror(stdin), "run: standard input cannot be read");  // std::cin does not tell
+  return lines;
 }
 
 void check_sentence(const std::string& sentence) {
@@ -64,9 +71,10 @@ void train_command(TrainOptions o) {
 }
 
 void run_command(const RunOptions& o) {
+  weft::check(!std::isnan(o.length_penalty), "run: --length-penalty must be a number; got nan");
   use_threads(o.threads);
   const LoadedModel loaded = load_model(o.model_dir);
-  const std::vector<std::string> lines = read_lines(std::cin, "standard input");
+  const std::vector<std::string> lines = read_standard_input();
   std::string translations;
   for (const std::string& line :
        translate_all(*loaded.model, *loaded.vocabulary, lines, {o.beam, o.length_penalty}))

@@ -2,6 +2,8 @@
 #include <examples/translate/json.h>
 #include <weft/core/check.h>
 
+#include <cmath>
+
 namespace translate {
 namespace {
 
@@ -9,8 +11,15 @@ void require(bool ok, const char* setting, double value, const char* expected) {
   weft::check(ok, "{}: must be {}; got {:g}", setting, expected, value);
 }
 
+// Far more than any run reaches, and few enough that sums and products of two do not overflow.
+constexpr int64_t kMost = 1000000000000;
+
 void require_positive(int64_t value, const char* setting) {
-  require(value > 0, setting, static_cast<double>(value), "positive");
+  require(value > 0 && value <= kMost, setting, static_cast<double>(value), "in [1, 1e12]");
+}
+
+void require_count(int64_t value, const char* setting) {
+  require(value >= 0 && value <= kMost, setting, static_cast<double>(value), "in [0, 1e12]");
 }
 
 void require_rate(double value, const char* setting) {
@@ -85,17 +94,18 @@ void validate(const TrainConfig& c) {
           "above 4, the special ids");
   require_positive(c.max_tokens, "max-tokens");
   require_positive(c.accumulate, "accumulate");
-  require(c.learning_rate > 0, "lr", c.learning_rate, "positive");
+  require(c.learning_rate > 0 && std::isfinite(c.learning_rate), "lr", c.learning_rate,
+          "positive and finite");
   require_positive(c.warmup, "warmup");
-  require(c.decay >= 0, "decay", c.decay, "0 or more");
+  require(c.decay >= 0 && std::isfinite(c.decay), "decay", c.decay, "finite, 0 or more");
   require_rate(c.label_smoothing, "label-smoothing");
   require(c.clip >= 0, "clip", c.clip, "0 or more");
   require_positive(c.patience, "patience");
   require_positive(c.log_every, "log-every");
   require(c.minutes >= 0, "minutes", c.minutes, "0 or more");
-  for (const auto& [setting, value] :
-       {std::pair{"epochs", c.epochs}, {"steps", c.steps}, {"validate-every", c.validate_every}})
-    require(value >= 0, setting, static_cast<double>(value), "0 or more");
+  require_count(c.epochs, "epochs");
+  require_count(c.steps, "steps");
+  require_count(c.validate_every, "validate-every");
 }
 
 }  // namespace translate

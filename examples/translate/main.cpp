@@ -4,6 +4,7 @@
 #include <examples/translate/commands.h>
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdio>
 #include <exception>
 
@@ -56,9 +57,17 @@ void add_model_options(CLI::App& command, ModelConfig& m) {
   add("--activation-dropout", m.activation_dropout, "Dropout inside feed-forward layers");
 }
 
+// CLI11 takes -1 for the largest seed there is.
+std::string check_seed(const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? "" : "must be a whole number in [0, 2^64); got " + text;
+}
+
 void add_training_options(CLI::App& command, TrainConfig& t) {
   auto add = [&command](const char* name, auto& value, const char* what) {
-    command.add_option(name, value, what)->capture_default_str()->group("Training");
+    return command.add_option(name, value, what)->capture_default_str()->group("Training");
   };
   add("--max-tokens", t.max_tokens,
       "Size of a batch: its longest side times its sentences (toy: 512)");
@@ -75,7 +84,7 @@ void add_training_options(CLI::App& command, TrainConfig& t) {
   add("--patience", t.patience, "Stop after so many validations without a better score");
   add("--validate-every", t.validate_every, "Updates between validations; 0: after each epoch");
   add("--log-every", t.log_every, "Updates between lines of metrics.jsonl");
-  add("--seed", t.seed, "Seed of weights, dropout and order");
+  add("--seed", t.seed, "Seed of weights, dropout and order")->check(check_seed);
 }
 
 // Names without dashes of the options that were on the command line.
@@ -104,7 +113,7 @@ void add_train(CLI::App& app, TrainOptions& o) {
       ->excludes("--resume");
   command->callback([&o, command] {
     o.train.given = given_options(*command);
-    if (o.train.given.count("train-source")) o.train.task = "files";
+    if (o.train.given.contains("train-source")) o.train.task = "files";
     train_command(o);
   });
 }
@@ -146,11 +155,12 @@ void add_show(CLI::App& app, ShowOptions& o) {
 
 int run_program(int argc, char** argv) {
   CLI::App app{"Train a sequence-to-sequence model and translate with it.", "translate"};
-  app.require_subcommand(1);
   // Scripts give a recipe and pass the user's options on behind it.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.failure_message([](const CLI::App* failed, const CLI::Error& e) {
-    return "translate: " + std::string(e.what()) + "; see " + failed->get_name() + " --help\n";
+    std::string help = "translate";
+    for (const CLI::App* command : failed->get_subcommands()) help += " " + command->get_name();
+    return "translate: " + std::string(e.what()) + "; see " + help + " --help\n";
   });
   TrainOptions train;
   RunOptions run;
@@ -162,6 +172,7 @@ int run_program(int argc, char** argv) {
   add_show(app, show);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   }

@@ -56,9 +56,15 @@ void MetricsLog::write(const ValidationRecord& record) {
 }
 
 void MetricsLog::write_line(const JsonObject& line) {
+  std::error_code ignored;  // of what is not a file, and cannot be cut
+  const auto whole = std::filesystem::file_size(file_, ignored);
   out_ << to_json_line(line) << '\n' << std::flush;
-  weft::check(out_.good(), "MetricsLog: cannot write '{}': {}", file_.string(),
-              std::strerror(errno));
+  if (out_.good()) return;
+  const std::string reason = std::strerror(errno);
+  out_.close();  // else it would try to write the rest again
+  if (std::filesystem::is_regular_file(file_, ignored))
+    std::filesystem::resize_file(file_, whole, ignored);
+  weft::fail("MetricsLog: cannot write '{}': {}", file_.string(), reason);
 }
 
 void write_summary(const std::filesystem::path& file, const Summary& summary) {

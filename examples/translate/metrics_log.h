@@ -38,7 +38,7 @@ class MetricsLog {
   /// are cut off, for they will be written again. Throws if the file cannot be opened.
   MetricsLog(const std::filesystem::path& file, int64_t step);
 
-  /// Throw if the line cannot be written (a full disk).
+  /// Throw if the line cannot be written (a full disk); half a line does not stay.
   void write(const TrainingRecord& record);
   void write(const ValidationRecord& record);
 

@@ -32,6 +32,13 @@ std::string describe(const std::string& name, const std::string& value) {
                           : fmt::format("--{} {}", name, value);
 }
 
+const std::string& saved_setting(const weft::Metadata& metadata, const std::string& name,
+                                 const std::string& file) {
+  const auto saved = metadata.find(key_of(name));
+  weft::check(saved != metadata.end(), "{}: does not say which {} the run had", file, name);
+  return saved->second;
+}
+
 }  // namespace
 
 Settings run_settings(const TrainConfig& c, std::span<const Pair> corpus) {
@@ -73,10 +80,9 @@ weft::Metadata to_metadata(const Position& at, const Settings& settings) {
 Position position_from(const weft::Metadata& metadata, const Settings& settings,
                        const std::string& file) {
   for (const auto& [name, value] : settings) {
-    const auto saved = metadata.find(key_of(name));
-    weft::check(saved != metadata.end(), "{}: does not say which {} the run had", file, name);
-    weft::check(saved->second == value, "train: --resume needs the run's {}; got {}",
-                describe(name, saved->second), value);
+    const std::string& saved = saved_setting(metadata, name, file);
+    weft::check(saved == value, "train: --resume needs the run's {}; got {}", describe(name, saved),
+                value);
   }
   const auto count = [&](const char* key) {
     const int64_t n = weft::integer_at(metadata, key);
@@ -93,12 +99,21 @@ Position position_from(const weft::Metadata& metadata, const Settings& settings,
           .validated_step = count("validated_step")};
 }
 
+void check_saved_model(const weft::Metadata& metadata, const ModelConfig& config,
+                       const std::string& file) {
+  for (const auto& [name, value] : model_settings(config)) {
+    const std::string& saved = saved_setting(metadata, name, file);
+    weft::check(saved == value, "{}: is of a model with {}; config.json has {}", file,
+                describe(name, saved), value);
+  }
+}
+
 void check_model_options(const ModelConfig& asked, const ModelConfig& saved,
                          const std::set<std::string>& given) {
   const Settings wanted = model_settings(asked), present = model_settings(saved);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& [name, value] = wanted[i];
-    weft::check(given.count(name) == 0 || value == present[i].second,
+    weft::check(!given.contains(name) || value == present[i].second,
                 "train: --resume needs the model's {}; got {}", describe(name, present[i].second),
                 value);
   }

@@ -38,6 +38,11 @@ weft::Metadata to_metadata(const Position& position, const Settings& settings);
 Position position_from(const weft::Metadata& metadata, const Settings& settings,
                        const std::string& file);
 
+/// Throws an error that names both values unless the checkpoint `file` is of such a model: weights
+/// of the same shapes may still be of another one.
+void check_saved_model(const weft::Metadata& metadata, const ModelConfig& config,
+                       const std::string& file);
+
 /// Throws an error that names both values if the user gave an option of the model that contradicts
 /// the saved one.
 void check_model_options(const ModelConfig& asked, const ModelConfig& saved,

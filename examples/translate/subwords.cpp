@@ -139,6 +139,9 @@ struct SubwordCoder::Processor : sentencepiece::SentencePieceProcessor {
 
 std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size) {
   const int64_t smallest = smallest_size(sentences);
+  weft::check(smallest > kSpecials + 1,
+              "train_subwords: expected text; got {} sentences, all blank or of more than {} bytes",
+              sentences.size(), kMaxSentenceBytes);
   constexpr int64_t kLargest = 1000000;
   weft::check(size >= smallest && size <= kLargest,
               "train_subwords: size must be in [{}, {}], room for {} specials and {} characters of "

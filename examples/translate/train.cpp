@@ -34,7 +34,9 @@ ModelConfig resumed_config(const ModelConfig& asked, const TrainConfig& train) {
   return saved;
 }
 
-void clear_directory(const std::filesystem::path& dir) {
+// A new run's directory: without an older run's files, with what the model is made of.
+void prepare_directory(const std::filesystem::path& dir, const ModelConfig& model,
+                       const Vocabulary& vocabulary) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   weft::check(!error, "train: cannot create '{}': {}", dir.string(), error.message());
@@ -42,6 +44,8 @@ void clear_directory(const std::filesystem::path& dir) {
     std::filesystem::remove(dir / file, error);
     weft::check(!error, "train: cannot remove '{}': {}", (dir / file).string(), error.message());
   }
+  vocabulary.save(dir);
+  save_config(dir, model);
 }
 
 std::unique_ptr<Vocabulary> make_vocabulary(const TrainConfig& train, const ParallelText& text) {
@@ -68,13 +72,9 @@ void train(const ModelConfig& asked, const TrainConfig& config) {
   }
   const Corpus corpus = config.task == "toy" ? toy_corpus() : read_corpus(config.files);
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
-  if (!config.resume) {
-    clear_directory(config.model_dir);
-    model.vocabulary = vocabulary->size();
-    vocabulary->save(config.model_dir);
-    save_config(config.model_dir, model);
-  }
+  if (!config.resume) model.vocabulary = vocabulary->size();
   Trainer trainer(model, config, *vocabulary, corpus, since_start);
+  if (!config.resume) prepare_directory(config.model_dir, model, *vocabulary);
   if (!trainer.run()) return;
   const Position& at = trainer.position();
   report({config.task,

@@ -11,6 +11,21 @@
 #include <span>
 
 namespace translate {
+namespace {
+
+bool fits(const Pair& pair, int64_t max_tokens) {
+  return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
+}
+
+// All that a run which goes on must have in common with the saved one.
+Settings all_settings(const ModelConfig& model, const TrainConfig& train,
+                      std::span<const Pair> pairs) {
+  Settings all = run_settings(train, pairs);
+  for (auto& setting : model_settings(model)) all.push_back(std::move(setting));
+  return all;
+}
+
+}  // namespace
 
 Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
                  const Corpus& corpus, const Stopwatch& since_start)
@@ -26,12 +41,16 @@ Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocab
       pairs_(encode_pairs(vocabulary, corpus.train.text)),
       valid_(encode_pairs(vocabulary, corpus.valid.text)),
       valid_batches_(training_batches(valid_, train.max_tokens, 0, 0)),
-      settings_(run_settings(train, pairs_)),
+      settings_(all_settings(model, train, pairs_)),
       at_(train.resume ? restore() : Position{}),
-      metrics_(train.model_dir / "metrics.jsonl", at_.step),
-      progress_(std::cerr, isatty(STDERR_FILENO) != 0) {}
+      progress_(std::cerr, isatty(STDERR_FILENO) != 0) {
+  const bool any = std::any_of(pairs_.begin(), pairs_.end(),
+                               [&](const Pair& pair) { return fits(pair, train.max_tokens); });
+  weft::check(any, "train: no pair fits into --max-tokens {}", train.max_tokens);
+}
 
 bool Trainer::run() {
+  metrics_.emplace(config_.model_dir / "metrics.jsonl", at_.step);
   const InterruptScope scope;
   while (!finished()) train_epoch();
   if (interrupted()) {
@@ -61,8 +80,6 @@ bool Trainer::finished() const {
 void Trainer::train_epoch() {
   const TrainingBatches epoch =
       training_batches(pairs_, config_.max_tokens, config_.seed, at_.epoch);
-  weft::check(!epoch.batches.empty(), "train: no pair fits into --max-tokens {}",
-              config_.max_tokens);
   if (!std::exchange(ready_, true)) say_ready(epoch.skipped);
   const auto count = static_cast<int64_t>(epoch.batches.size());
   batches_per_epoch_ = count;
@@ -126,7 +143,7 @@ void Trainer::note(TrainingRecord record, int64_t tokens, double seconds) {
   progress_.update(
       {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
   if (at_.step % config_.log_every != 0) return;
-  metrics_.write(record);
+  metrics_->write(record);
   interval_ = {};
 }
 
@@ -150,7 +167,7 @@ void Trainer::validate() {
   const TranslationScores scores = score_translations(model_, vocabulary_, corpus_.valid);
   model_.train();
   at_.validated_step = at_.step;
-  metrics_.write(ValidationRecord{at_.step, at_.seconds, loss, scores.bleu});
+  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, scores.bleu});
   progress_.print(fmt::format("step {}  validation: loss {:.3f}  BLEU {:.2f}  exact {:.1f} %",
                               at_.step, loss, scores.bleu, 100 * scores.exact_match));
   const bool best = scores.bleu > at_.best_score;

@@ -11,6 +11,7 @@
 #include <weft/weft.h>
 
 #include <chrono>
+#include <optional>
 
 namespace translate {
 
@@ -29,9 +30,9 @@ class Stopwatch {
 
 class Trainer {
  public:
-  /// Goes on from the last checkpoint if `train` says so. All arguments must outlive the trainer;
-  /// `since_start` tells the user how long it took to get ready. Throws if the checkpoint is
-  /// damaged or of another run.
+  /// Goes on from the last checkpoint if `train` says so, and writes nothing yet. All arguments
+  /// must outlive the trainer; `since_start` tells the user how long it took to get ready. Throws
+  /// if the checkpoint is damaged or of another run, or if no pair fits into a batch.
   Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
           const Corpus& corpus, const Stopwatch& since_start);
 
@@ -68,7 +69,7 @@ class Trainer {
   TrainingBatches valid_batches_;
   Settings settings_;
   Position at_;
-  MetricsLog metrics_;
+  std::optional<MetricsLog> metrics_;  // once it runs
   Progress progress_;
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;

@@ -1,3 +1,4 @@
+#include <examples/translate/run_state.h>
 #include <examples/translate/translator.h>
 #include <fmt/format.h>
 #include <weft/core/error.h>
@@ -72,7 +73,8 @@ LoadedModel load_model(const std::filesystem::path& dir) {
     throw weft::Error(fmt::format("{}: config.json has {} ids, vocabulary.json {}", dir.string(),
                                   config.vocabulary, loaded.vocabulary->size()));
   loaded.model = std::make_unique<TranslationModel>(config, weft::Generator(0));
-  weft::load_checkpoint((dir / kBestCheckpoint).string(), {*loaded.model});
+  const std::string file = (dir / kBestCheckpoint).string();
+  check_saved_model(weft::load_checkpoint(file, {*loaded.model}), config, file);
   loaded.model->eval();
   return loaded;
 }

@@ -144,7 +144,7 @@ TEST_CASE("jacobian: every output by every input, in their shapes") {
   CHECK(j[0][0].shape() == Shape{2, 2, 2, 3});
   CHECK(j[0][1].shape() == Shape{2, 2, 3, 2});
   CHECK(j[1][0].shape() == Shape{2, 3});
-  for (size_t i : {0, 1}) {
+  for (size_t i : {0u, 1u}) {
     auto of_a = [&](const Tensor& x) { return pair({x, b})[i]; };
     auto of_b = [&](const Tensor& x) { return pair({a, x})[i]; };
     CHECK(distance(reshape(j[i][0], {-1, 6}), numeric_jacobian(of_a, a)) < 1e-8);
@@ -210,7 +210,7 @@ TEST_CASE("a jacobian holds one row's work beside its result, a chunk that of se
   const size_t row = static_cast<size_t>(n) * sizeof(double);
   CHECK(peak(1) < 20 * row);
   CHECK(peak(1) < peak(40));
-  CHECK(peak(40) < 20 * 40 * row);
+  CHECK(peak(40) < row * 20 * 40);
 }
 
 TEST_CASE("hessian: of several inputs, against finite differences, and symmetric") {

@@ -1,7 +1,10 @@
 // safetensors files: what Python wrote is read, what is written reads back, and every kind of
 // damage is refused with the name of the file and the fault.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <weft/core/atomic_file.h>
 #include <weft/core/serialize.h>
 #include <weft/tests/catch.h>
@@ -171,6 +174,29 @@ TEST_CASE("two writers of one file do not get into each other's way") {
   CHECK(dir.read("f") == "2nd");
   const auto entries = std::filesystem::directory_iterator(dir.path());
   CHECK(std::distance(begin(entries), end(entries)) == 1);
+}
+
+TEST_CASE("a link to a file stays a link, a pipe a pipe") {
+  const TempDir dir;
+  dir.write("file", "old");
+  std::filesystem::create_symlink("file", dir / "link");
+  AtomicFile linked("test", dir / "link");
+  linked.write("new", 3);
+  linked.commit();
+  CHECK(std::filesystem::is_symlink(dir / "link"));
+  CHECK(dir.read("file") == "new");
+
+  const std::string pipe = dir / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  AtomicFile piped("test", pipe);
+  piped.write("text", 4);
+  piped.commit();
+  char got[5] = {};
+  CHECK(read(reader, got, 4) == 4);
+  CHECK(std::string(got) == "text");
+  CHECK(std::filesystem::is_fifo(pipe));
+  close(reader);
 }
 
 TEST_CASE("what cannot be saved is refused before anything is written") {

@@ -1,6 +1,8 @@
 #include <weft/core/shape.h>
 #include <weft/tests/catch.h>
 
+#include <sstream>
+
 using namespace weft;
 
 TEST_CASE("shapes broadcast as in NumPy") {
@@ -18,6 +20,12 @@ TEST_CASE("dims count from either end") {
   CHECK(message_of([] {
           normalize_dim("softmax", 2, {3, 5});
         }) == "softmax: dim must be in [-2, 1]; got 2 for shape [3, 5]");
+}
+
+TEST_CASE("shapes print as they are written in messages") {
+  std::ostringstream out;
+  out << Shape{2, -1, 3} << Shape{};
+  CHECK(out.str() == "[2, -1, 3][]");
 }
 
 TEST_CASE("shapes hold at most eight dimensions") {

@@ -109,6 +109,7 @@ TEST_CASE("printing") {
   CHECK(to_string(zeros({0, 3}, kFloat64)) == "tensor([], shape [0, 3], float64)");
   CHECK(to_string(tensor({std::nan(""), -std::numeric_limits<double>::infinity()})) ==
         "tensor([ nan, -inf], shape [2], float32)");
+  CHECK(to_string(scalar(-std::nan(""))) == "tensor(nan, shape [], float32)");
   CHECK(to_string(Tensor()) == "tensor(undefined)");
   CHECK(to_string(arange(11)) == "tensor([ 0,  1,  2, ...,  8,  9, 10], shape [11], int64)");
   CHECK(to_string(tensor({{{1}, {2}}, {{3}, {4}}})) ==

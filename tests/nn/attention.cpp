@@ -283,7 +283,7 @@ struct Spoilt {
   Tensor y, dq, dk, dv;
   Spoilt(const AttentionOptions& o, int64_t broken, double value, int64_t seen, bool weights) {
     Tensors in;
-    for (uint64_t seed : {1, 2, 3}) {
+    for (uint64_t seed : {1u, 2u, 3u}) {
       const Tensor x = normal({1, 1, 6, 4}, seed);
       const Tensor here = reshape(eq(arange(6), static_cast<double>(broken)), {6, 1});
       in.push_back(masked_fill(x, here, value).set_requires_grad());

@@ -1,7 +1,9 @@
 #include <examples/translate/metrics_log.h>
+#include <sys/resource.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/temp_dir.h>
 
+#include <csignal>
 #include <limits>
 
 using namespace translate;
@@ -44,6 +46,23 @@ TEST_CASE("the summary holds the keys in order") {
         "{\n  \"task\": \"toy\",\n  \"steps\": 400,\n  \"seconds\": 12.5,\n"
         "  \"parameters\": 12345,\n  \"tokens_per_second\": 50000.0,\n"
         "  \"exact_match\": 0.995,\n  \"bleu\": 99.5\n}\n");
+}
+
+TEST_CASE("no half line stays where a disk fills up") {
+  const TempDir dir;
+  MetricsLog log(dir / "m.jsonl", 0);
+  log.write(ValidationRecord{1, 0, 2, 3});
+  const std::string whole = dir.read("m.jsonl");
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{whole.size() + 10, before.rlim_max};  // stands for a full disk
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::string message = message_of([&] { log.write(ValidationRecord{2, 0, 2, 3}); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(message == "MetricsLog: cannot write '" + (dir / "m.jsonl").string() + "': File too large");
+  CHECK(dir.read("m.jsonl") == whole);
 }
 
 TEST_CASE("a full disk and a missing folder are errors") {

@@ -134,8 +134,21 @@ case_errors() {
   expect_error "UTF-8" train --model-dir "$dir/m" --train-source "$dir/bad" "${files[@]}"
   expect_error "empty" train --model-dir "$dir/m" --train-source "$dir/empty" "${files[@]}"
   expect_error "heads" train --task toy --model-dir "$dir/m" --d-model 30 --heads 4
-  expect_error "lr" train --task toy --model-dir "$dir/m" --lr -1
+  local option name
+  for option in "--lr -1" "--lr inf" "--decay inf" "--clip nan" "--dropout 1" "--label-smoothing nan" "--minutes nan" \
+    "--steps -1" "--epochs 99999999999999999999" "--accumulate 0" "--seed -1" "--seed 99999999999999999999" \
+    "--threads 0" "--layers 0"; do
+    name=${option%% *}
+    # shellcheck disable=SC2086  # an option and its value
+    expect_error "${name#--}: " train --task toy --model-dir "$dir/m" $option
+  done
+  expect_error "nonsense" nonsense
+  expect_error "see translate run --help" run
+  expect_error "no pair fits into --max-tokens 1" train --model-dir "$dir/m" "${corpus[@]}" --max-tokens 1
+  [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
   expect_error "config.json" run --model-dir "$dir/nothing"
+  expect_error "--length-penalty" run --model-dir "$dir/nothing" --length-penalty nan
+  expect_error "--beam" run --model-dir "$dir/nothing" --beam 0
   expect_error "2" score --hypothesis "$dir/two" --reference "$dir/one"
   expect_error "checkpoint" train --task toy --model-dir "$dir/nothing" --resume
   if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
@@ -149,7 +162,13 @@ case_errors() {
   expect_error "corpus of 300 pairs" "${again[@]}" --resume --train-source "$dir/de"
   expect_error "--resume" "${again[@]}"
   expect_error "cannot create '/dev/null/m': Not a directory" train --task toy --model-dir /dev/null/m
+  expect_error "no pair fits" "${again[@]}" --overwrite --max-tokens 1
+  [ -f "$dir/small/best.safetensors" ] || fail "a run that cannot begin removed the model"
+  if "$program" run --model-dir "$dir/small" <"$dir" 2>"$dir/log"; then fail "a folder is no standard input"; fi
   cp -r "$dir/small" "$dir/other"
+  sed -i 's/"heads": 2/"heads": 4/' "$dir/other/config.json" # weights of the same shapes
+  expect_error "--heads 2; config.json has 4" run --model-dir "$dir/other"
+  cp "$dir/small/config.json" "$dir/other"
   sed -i 's/"d_model": 16/"d_model": 32/' "$dir/other/config.json"
   expect_error "best.safetensors" run --model-dir "$dir/other"
   sed -i 's/"layers": 1/"layers": 16000000/; s/"d_model": 32/"d_model": 4096/' "$dir/other/config.json"

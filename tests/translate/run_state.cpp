@@ -38,10 +38,10 @@ TEST_CASE("run state: a position comes back as it was saved") {
 
 TEST_CASE("run state: a run goes on with the settings it began with") {
   TrainConfig saved, other;
-  CHECK(complaint(saved, other) == "");
+  CHECK(complaint(saved, other).empty());
   other.steps = 1000;  // limits may change
   other.log_every = 1;
-  CHECK(complaint(saved, other) == "");
+  CHECK(complaint(saved, other).empty());
   const auto with = [&](auto TrainConfig::*setting, auto value) {
     TrainConfig changed;
     changed.*setting = value;
@@ -89,4 +89,15 @@ TEST_CASE("run state: options of the model must not contradict the saved one") {
         "train: --resume needs the model's --d-model 128; got 64");
   CHECK(message_of([&] { check_model_options(asked, saved, {"dropout"}); }) ==
         "train: --resume needs the model's --dropout 0.1; got 0.5");
+}
+
+TEST_CASE("run state: a checkpoint knows its model beyond the shapes of its weights") {
+  ModelConfig model, other;
+  other.heads = 8;
+  const weft::Metadata metadata = to_metadata({}, model_settings(model));
+  CHECK_NOTHROW(check_saved_model(metadata, model, "best"));
+  CHECK(message_of([&] { check_saved_model(metadata, other, "best"); }) ==
+        "best: is of a model with --heads 4; config.json has 8");
+  CHECK(message_of([&] { check_saved_model({}, model, "best"); }) ==
+        "best: does not say which d-model the run had");
 }

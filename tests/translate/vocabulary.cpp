@@ -34,7 +34,7 @@ TEST_CASE("words: ids follow the sorted words after the specials") {
   CHECK(v->size() == 7);
   CHECK(v->encode("a  b c d") == Ids{4, 5, 6, kUnknown});
   CHECK(v->decode(Ids{kBegin, 6, 4, kUnknown, kEnd, kPad}) == "c a \u2047");
-  CHECK(v->encode("") == Ids{});
+  CHECK(v->encode("").empty());
   CHECK(v->piece(5) == "b");
   CHECK(v->piece(kEnd) == "</s>");
 }
@@ -44,8 +44,8 @@ TEST_CASE("subwords: the text survives the round trip, runs of blanks become one
   CHECK(v->size() == 60);
   for (const std::string& line : kText) CHECK(v->decode(v->encode(line)) == line);
   CHECK(v->decode(v->encode("  the   man ")) == "the man");
-  CHECK(v->encode("") == Ids{});
-  CHECK(v->decode(Ids{}) == "");
+  CHECK(v->encode("").empty());
+  CHECK(v->decode(Ids{}).empty());
 }
 
 TEST_CASE("subwords: frequent words are one piece, unseen characters are unknown") {
@@ -106,8 +106,16 @@ TEST_CASE("a size that does not fit the text is an error with the numbers") {
   CHECK(message_of([] {
           train_subwords(Lines{"abc ab"}, 500);
         }).starts_with("train_subwords: the text is too small for 500 pieces; got 1"));
-  CHECK(message_of([] { train_subwords(Lines{"", " "}, 100); }) != "");
-  CHECK(message_of([] { train_subwords(Lines{}, -1); }) != "");
+}
+
+TEST_CASE("text without a word is an error that says so") {
+  const auto message = [](const Lines& lines) {
+    return message_of([&] { train_subwords(lines, 100); });
+  };
+  CHECK(message({"", " \t"}) ==
+        "train_subwords: expected text; got 2 sentences, all blank or of more than 4192 bytes");
+  CHECK(message({std::string(5000, 'x')}).starts_with("train_subwords: expected text; got 1"));
+  CHECK(message({}).starts_with("train_subwords: expected text; got 0"));
 }
 
 TEST_CASE("ids outside the vocabulary are an error") {
