@@ -175,6 +175,12 @@ const Calls& structure() {
                   const Arguments& a) { return Tensors{tril(in[0], a.integer("diagonal"))}; }},
       {"triu", [](const Tensors& in,
                   const Arguments& a) { return Tensors{triu(in[0], a.integer("diagonal"))}; }},
+  };
+  return calls;
+}
+
+const Calls& indexing() {
+  static const Calls calls = {
       {"slice",
        [](const Tensors& in, const Arguments& a) {
          return Tensors{slice(in[0], a.dim(), a.integer("start"), a.integer("end"))};
@@ -295,7 +301,7 @@ const Calls& networks() {
 }  // namespace
 
 TorchCall torch_call(const std::string& op) {
-  for (const Calls* calls : {&elementwise(), &structure(), &networks()})
+  for (const Calls* calls : {&elementwise(), &structure(), &indexing(), &networks()})
     if (const auto it = calls->find(op); it != calls->end()) return it->second;
   return nullptr;
 }
