@@ -5,6 +5,7 @@
 #include <weft/core/check.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace weft {
 namespace {
@@ -25,7 +26,8 @@ double largest_difference(const Tensors& a, const Tensors& b) {
     const Tensor scale = maximum(abs(to(b[i].detach(), kFloat64)), ones({}, kFloat64));
     const Tensor error = abs(to(a[i].detach(), kFloat64) - to(b[i].detach(), kFloat64)) / scale;
     const double largest = error.numel() ? max(error).item() : 0;
-    if (!(largest <= worst)) worst = largest;  // NaN counts
+    if (std::isnan(largest)) return largest;
+    worst = std::max(worst, largest);
   }
   return worst;
 }

@@ -129,21 +129,43 @@ class ModuleChecker {
       fail_with("two evaluations of the same inputs differ");
   }
 
+  // In evaluation: the outputs, then the gradients by inputs and parameters of <c, outputs> with a
+  // random c; undefined where there is none.
+  Tensors outputs_and_gradients(DType dtype) const {
+    const ModuleProbe probe = evaluated(dtype);
+    Tensors xs, wanted, outputs, cotangents;
+    for (const Tensor& x : inputs_) {
+      xs.push_back(differentiable(x) ? to(x, dtype).detach().set_requires_grad() : x);
+      if (differentiable(x)) wanted.push_back(xs.back());
+    }
+    for (const Tensor& p : probe.module->parameters()) wanted.push_back(p);
+    Tensors all = probe.call(xs);
+    Generator generator(13);
+    for (const Tensor& y : all) {
+      const Tensor c = randn(y.shape(), generator, kFloat64);
+      if (!y.requires_grad()) continue;
+      outputs.push_back(y);
+      cotangents.push_back(to(c, dtype));
+    }
+    if (!outputs.empty())
+      for (const Tensor& g : grad(outputs, wanted, {cotangents, false, false, true}))
+        all.push_back(g);
+    return all;
+  }
+
   void single_precision() {
     constexpr double kSingle = 2e-4;
-    NoGrad no_grad;
-    Tensors inputs = inputs_;
-    for (Tensor& x : inputs)
-      if (differentiable(x)) x = to(x, kFloat32);
-    const Tensors exact = evaluated(kFloat64).call(inputs_),
-                  single = evaluated(kFloat32).call(inputs);
+    const Tensors exact = outputs_and_gradients(kFloat64), single = outputs_and_gradients(kFloat32);
     for (size_t i = 0; i < exact.size(); ++i) {
-      if (!differentiable(exact[i]) || exact[i].numel() == 0) continue;
+      if (!exact[i].defined() || !differentiable(exact[i]) || exact[i].numel() == 0) continue;
       report_.singles += static_cast<int>(exact[i].numel());
-      const Tensor scale = maximum(abs(exact[i]), ones({}, kFloat64));
-      const double error = max(abs(to(single[i], kFloat64) - exact[i]) / scale).item();
+      const Tensor want = exact[i].detach(), found = to(single[i].detach(), kFloat64);
+      const double error = max(abs(found - want) / maximum(abs(want), ones({}, kFloat64))).item();
       if (!(error <= kSingle))
-        fail_with(fmt::format("float32 and float64 differ by {:.3g} in output {}", error, i));
+        fail_with(
+            fmt::format("float32 and float64 differ by {:.3g} in result {} (outputs, then "
+                        "gradients of inputs and parameters)",
+                        error, i));
     }
   }
 

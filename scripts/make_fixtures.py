@@ -14,7 +14,8 @@ import warnings
 
 import torch
 
-GROUPS = ["training", "optimizers", "attention", "layers", "recurrent", "ops", "files"]
+GROUPS = ["training", "optimizers", "attention", "layers", "recurrent", "small_layers", "ops",
+          "files"]
 
 
 def main():

@@ -94,10 +94,12 @@ Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
   });
 }
 
+// With z = 2 sqrt(2 / pi) (x + c x^3) and s the sigmoid: y = x s(z), y' = s(z) (1 + x s(-z) z').
+// s(-z) is 1 - s(z), but float32 cannot tell that from 0 where x is large.
 Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy) {
-  const Tensor t = tanh((x + pow(x, 3) * kTanhCubic) * kSqrt2OverPi);
-  const Tensor inner = (x * x * (3 * kTanhCubic) + 1) * kSqrt2OverPi;
-  return dy * ((t + 1) + x * (1 - t * t) * inner) * 0.5;
+  const Tensor z = (x + pow(x, 3) * kTanhCubic) * (2 * kSqrt2OverPi);
+  const Tensor slope = (x * x * (3 * kTanhCubic) + 1) * (2 * kSqrt2OverPi);
+  return dy * sigmoid(z) * (1 + x * sigmoid(-z) * slope);
 }
 
 }  // namespace

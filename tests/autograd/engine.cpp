@@ -327,12 +327,16 @@ TEST_CASE("a name of an op is taken once") {
 }
 
 TEST_CASE("a chain of a million ops runs backward and is freed without recursion") {
-  const Tensor x = leaf({1});
-  Tensor y = x;
-  for (int i = 0; i < 1000000; ++i) y = y + 1e-6;
-  y.backward({}, {.retain_graph = true});
-  CHECK(x.grad().item() == 1);
-  y = Tensor();  // the graph goes, never having been released
+  const size_t before = allocator_stats().bytes_in_use;
+  {
+    const Tensor x = leaf({1});
+    Tensor y = x;
+    for (int i = 0; i < 1000000; ++i) y = y + 1e-6;
+    y.backward({}, {.retain_graph = true});
+    CHECK(x.grad().item() == 1);
+    y = Tensor();  // the graph goes, never having been released
+  }
+  CHECK(allocator_stats().bytes_in_use == before);
 }
 
 TEST_CASE("a fan of a million edges runs backward and is freed, whichever way it opens") {

@@ -2,13 +2,12 @@
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/gradcheck.h>
 #include <weft/autograd/ops.h>
+#include <weft/tests/autograd/declared_ops.h>
 #include <weft/tests/catch.h>
 
 #include <array>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
 using namespace weft;
 using Catch::Matchers::Contains;
@@ -19,12 +18,16 @@ const Op kCube{"test_cube", [](Samples& s) {
                  s.add("plain", {s.normal({3})}, [](const Tensors& in) { return pow(in[0], 3); });
                }};
 
-// In value unequal to its composition: 0 / 0 where that has 1.
+// In its first value unequal to its composition: 0 / 0 where that has 1.
 const Op kNan{"test_nan", [](Samples& s) {
                 s.add(
                     "plain", {s.normal({3})},
-                    [](const Tensors& in) { return in[0].detach() * 0 / zeros({3}, kFloat64); },
-                    [](const Tensors& in) { return ones({3}, in[0].dtype()); });
+                    [](const Tensors& in) {
+                      return Tensors{in[0].detach() * 0 / zeros({3}, kFloat64), in[0] * 2};
+                    },
+                    [](const Tensors& in) {
+                      return Tensors{ones({3}, in[0].dtype()), in[0] * 2};
+                    });
               }};
 
 // x^3 whose gradient is 3 x^2 times `error`.
@@ -62,20 +65,6 @@ const std::map<std::string, std::string> kUnregistered = {
     {"logical_or", "boolean result"},
     {"logical_not", "boolean result"},
 };
-
-// Names of functions whose declaration begins a line: `Tensor name(...`.
-std::set<std::string> declared_ops() {
-  std::ifstream file(WEFT_SOURCE_DIR "/autograd/ops.h");
-  std::set<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    std::string type, name;
-    std::istringstream(line) >> type >> name;
-    const bool op = type == "Tensor" || type == "Tensors" || type == "AttentionWithWeights";
-    const size_t bracket = name.find('(');
-    if (op && line[0] != ' ' && bracket != std::string::npos) names.insert(name.substr(0, bracket));
-  }
-  return names;
-}
 
 }  // namespace
 
@@ -129,13 +118,19 @@ TEST_CASE("the gradient check fails on a gradient that changes, or minds the lay
   auto drift = [&](const Tensor& d) { return d * (1 + 1e-12 * ++calls); };
   CHECK_THAT(gradcheck("cube", cube_with(drift), points()).failure,
              Contains("cube: backward twice: input 0 at ["));
-  auto minds = [](const Tensors& in) {
-    return Tensors{record(kCube, in[0].detach() * 2, {in[0]}, [](Backward& b) {
-      return b.dy().is_contiguous() ? b.dy() * 2 : b.dy() * 0;
-    })};
+  auto minds = [](bool (*wrong_for)(const Tensor& dy)) {
+    return [wrong_for](const Tensors& in) {
+      return Tensors{record(kCube, in[0].detach() * 2, {in[0]}, [wrong_for](Backward& b) {
+        return wrong_for(b.dy()) ? b.dy() * 0 : b.dy() * 2;
+      })};
+    };
   };
-  CHECK_THAT(gradcheck("double", minds, points()).failure,
+  auto gaps = [](const Tensor& dy) { return dy.strides()[1] == 2; };
+  CHECK_THAT(gradcheck("double", minds(gaps), points()).failure,
              Contains("double: output gradients with gaps: input 0 at ["));
+  auto stretched = [](const Tensor& dy) { return dy.strides()[0] == 0; };
+  CHECK_THAT(gradcheck("double", minds(stretched), points()).failure,
+             Contains("double: output gradients of one row stretched: input 0 at ["));
 }
 
 TEST_CASE("the gradient check fails on a layout of the input that gives something else") {

@@ -52,6 +52,12 @@ Tensors largest(const Tensors& in, const Arguments& a) {
   return out;
 }
 
+Tensors smallest(const Tensors& in, const Arguments& a) {
+  Tensors out{min(in[0], a.shape("dim"), a.get("keepdim", false))};
+  if (a.has("dim")) out.push_back(index_of_max(-in[0], a));
+  return out;
+}
+
 const Calls& elementwise() {
   static const Calls calls = {
       {"add", two<add>},
@@ -62,6 +68,15 @@ const Calls& elementwise() {
       {"minimum", two<minimum>},
       {"neg", [](const Tensors& in, const Arguments&) { return Tensors{-in[0]}; }},
       {"pow", power},
+      {"eq", two<eq>},
+      {"ne", two<ne>},
+      {"lt", two<lt>},
+      {"le", two<le>},
+      {"gt", two<gt>},
+      {"ge", two<ge>},
+      {"logical_and", two<logical_and>},
+      {"logical_or", two<logical_or>},
+      {"logical_not", one<logical_not>},
       {"where",
        [](const Tensors& in, const Arguments&) { return Tensors{where(in[0], in[1], in[2])}; }},
       {"exp", one<exp>},
@@ -84,7 +99,7 @@ const Calls& elementwise() {
       {"cumsum", along<cumsum>},
       {"sum", reduce<sum>},
       {"mean", reduce<mean>},
-      {"min", reduce<min>},
+      {"min", smallest},
       {"max", largest},
       {"argmax",
        [](const Tensors& in, const Arguments& a) { return Tensors{index_of_max(in[0], a)}; }},
@@ -114,12 +129,29 @@ Tensors squeezed(const Tensors& in, const Arguments& a) {
   return {x};
 }
 
+Tensors converted(const Tensors& in, const Arguments& a) {
+  static const std::map<std::string, DType> dtypes = {
+      {"float32", kFloat32}, {"float64", kFloat64}, {"int64", kInt64}};
+  Tensor x = in[0];
+  for (const auto& name : a.get<std::vector<std::string>>("through", {}))
+    x = to(x, dtypes.at(name));
+  return {x};
+}
+
 const Calls& structure() {
   static const Calls calls = {
       {"reshape", [](const Tensors& in,
                      const Arguments& a) { return Tensors{reshape(in[0], a.shape("shape"))}; }},
       {"permute", [](const Tensors& in,
                      const Arguments& a) { return Tensors{permute(in[0], a.shape("dims"))}; }},
+      {"clone", one<clone>},
+      {"contiguous",
+       [](const Tensors& in, const Arguments& a) {
+         return Tensors{contiguous(permute(in[0], a.shape("dims")))};
+       }},
+      {"to", converted},
+      {"sum_to", [](const Tensors& in,
+                    const Arguments& a) { return Tensors{sum_to(in[0], a.shape("size"))}; }},
       {"transpose",
        [](const Tensors& in, const Arguments& a) {
          return Tensors{transpose(in[0], static_cast<int>(a.integer("dim0")),
@@ -143,6 +175,12 @@ const Calls& structure() {
                   const Arguments& a) { return Tensors{tril(in[0], a.integer("diagonal"))}; }},
       {"triu", [](const Tensors& in,
                   const Arguments& a) { return Tensors{triu(in[0], a.integer("diagonal"))}; }},
+  };
+  return calls;
+}
+
+const Calls& indexing() {
+  static const Calls calls = {
       {"slice",
        [](const Tensors& in, const Arguments& a) {
          return Tensors{slice(in[0], a.dim(), a.integer("start"), a.integer("end"))};
@@ -184,6 +222,18 @@ Tensors normalized(const Tensors& in, const Arguments& a) {
   return {reshape(y, in[0].shape())};
 }
 
+Tensors residual_normalized(const Tensors& in, const Arguments& a) {
+  return {residual_layer_norm(in[0], in[1], optional(in, 2), optional(in, 3),
+                              {.eps = a.get("eps", 1e-5)})};
+}
+
+Tensors activated(const Tensors& in, const Arguments& a) {
+  const bool gelu = a.get<std::string>("activation", "") == "gelu";
+  return {
+      linear_activation(in[0], in[1], optional(in, 2),
+                        {.activation = gelu ? LinearActivation::gelu : LinearActivation::relu})};
+}
+
 Tensors root_normalized(const Tensors& in, const Arguments& a) {
   std::optional<double> eps;
   if (a.has("eps")) eps = a.number("eps");
@@ -221,9 +271,11 @@ const Calls& networks() {
       {"matmul", two<matmul>},
       {"linear", [](const Tensors& in,
                     const Arguments&) { return Tensors{linear(in[0], in[1], optional(in, 2))}; }},
+      {"linear_activation", activated},
       {"softmax", along<softmax>},
       {"log_softmax", along<log_softmax>},
       {"layer_norm", normalized},
+      {"residual_layer_norm", residual_normalized},
       {"rms_norm", root_normalized},
       {"einsum",
        [](const Tensors& in, const Arguments& a) {
@@ -249,7 +301,7 @@ const Calls& networks() {
 }  // namespace
 
 TorchCall torch_call(const std::string& op) {
-  for (const Calls* calls : {&elementwise(), &structure(), &networks()})
+  for (const Calls* calls : {&elementwise(), &structure(), &indexing(), &networks()})
     if (const auto it = calls->find(op); it != calls->end()) return it->second;
   return nullptr;
 }

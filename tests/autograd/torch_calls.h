@@ -10,7 +10,7 @@ namespace weft {
 // The arguments of a case that are not tensors.
 class TorchArguments {
  public:
-  explicit TorchArguments(const nlohmann::json& json) : json_(json) {}
+  explicit TorchArguments(nlohmann::json json) : json_(std::move(json)) {}
   bool has(const char* name) const { return json_.contains(name); }
   template <class T>
   T get(const char* name, T otherwise) const {

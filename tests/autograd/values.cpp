@@ -339,3 +339,16 @@ TEST_CASE("linear_cross_entropy holds a block of logits, not all, and skips igno
   CHECK(numbers(slice(h.grad(), 0, 0, 1)) == Numbers{0, 0, 0, 0});
   CHECK(std::isfinite(sum(w.grad()).item()));
 }
+
+TEST_CASE("cumsum of whole numbers and booleans counts in int64") {
+  const Tensor counted = cumsum(tensor({1, -2, 5}), 0);
+  CHECK(counted.dtype() == kInt64);
+  CHECK(numbers(to(counted, kFloat64)) == Numbers{1, -1, 4});
+  CHECK(numbers(to(cumsum(tensor({true, false, true}), 0), kFloat64)) == Numbers{1, 1, 2});
+}
+
+TEST_CASE("reshape finds out one size, not two") {
+  CHECK(message_of([] {
+          reshape(ones({2, 3}), {-1, -1});
+        }) == "reshape: sizes must not be negative, but for one -1; got [-1, -1]");
+}

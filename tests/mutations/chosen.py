@@ -17,8 +17,8 @@ CHOSEN = [
     ("autograd/ops/matmul.cpp",
      "matmul(g.dy(), swap_last(v))", "matmul(g.dy(), v)",
      "matmul: the right operand is not transposed"),
-    ("autograd/ops/matmul.cpp",
-     "if (g.needs(2)) d[2] = sum(dy, {0});", "if (g.needs(2)) d[2] = select(dy, 0, 0);",
+    ("autograd/ops/linear.cpp",
+     "if (g.needs(2)) d[2] = sum(flat, {0});", "if (g.needs(2)) d[2] = select(flat, 0, 0);",
      "linear: the bias gets the gradient of one row instead of the sum"),
     ("autograd/ops/views.cpp",
      "{ return permute(b.dy(), inverse); }", "{ return permute(b.dy(), inverse.rank() == 3 ? "

@@ -5,6 +5,7 @@ tests until one fails.
   tests/mutations/run.py chosen            the twenty faults of chosen.py
   tests/mutations/run.py random            100 random faults of autograd/ops (see operators.py)
   tests/mutations/run.py report            what was found so far
+  tests/mutations/run.py check             whether the twenty fit the sources; nothing is built
       --count N    how many random faults    --seed S     which ones
       --seconds S  stop after that long; the next call goes on from there
       --fresh      forget what was found and copy the sources (those of HEAD) anew
@@ -109,11 +110,15 @@ def try_fault(path, mutate, tiers):
         file.write_text(text)
 
 
-def chosen_faults():
-    for path, old, new, what in chosen.CHOSEN:
-        text = (SOURCE / path).read_text()
-        if text.count(old) != 1:
+def check_chosen(source):
+    for path, old, _, _ in chosen.CHOSEN:
+        if (source / path).read_text().count(old) != 1:
             sys.exit(f"chosen.py: {path} must have once: {old}")
+
+
+def chosen_faults():
+    check_chosen(SOURCE)
+    for path, old, new, what in chosen.CHOSEN:
         yield what, path, lambda t, old=old, new=new: t.replace(old, new)
 
 
@@ -166,7 +171,7 @@ def report(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["chosen", "random", "report"])
+    parser.add_argument("kind", choices=["chosen", "random", "report", "check"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"))
@@ -174,6 +179,9 @@ def main():
     parser.add_argument("--survivors", action="store_true")
     parser.add_argument("--tests", action="store_true")
     options = parser.parse_args()
+    if options.kind == "check":
+        check_chosen(ROOT)
+        return
     begin = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # puts the file back first
     if options.fresh:

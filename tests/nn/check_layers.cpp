@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/embedding.h>
+#include <weft/nn/position_bias.h>
 #include <weft/nn/positional.h>
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer.h>
@@ -12,7 +13,6 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
-#include <set>
 
 using namespace weft;
 
@@ -64,6 +64,12 @@ Reports check_attention() {
                                .kdim = 3,
                                .vdim = 2}),
                        {normal({2, 2, 4}), normal({3, 2, 3}), normal({3, 2, 2})}, call),
+          check_module(module({.embed_dim = 4, .num_heads = 2, .batch_first = true}),
+                       {normal({1, 4, 4})},
+                       [](MultiheadAttention& m, const Tensors& in) {
+                         const Mask local = alibi(2, 4, 4) & Mask::window(2, 0);
+                         return m(in[0], in[0], in[0], AttentionCall{.mask = local});
+                       }),
           check_module(module({.embed_dim = 4, .num_heads = 1, .bias = false}),
                        {normal({2, 2, 4}), normal({3, 2, 4}), normal({3, 2, 4}, 8)})};
 }
@@ -231,9 +237,9 @@ TEST_CASE("every layer passes check_module") {
   write_report("layers", table);
 }
 
-TEST_CASE("no layer of nn is left out of the check") {
+std::set<std::string> declared_layers() {
   const std::regex declaration("class (\\w+) : public Layer<");
-  std::set<std::string> declared, checked;
+  std::set<std::string> declared;
   for (const auto& file : std::filesystem::directory_iterator(WEFT_SOURCE_DIR "/nn")) {
     if (file.path().extension() != ".h") continue;
     std::ifstream in(file.path());
@@ -241,14 +247,19 @@ TEST_CASE("no layer of nn is left out of the check") {
       if (std::smatch m; line.rfind("class", 0) == 0 && std::regex_search(line, m, declaration))
         declared.insert(m[1]);
   }
+  return declared;
+}
+
+TEST_CASE("no layer of nn is left out of the check") {
+  std::set<std::string> checked;
   for (const auto& layer : all_layers()) checked.insert(layer.first);
-  CHECK(declared == checked);
+  CHECK(declared_layers() == checked);
 }
 
 namespace {
 
 // Scales by a parameter; `fault` chooses what is wrong with it.
-enum class Fault { none, wrong_gradient, unused, not_saved, random };
+enum class Fault { none, wrong_gradient, unused, not_saved, random, wrong_in_float32 };
 class Faulty : public Layer<Faulty> {
  public:
   Faulty(Fault fault, Generator generator)
@@ -262,6 +273,8 @@ class Faulty : public Layer<Faulty> {
     if (fault_ == Fault::wrong_gradient) scale = scale_ + (scale_ - scale_.detach()) * 0.001;
     if (fault_ == Fault::unused) scale = scale_.detach();
     if (fault_ == Fault::not_saved) scale = scale_ * weft::to(hidden_, x.dtype());
+    if (fault_ == Fault::wrong_in_float32 && x.dtype() == kFloat32)
+      scale = scale_ + (scale_ - scale_.detach()) * 0.01;
     if (fault_ == Fault::random) return x * scale * generator_.uniform();
     return x * scale;
   }
@@ -291,6 +304,10 @@ TEST_CASE("check_module finds faults") {
   CHECK(std::find(not_saved.begin(), not_saved.end(),
                   "a module that loaded the state of another computes something else") !=
         not_saved.end());
+  const auto single = faults(Fault::wrong_in_float32);
+  REQUIRE(single.size() == 1);
+  CHECK(single[0].find("float32 and float64 differ by ") == 0);
+  CHECK(single[0].find(" in result 2 ") != std::string::npos);  // after the output and its input
   const auto random = faults(Fault::random);
   CHECK(std::find(random.begin(), random.end(), "two evaluations of the same inputs differ") !=
         random.end());

@@ -126,6 +126,26 @@ TEST_CASE("what a fused path would skip is computed for who asks, in training an
   CHECK(max(abs(sum(a, {-1}) - 1.0)).item() < 1e-6);
 }
 
+TEST_CASE("an anomaly deep in a Transformer is told with the path of its layer") {
+  Transformer model(
+      {.layer =
+           {.d_model = 8, .nhead = 2, .dim_feedforward = 16, .dropout = 0, .batch_first = true},
+       .num_encoder_layers = 1,
+       .num_decoder_layers = 2},
+      Generator(1));
+  for (const NamedTensor& p : model.named_parameters())
+    if (p.name == "decoder.layers.1.multihead_attn.in_proj_weight")
+      init::copy(p.tensor, full(p.tensor.shape(), 1e30));
+  Generator gen(2);
+  const Tensor src = randn({1, 4, 8}, gen), tgt = randn({1, 3, 8}, gen);
+  const DetectAnomaly anomaly;
+  const std::string message = message_of([&] { model(src, tgt); });
+  CHECK(message.find("scaled_dot_product_attention in decoder.layers.1.multihead_attn: the result "
+                     "must be finite; got nan at [0, 0, 0, 0] of float32 [1, 2, 3, 4]") == 0);
+  CHECK(message.find("\ncalled at:\n") != std::string::npos);
+  CHECK(message.find("weft::MultiheadAttention::forward") != std::string::npos);
+}
+
 TEST_CASE("a module converted between forward and backward is an error that says so") {
   Linear layer(3, 2, Generator(1));
   const Tensor x = ones({1, 3}).set_requires_grad();

@@ -5,6 +5,7 @@
 #include <weft/nn/check_module.h>
 
 #include <map>
+#include <set>
 
 using LayerReports = std::vector<weft::ModuleReport>;
 using LayerChecks = std::map<std::string, std::function<LayerReports()>>;
@@ -16,3 +17,6 @@ inline weft::Tensor normal(const weft::Shape& shape, uint64_t seed = 5) {
 
 /// Layers beside those of the Transformer: recurrent ones, other attentions, positions, norms.
 LayerChecks other_layers();
+
+/// The layers that the headers of nn declare.
+std::set<std::string> declared_layers();

@@ -1,78 +1,11 @@
-// GRU and LSTM: PyTorch's numbers, rows of different lengths, states handed on; and the small
-// layers of the same fixture.
+// GRU and LSTM: rows of different lengths, states handed on.
 #include <weft/autograd/ops.h>
-#include <weft/nn/gated.h>
 #include <weft/nn/recurrent.h>
-#include <weft/nn/rms_norm.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/nn/torch_case.h>
 
 using namespace weft;
 
 namespace {
-
-RecurrentOptions options_of(const TorchCase& c) {
-  return {.input_size = c.get<int64_t>("input_size", 0),
-          .hidden_size = c.get<int64_t>("hidden_size", 0),
-          .num_layers = c.get<int64_t>("num_layers", 1),
-          .bias = c.get("bias", true),
-          .batch_first = c.get("batch_first", false),
-          .bidirectional = c.get("bidirectional", false)};
-}
-
-Tensor at(const TensorsByName& in, const char* name) {
-  return in.count(name) ? in.at(name) : Tensor();
-}
-
-RecurrentState state_of(const TensorsByName& in) { return {at(in, "hidden"), at(in, "cell")}; }
-
-TensorsByName named(const RecurrentState& s) {
-  TensorsByName found{{"hidden", s.hidden}};
-  if (s.cell.defined()) found["cell"] = s.cell;
-  return found;
-}
-
-template <class L>
-void check_layer(const TorchCase& c) {
-  L layer(options_of(c), Generator(1));
-  const auto lengths = c.get<std::vector<int64_t>>("lengths", {});
-  c.check(layer, [&](const TensorsByName& in) {
-    const RecurrentResult r = layer(in.at("x"), state_of(in), lengths);
-    TensorsByName found = named(r.state);
-    found["output"] = r.output;
-    return found;
-  });
-}
-
-void check_gru_cell(const TorchCase& c) {
-  GRUCell cell(c.get<int64_t>("input_size", 0), c.get<int64_t>("hidden_size", 0), Generator(1),
-               c.get("bias", true));
-  c.check(cell, [&](const TensorsByName& in) {
-    return TensorsByName{{"hidden", cell(in.at("x"), at(in, "hidden"))}};
-  });
-}
-
-void check_lstm_cell(const TorchCase& c) {
-  LSTMCell cell(c.get<int64_t>("input_size", 0), c.get<int64_t>("hidden_size", 0), Generator(1),
-                c.get("bias", true));
-  c.check(cell, [&](const TensorsByName& in) { return named(cell(in.at("x"), state_of(in))); });
-}
-
-void check_rms_norm(const TorchCase& c) {
-  std::optional<double> eps;
-  if (c.settings().count("eps")) eps = c.get("eps", 0.0);
-  RMSNorm norm(4, eps);
-  c.check(norm, [&](const TensorsByName& in) {
-    return TensorsByName{{"output", norm(in.at("x"))}};
-  });
-}
-
-void check_glu(const TorchCase& c) {
-  GLU gate;
-  c.check(gate, [&](const TensorsByName& in) {
-    return TensorsByName{{"output", gate(in.at("x"))}};
-  });
-}
 
 Tensor normal(const Shape& shape, uint64_t seed) {
   Generator generator(seed);
@@ -84,15 +17,6 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace
-
-TEST_CASE("recurrent layers, RMSNorm and GLU equal PyTorch's") {
-  const std::map<std::string, void (*)(const TorchCase&)> checks = {
-      {"GRU", check_layer<GRU>},     {"LSTM", check_layer<LSTM>}, {"GRUCell", check_gru_cell},
-      {"LSTMCell", check_lstm_cell}, {"RMSNorm", check_rms_norm}, {"GLU", check_glu}};
-  const auto cases = torch_cases("recurrent");
-  CHECK(cases.size() == 15);
-  for (const TorchCase& c : cases) checks.at(c.get<std::string>("kind", ""))(c);
-}
 
 TEST_CASE("a padded row of a batch gives what it gives alone") {
   for (const int64_t layers : {1, 2}) {

@@ -1,4 +1,4 @@
-// MultiheadAttention equals PyTorch's, its options covered pairwise.
+// MultiheadAttention as PyTorch's, its options covered pairwise; and a Hessian through it.
 #include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/attention.h>
@@ -47,13 +47,16 @@ TensorsByName attend(MultiheadAttention& attention, const TorchCase& c, const Te
 
 }  // namespace
 
-TEST_CASE("multi-head attention equals PyTorch's") {
-  const auto cases = torch_cases("attention");
-  CHECK(cases.size() >= 20);
-  for (const TorchCase& c : cases) {
-    MultiheadAttention attention(options_of(c), Generator(1));
-    c.check(attention, [&](const TensorsByName& in) { return attend(attention, c, in); });
-  }
+TorchLayers torch_attention_layers() {
+  return {{"MultiheadAttention", [] {
+             TorchTally all;
+             for (const TorchCase& c : torch_cases("attention")) {
+               MultiheadAttention attention(options_of(c), Generator(1));
+               all += c.check(attention,
+                              [&](const TensorsByName& in) { return attend(attention, c, in); });
+             }
+             return all;
+           }}};
 }
 
 TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's, and finite differences") {

@@ -4,6 +4,7 @@
 
 #include <weft/core/serialize.h>
 #include <weft/nn/module.h>
+#include <weft/tests/torch_tally.h>
 
 #include <functional>
 #include <map>
@@ -32,9 +33,9 @@ class TorchCase {
 
   /// Loads the parameters into `module` by name, runs `forward` on the inputs in float64 and
   /// CHECKs everything that the case holds; then in float32 against PyTorch's own error.
-  void check(weft::Module& module,
-             const std::function<TensorsByName(const TensorsByName& inputs)>& forward,
-             const TorchTolerance& tolerance = {}) const;
+  TorchTally check(weft::Module& module,
+                   const std::function<TensorsByName(const TensorsByName& inputs)>& forward,
+                   const TorchTolerance& tolerance = {}) const;
 
  private:
   TensorsByName with_prefix(const std::string& prefix) const;
@@ -47,5 +48,14 @@ class TorchCase {
   TensorsByName tensors_;
 };
 
+/// Layers by name, and what compares all cases of one.
+using TorchLayers = std::map<std::string, TorchTally (*)()>;
+TorchLayers torch_attention_layers();
+TorchLayers torch_recurrent_layers();
+TorchLayers torch_transformer_layers();
+
 /// The cases of tests/fixtures/<stem>.safetensors.
 std::vector<TorchCase> torch_cases(const std::string& stem);
+
+/// Those of them whose setting `kind` is that.
+std::vector<TorchCase> torch_cases(const std::string& stem, const std::string& kind);

@@ -1,6 +1,5 @@
-// The encoder and decoder layers and the whole Transformer equal PyTorch's.
+// Encoder and decoder layers, stacks of them and the whole Transformer as PyTorch's.
 #include <weft/nn/transformer.h>
-#include <weft/tests/catch.h>
 #include <weft/tests/nn/torch_case.h>
 
 using namespace weft;
@@ -30,28 +29,60 @@ Mask mask_of(const TensorsByName& in, const std::string& side) {
   return mask;
 }
 
-}  // namespace
+DecoderCall masks_of(const TensorsByName& in) {
+  return {.tgt_mask = mask_of(in, "tgt"), .memory_mask = mask_of(in, "memory")};
+}
 
-TEST_CASE("the encoder layer equals PyTorch's") {
+constexpr TorchTolerance kStack{.value = 1e-10, .gradient = 1e-10, .second = 1e-10};
+
+TorchTally encoder_layer() {
+  TorchTally all;
   for (const TorchCase& c : torch_cases("encoder_layer")) {
     TransformerEncoderLayer layer(options_of(c), Generator(1));
-    c.check(layer, [&](const TensorsByName& in) {
+    all += c.check(layer, [&](const TensorsByName& in) {
       return TensorsByName{{"output", layer(in.at("src"), mask_of(in, "src"))}};
     });
   }
+  return all;
 }
 
-TEST_CASE("the decoder layer equals PyTorch's") {
+TorchTally decoder_layer() {
+  TorchTally all;
   for (const TorchCase& c : torch_cases("decoder_layer")) {
     TransformerDecoderLayer layer(options_of(c), Generator(1));
-    c.check(layer, [&](const TensorsByName& in) {
-      const DecoderCall call{.tgt_mask = mask_of(in, "tgt"), .memory_mask = mask_of(in, "memory")};
-      return TensorsByName{{"output", layer(in.at("tgt"), in.at("memory"), call)}};
+    all += c.check(layer, [&](const TensorsByName& in) {
+      return TensorsByName{{"output", layer(in.at("tgt"), in.at("memory"), masks_of(in))}};
     });
   }
+  return all;
 }
 
-TEST_CASE("the whole Transformer equals PyTorch's") {
+TorchTally encoder() {
+  TorchTally all;
+  for (const TorchCase& c : torch_cases("encoder")) {
+    TransformerEncoder stack(options_of(c), c.get("num_layers", 0), Generator(1), true);
+    auto forward = [&](const TensorsByName& in) {
+      return TensorsByName{{"output", stack(in.at("src"), mask_of(in, "src"))}};
+    };
+    all += c.check(stack, forward, kStack);
+  }
+  return all;
+}
+
+TorchTally decoder() {
+  TorchTally all;
+  for (const TorchCase& c : torch_cases("decoder")) {
+    TransformerDecoder stack(options_of(c), c.get("num_layers", 0), Generator(1), true);
+    auto forward = [&](const TensorsByName& in) {
+      return TensorsByName{{"output", stack(in.at("tgt"), in.at("memory"), masks_of(in))}};
+    };
+    all += c.check(stack, forward, kStack);
+  }
+  return all;
+}
+
+TorchTally transformer() {
+  TorchTally all;
   for (const TorchCase& c : torch_cases("transformer")) {
     Transformer model({.layer = options_of(c),
                        .num_encoder_layers = c.get("num_encoder_layers", 6),
@@ -63,6 +94,17 @@ TEST_CASE("the whole Transformer equals PyTorch's") {
                                  .memory_mask = mask_of(in, "memory")};
       return TensorsByName{{"output", model(in.at("src"), in.at("tgt"), call)}};
     };
-    c.check(model, forward, {.value = 1e-10, .gradient = 1e-10, .second = 1e-10});
+    all += c.check(model, forward, kStack);
   }
+  return all;
+}
+
+}  // namespace
+
+TorchLayers torch_transformer_layers() {
+  return {{"Transformer", transformer},
+          {"TransformerDecoder", decoder},
+          {"TransformerDecoderLayer", decoder_layer},
+          {"TransformerEncoder", encoder},
+          {"TransformerEncoderLayer", encoder_layer}};
 }

@@ -1,0 +1,123 @@
+// Layers give PyTorch's numbers (tests/fixtures): values, gradients of inputs and parameters,
+// second order, in float64 and float32. The small ones are here, others in files of their own.
+#include <fmt/format.h>
+#include <weft/nn/embedding.h>
+#include <weft/nn/gated.h>
+#include <weft/nn/layer_norm.h>
+#include <weft/nn/rms_norm.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/nn/layer_checks.h>
+#include <weft/tests/nn/torch_case.h>
+#include <weft/tests/report.h>
+
+#include <filesystem>
+#include <set>
+
+using namespace weft;
+
+namespace {
+
+// Layers that PyTorch 2.6 does not have, and those without numbers to compare.
+const std::set<std::string> kNotCompared = {
+    "Activation",             // a function of the user's
+    "BahdanauAttention",      // not in PyTorch
+    "CrossAttention",         // not in PyTorch
+    "Dropout",                // random, in its own way
+    "GroupedQueryAttention",  // not in PyTorch; its op is compared
+    "LearnedPositions",       // not in PyTorch
+    "LinearAttention",        // not in PyTorch
+    "LuongAttention",         // not in PyTorch
+    "RelativePositionBias",   // not in PyTorch
+    "RotaryPositions",        // not in PyTorch
+    "Sequential",             // what is in it
+    "SinusoidalPositions",    // not in PyTorch
+    "SwiGLU",                 // not in PyTorch
+};
+
+template <class M, class Make>
+TorchTally all_of(const char* kind, Make make) {
+  TorchTally all;
+  for (const TorchCase& c : torch_cases("small_layers", kind)) {
+    M layer = make(c);
+    all += c.check(layer, [&](const TensorsByName& in) {
+      return TensorsByName{{"output", layer(in.at("x"))}};
+    });
+  }
+  return all;
+}
+
+template <class T>
+std::optional<T> optional(const TorchCase& c, const char* key) {
+  return c.settings().count(key) ? std::optional(c.settings().at(key).get<T>()) : std::nullopt;
+}
+
+TorchTally linear() {
+  return all_of<Linear>("Linear", [](const TorchCase& c) {
+    return Linear(c.get<int64_t>("in_features", 0), c.get<int64_t>("out_features", 0), Generator(1),
+                  c.get("bias", true));
+  });
+}
+
+TorchTally layer_norm() {
+  return all_of<LayerNorm>("LayerNorm", [](const TorchCase& c) {
+    return LayerNorm(c.get<int64_t>("normalized_shape", 0), c.get("eps", 1e-5),
+                     c.get("bias", true));
+  });
+}
+
+TorchTally rms_norm() {
+  return all_of<RMSNorm>("RMSNorm", [](const TorchCase& c) {
+    return RMSNorm(c.get<int64_t>("normalized_shape", 0), optional<double>(c, "eps"));
+  });
+}
+
+TorchTally embedding() {
+  return all_of<Embedding>("Embedding", [](const TorchCase& c) {
+    return Embedding(c.get<int64_t>("num_embeddings", 0), c.get<int64_t>("embedding_dim", 0),
+                     Generator(1), optional<int64_t>(c, "padding_idx"));
+  });
+}
+
+TorchTally glu() {
+  return all_of<GLU>("GLU", [](const TorchCase& c) { return GLU(c.get("dim", -1)); });
+}
+
+TorchLayers all_layers() {
+  TorchLayers all = {{"Embedding", embedding},
+                     {"GLU", glu},
+                     {"LayerNorm", layer_norm},
+                     {"Linear", linear},
+                     {"RMSNorm", rms_norm}};
+  for (TorchLayers more :
+       {torch_attention_layers(), torch_recurrent_layers(), torch_transformer_layers()})
+    all.merge(more);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("layers give PyTorch's values and derivatives") {
+  std::string table = torch_table_heading("layer against PyTorch");
+  TorchTally all;
+  const TorchLayers layers = all_layers();
+  for (const auto& [name, check] : layers) {
+    INFO(name);
+    const TorchTally tally = check();
+    CHECK(tally.cases >= 2);
+    CHECK(tally.single <= 2 * tally.own);  // of all tensors together: without allowance for luck
+    table += torch_table_row(name, tally);
+    all += tally;
+  }
+  table += torch_table_row(fmt::format("{} layers, none skipped", layers.size()), all);
+  write_report("torch_layers", table);
+  CHECK(all.cases == 63);
+  CHECK(layers.size() == 15);
+  CHECK(torch_cases("attention").size() <= 60);
+  CHECK(std::filesystem::file_size(WEFT_TEST_DATA "/attention.safetensors") <= 2'000'000);
+}
+
+TEST_CASE("no layer of PyTorch's is left out of the comparison") {
+  std::set<std::string> compared = kNotCompared;
+  for (const auto& layer : all_layers()) CHECK(compared.insert(layer.first).second);
+  CHECK(compared == declared_layers());
+}

@@ -1,0 +1,73 @@
+// How numbers of weft and PyTorch are compared.
+#include <fmt/format.h>
+#include <weft/autograd/ops.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/torch_tally.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+using namespace weft;
+
+namespace {
+
+// PyTorch's own float32 error of one small tensor depends on the machine that made the fixtures,
+// and is 0 by luck here and there. Below this, 16 units of rounding, twice its value says nothing.
+constexpr double kLuck = 16 * 0x1p-24;
+
+}  // namespace
+
+double relative_error(const Tensor& value, const Tensor& reference, double floor) {
+  constexpr double kApart = std::numeric_limits<double>::infinity();
+  if (!value.defined() || value.shape() != reference.shape()) return kApart;
+  if (value.dtype() != reference.dtype() &&
+      !(is_floating(value.dtype()) && is_floating(reference.dtype())))
+    return kApart;
+  const auto got = to(value.detach(), kFloat64).to_vector<double>(),
+             want = to(reference, kFloat64).to_vector<double>();
+  double worst = 0, largest = floor;
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (std::isinf(want[i]) && got[i] == want[i]) continue;
+    const double error = std::abs(got[i] - want[i]);
+    if (std::isnan(error)) return kApart;
+    worst = std::max(worst, error);
+    largest = std::max(largest, std::abs(want[i]));
+  }
+  return largest > 0 ? worst / largest : worst;
+}
+
+TorchTally& TorchTally::operator+=(const TorchTally& other) {
+  cases += other.cases;
+  tensors += other.tensors;
+  first = std::max(first, other.first);
+  second = std::max(second, other.second);
+  single = std::max(single, other.single);
+  own = std::max(own, other.own);
+  return *this;
+}
+
+void TorchTally::exact(const Tensor& found, const Tensor& want, double tolerance, bool is_second) {
+  const double error = relative_error(found, want, 1);
+  CHECK(error <= tolerance);
+  double& worst = is_second ? second : first;
+  worst = std::max(worst, error);
+  ++tensors;
+}
+
+void TorchTally::in_float32(const Tensor& found, const Tensor& want, double torch_error) {
+  const double error = relative_error(found, want, 0);
+  CHECK(error <= std::max(2 * torch_error, kLuck));
+  single = std::max(single, error);
+  own = std::max(own, torch_error);
+}
+
+std::string torch_table_heading(const std::string& what) {
+  return fmt::format("{:<36} {:>5} {:>7}  {:>7}  {:>7}  {:>7}  {:>13}\n", what, "cases", "tensors",
+                     "float64", "order 2", "float32", "PyTorch's own");
+}
+
+std::string torch_table_row(const std::string& name, const TorchTally& t) {
+  return fmt::format("{:<36} {:>5} {:>7}  {:>7.0e}  {:>7.0e}  {:>7.0e}  {:>13.0e}\n", name, t.cases,
+                     t.tensors, t.first, t.second, t.single, t.own);
+}
