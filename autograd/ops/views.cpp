@@ -72,6 +72,9 @@ const Op kSlice{
       s.add_error(
           {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
           "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
+      s.add_error(
+          {s.normal({})}, [](const Tensors& in) { return select(in[0], 0, 0); },
+          "select: a tensor of rank 0 has no dim to select from");
     }};
 const Op kClone{
     "clone", [](Samples& s) {
@@ -245,7 +248,8 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end) {
 Tensor select(const Tensor& x, int dim, int64_t index) {
   check_defined("select", x);
   const int d = normalize_dim("select", dim, x.shape());
-  const int64_t n = x.dim() ? x.shape()[d] : 0;
+  check(x.dim() > 0, "select: a tensor of rank 0 has no dim to select from");
+  const int64_t n = x.shape()[d];
   check(index >= -n && index < n,
         "select: index must be in [{}, {}]; got {} for dim {} of shape {}", -n, n - 1, index, d,
         x.shape());

@@ -1,17 +1,41 @@
 // Attention: which thread takes which blocks.
 #include <weft/core/allocator.h>
+#include <weft/core/check.h>
 #include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/attention_blocks.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/parallel.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace weft::kernels {
 namespace {
 
 constexpr int64_t kWork = 200000;  // multiply-adds worth a thread's wake-up
 constexpr int64_t kCells = 8;      // that backward should be cut into
+
+/// Scratch memory for every range of one parallel_for, which are at most num_threads(). One block,
+/// so that what the allocator is asked for does not depend on which thread is free.
+template <class T>
+class ScratchOfRanges {
+ public:
+  explicit ScratchOfRanges(int64_t size)
+      : size_((size + kBlockQueries - 1) / kBlockQueries * kBlockQueries),
+        ranges_(num_threads()),
+        all_(size_ * ranges_) {}
+
+  T* next() {
+    const int64_t i = taken_.fetch_add(1, std::memory_order_relaxed);
+    check(i < ranges_, "attention: set_num_threads was called while it ran");
+    return all_.data() + i * size_;
+  }
+
+ private:
+  int64_t size_, ranges_;
+  Scratch<T> all_;
+  std::atomic<int64_t> taken_ = 0;
+};
 
 /// Items worth one thread, where each costs `rows` queries against all keys.
 template <class T>
@@ -48,11 +72,11 @@ void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroup
 template <class T>
 void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse) {
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
+  ScratchOfRanges<T> scratch(attention_scratch(a));
   parallel_for(a.batch * a.heads * blocks, grain_for(a, std::min(a.queries, kBlockQueries)),
                [&](int64_t first, int64_t last) {
                  const FlushSubnormals flush;
-                 const Scratch<T> scratch(attention_scratch(a));
-                 attention_blocks(a, y, y_at, lse, scratch.data(), first, last);
+                 attention_blocks(a, y, y_at, lse, scratch.next(), first, last);
                });
 }
 
@@ -61,11 +85,11 @@ void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
   const int64_t count = groups_of_keys(a);
   const Scratch<T> shares((count - 1) * a.batch * a.heads * a.queries * a.width);
   const KeyGroups<T> groups{count, shares.data()};
+  ScratchOfRanges<T> scratch(attention_grad_scratch(a));
   parallel_for(a.batch * a.heads * count, grain_for(a, (a.queries + count - 1) / count),
                [&](int64_t first, int64_t last) {
                  const FlushSubnormals flush;
-                 const Scratch<T> scratch(attention_grad_scratch(a));
-                 attention_grad_cells(a, g, groups, scratch.data(), first, last);
+                 attention_grad_cells(a, g, groups, scratch.next(), first, last);
                });
   if (count > 1) add_shares(a, g, groups);
 }

@@ -326,6 +326,14 @@ TEST_CASE("a name of an op is taken once") {
         }) == "op: a name must not be empty");
 }
 
+TEST_CASE("after backward an op holds nothing of what it saved, options included") {
+  const Tensor x = leaf({0.5, -0.5}), weight = ones({2});
+  const Tensor loss = cross_entropy(x, scalar(1, kInt64), {.weight = weight});
+  CHECK_FALSE(weight.is_unique());
+  loss.backward();
+  CHECK(weight.is_unique());
+}
+
 TEST_CASE("a chain of a million ops runs backward and is freed without recursion") {
   const size_t before = allocator_stats().bytes_in_use;
   {

@@ -48,6 +48,8 @@ TEST_CASE("operands of different dtypes are promoted") {
   CHECK(cat({whole, real}, 0).dtype() == kFloat32);
   CHECK((whole * 2.0).dtype() == kInt64);
   CHECK((whole * 0.5).dtype() == kFloat32);
+  CHECK((whole * 0x1p62).dtype() == kInt64);
+  CHECK((whole * 0x1p63).dtype() == kFloat32);  // no int64 is that large
   CHECK(message_of([&] { flag + flag; }) ==
         "add: arithmetic on bool tensors is not defined; convert with to(x, kInt64)");
 }

@@ -84,6 +84,28 @@ TEST_CASE("gemm equals its definition in every layout and at odd sizes") {
       }
 }
 
+TEST_CASE("gemm equals its definition at sizes that are packed") {
+  const bool ta = GENERATE(false, true), tb = GENERATE(false, true);
+  for (const auto& [m, n, k] :
+       std::vector<std::array<int64_t, 3>>{{701, 200, 259}, {130, 1100, 270}, {530, 150, 31}}) {
+    const Problem p{ta, tb, m, n, k};
+    CAPTURE(m, n, k);
+    CHECK(largest_error(run<double>(p, 1.5, 0.5), by_definition<double>(p, 1.5, 0.5)) < 1e-11);
+    CHECK(largest_error(run<float>(p, 1.5f, 0.5f), by_definition<float>(p, 1.5, 0.5)) < 2e-4);
+  }
+}
+
+#if defined(__x86_64__)
+TEST_CASE("gemm takes subnormal numbers for zero, and only gemm") {
+  const float tiny = 1e-39f, one = 1;
+  float c = 0;
+  gemm<float>(false, false, 1, 1, 1, 1, &tiny, 1, &one, 1, 0, &c, 1);
+  CHECK(c == 0);
+  volatile float x = tiny;
+  CHECK(x * one > 0);
+}
+#endif
+
 TEST_CASE("gemm with beta = 0 never reads C") {
   const float a[2] = {1, 2}, b[2] = {3, 4};
   float c = NAN;
@@ -102,7 +124,9 @@ TEST_CASE("gemm gives the same bits at 1, 2 and 3 threads") {
                                                                    {500, 96, 300},
                                                                    {8, 1000, 64},
                                                                    {3, 5000, 40},
-                                                                   {97, 33, 600}}) {
+                                                                   {97, 33, 600},
+                                                                   {1001, 300, 300},
+                                                                   {150, 2000, 40}}) {
     const Problem p{ta, tb, m, n, k};
     CAPTURE(m, n, k);
     set_num_threads(1);
@@ -117,7 +141,8 @@ TEST_CASE("gemm gives the same bits at 1, 2 and 3 threads") {
 }
 
 TEST_CASE("gemm's epilogue sees each finished row once") {
-  const Problem p{false, false, 333, 20, 30};
+  const int64_t columns = GENERATE(20, 500);
+  const Problem p{false, false, 333, columns, 30};
   const auto a = random_vector<float>(p.m * p.k, 1), b = random_vector<float>(p.k * p.n, 2);
   std::vector<float> plain(static_cast<size_t>(p.m * p.n)), c = plain;
   gemm<float>(false, false, p.m, p.n, p.k, 1, a.data(), p.k, b.data(), p.n, 0, plain.data(), p.n);
