@@ -2,6 +2,7 @@
 #include <weft/core/check.h>
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +21,7 @@ constexpr int kClasses = kSteps * 48;
 constexpr int kSpill = kSteps;
 // Small blocks would waste more by spilling than a fresh one costs.
 constexpr size_t kSpillFrom = size_t{1} << 20;
+constexpr size_t kLargePage = size_t{2} << 20;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -73,14 +75,26 @@ Cache& cache() {
 // Made before there are threads: a child forked while another thread makes it would wait for ever.
 [[maybe_unused]] const Cache& made_early = cache();
 
-void* from_system(size_t bytes) {
-  void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+/// Large blocks in large pages where the system has them: fewer faults when fresh, and fewer misses
+/// of the address cache when rows are far apart. Only as far as `bytes` goes, since the whole of a
+/// large page becomes resident at once.
+void use_large_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= kLargePage) madvise(block, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
+#endif
+}
+
+void* from_system(size_t bytes, size_t capacity) {
+  const size_t alignment = capacity >= kLargePage ? kLargePage : kAlignment;
+  const size_t whole = (capacity + alignment - 1) / alignment * alignment;
+  void* p = std::aligned_alloc(alignment, whole);
   if (!p) {
     empty_cache();
-    p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    p = std::aligned_alloc(alignment, whole);
   }
   check(p != nullptr, "allocate: the system has no memory left; asked for {} bytes, {} are in use",
         bytes, allocator_stats().bytes_in_use);
+  use_large_pages(p, bytes);
   return p;
 }
 
@@ -96,7 +110,7 @@ void* allocate(size_t bytes, size_t& capacity) {
   capacity = class_bytes(found);
   if (!block) {
     lock.unlock();
-    block = from_system(capacity);
+    block = from_system(bytes, capacity);
     lock.lock();
     ++c.stats.system_calls;
     c.stats.bytes_reserved += capacity;
