@@ -30,6 +30,7 @@ constexpr int64_t kCells = 8;
 constexpr int64_t kHotRows = 256;
 constexpr int64_t kNarrow = 128;                    // columns of a B that packing does not pay for
 constexpr int64_t kSmallResult = int64_t{1} << 17;  // elements of a C that it does not pay for
+constexpr int64_t kSmallOperand = int64_t{1} << 16;
 constexpr int64_t kFewRows = 64;
 constexpr int64_t kFarColumns = 512;  // of A in memory: almost each in another page
 
@@ -166,24 +167,34 @@ void run_near(const Product<T>& p, RowEpilogue done) {
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) { p.rows(begin, end).run(true); });
 }
 
-template <class T>
-void run_packed(const Product<T>& p, RowEpilogue done) {
+/// Elements of B [k, n] when packed.
+int64_t packed_size(int64_t k, int64_t n) {
   constexpr int64_t kStep = kernels::kPackedColumns;
-  const Scratch<T> scratch(p.k * ((p.n + kStep - 1) / kStep * kStep));
-  const kernels::PackedMatrix<T> packed{scratch.data(), p.k, p.n};
-  cut_anywhere(p.n, kStep, 16 * static_cast<double>(p.k * p.n), [&](int64_t begin, int64_t end) {
-    kernels::pack_columns(p.right(), begin, end, packed);
-  });
+  return k * ((n + kStep - 1) / kStep * kStep);
+}
+
+/// The right operand of p, packed into `room` by all threads.
+template <class T>
+kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
+  constexpr double kWorkOfOne = 16;  // multiply-adds that packing an element is worth
+  const kernels::PackedMatrix<T> packed{room, p.k, p.n};
+  cut_anywhere(
+      p.n, kernels::kPackedColumns, kWorkOfOne * multiply_adds(1, p.n, p.k),
+      [&](int64_t begin, int64_t end) { kernels::pack_columns(p.right(), begin, end, packed); });
+  return packed;
+}
+
+template <class T>
+void run_packed(const Product<T>& p, const kernels::PackedMatrix<T>& b, RowEpilogue done) {
   if (p.n > p.m && !done)
-    return cut_anywhere(p.n, kStep, p.work(), [&](int64_t begin, int64_t end) {
+    return cut_anywhere(p.n, kernels::kPackedColumns, p.work(), [&](int64_t begin, int64_t end) {
       const FlushSubnormals flush;
-      kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), packed, p.beta, p.c, p.ldc);
+      kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), b, p.beta, p.c, p.ldc);
     });
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) {
     const Product<T> part = p.rows(begin, end);
     const FlushSubnormals flush;
-    kernels::gemm_packed(part.m, int64_t{0}, p.n, p.alpha, part.left(), packed, p.beta, part.c,
-                         p.ldc);
+    kernels::gemm_packed(part.m, int64_t{0}, p.n, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
   });
 }
 
@@ -203,7 +214,8 @@ template <class T>
 void run(const Product<T>& p, RowEpilogue done) {
   if (!p.ours()) return run_blas(p, done);
   if (p.k == 0 || p.near()) return run_near(p, done);
-  run_packed(p, done);
+  const Scratch<T> room(packed_size(p.k, p.n));
+  run_packed(p, pack_right(p, room.data()), done);
 }
 
 }  // namespace
@@ -214,6 +226,25 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
   if (m == 0 || n == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
   run(Product<T>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}, done);
+}
+
+template <class T>
+RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb)
+    : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
+  const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
+  if (!p.ours() || n == 0 || k == 0 || rows <= kFewRows || k * n < kSmallOperand) return;
+  check_sizes(rows, n, k, k, ldb, n);
+  pack_right(p, packed_.emplace(packed_size(k, n)).data());
+}
+
+template <class T>
+void RightOperand<T>::multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t ldc,
+                               RowEpilogue done) const {
+  if (!packed_ || m == 0)
+    return gemm(false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc, done);
+  check_sizes(m, n_, k_, lda, ldb_, ldc);
+  run_packed(Product<T>{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc},
+             kernels::PackedMatrix<T>{packed_->data(), k_, n_}, done);
 }
 
 template <class T>
@@ -254,6 +285,7 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
 }
 
 #define WEFT_INSTANTIATE(T)                                                                        \
+  template class RightOperand<T>;                                                                  \
   template void gemm(bool, bool, int64_t, int64_t, int64_t, T, const T*, int64_t, const T*,        \
                      int64_t, T, T*, int64_t, RowEpilogue);                                        \
   template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, int64_t, int64_t, T, const T*, \

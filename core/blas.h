@@ -4,7 +4,10 @@
 // alone. Everything below threads inside; called from within parallel_for it runs serially.
 #pragma once
 
+#include <weft/core/allocator.h>
+
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
 namespace weft {
@@ -36,6 +39,24 @@ class RowEpilogue {
 template <class T>
 void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done = {});
+
+/// op(B) [k, n] of several products by the same matrix, packed once where packing pays.
+template <class T>
+class RightOperand {
+ public:
+  /// For products of about `rows` rows. Refers to b, [n, k] if tb, whose rows are ldb apart.
+  RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb);
+
+  /// C [m, n] = A [m, k] op(B); as gemm.
+  void multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t ldc, RowEpilogue done = {}) const;
+
+ private:
+  bool tb_;
+  int64_t n_, k_;
+  const T* b_;
+  int64_t ldb_;
+  std::optional<Scratch<T>> packed_;
+};
 
 /// Steps in elements from one product of a batch [outer, inner] to the next; 0 broadcasts.
 struct BatchStride {

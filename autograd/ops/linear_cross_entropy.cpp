@@ -14,11 +14,13 @@
 #include <weft/core/kernels/reduce.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace weft {
 namespace {
 
-constexpr int64_t kBlockLogits = int64_t{1} << 21;  // of one block, if that is at least 48 rows
+constexpr int64_t kRows = 24;                       // a block has a multiple of so many
+constexpr int64_t kBlockLogits = int64_t{1} << 21;  // of one block, if that is enough for kRows
 
 // in: hidden, weight and maybe bias.
 Tensor composed(const Tensors& in, const Tensor& target, const CrossEntropyOptions& options) {
@@ -110,19 +112,24 @@ class BlockedLoss {
         width_(weight.size(1)) {}
 
   Tensor run(Gradients& d) {
-    const int64_t n = rows_.index.numel(), block = std::min(n, rows_per_block());
+    const int64_t n = rows_.index.numel(), block = rows_per_block(n, classes_);
     hidden_ = Tensor({block, width_}, dtype_of<T>);
     logits_ = Tensor({block, classes_}, dtype_of<T>);
     losses_ = Tensor({n}, dtype_of<T>);
     lse_ = Tensor({block}, dtype_of<T>);
+    to_logits_.emplace(true, block, classes_, width_, memory(w_), width_);
+    if (d.hidden.defined()) to_hidden_.emplace(false, block, width_, classes_, memory(w_), width_);
     for (int64_t first = 0; first < n; first += block)
       add_block(first, std::min(block, n - first), d);
     return sum(losses_) * targets_.scale;
   }
 
  private:
-  int64_t rows_per_block() const {
-    return std::max<int64_t>(kBlockLogits / std::max<int64_t>(classes_, 1) / 48, 1) * 48;
+  // Equal blocks, but for the last.
+  static int64_t rows_per_block(int64_t rows, int64_t classes) {
+    const int64_t most = std::max<int64_t>(kBlockLogits / std::max<int64_t>(classes, 1) / kRows, 1);
+    const int64_t blocks = std::max<int64_t>((rows + most * kRows - 1) / (most * kRows), 1);
+    return std::min(rows, (rows + blocks * kRows - 1) / (blocks * kRows) * kRows);
   }
 
   static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
@@ -148,8 +155,7 @@ class BlockedLoss {
         kernels::cross_entropy_rows(static_cast<const T*>(zb), target + begin, weight, smoothing_,
                                     loss + begin, lse + begin, end - begin, classes_);
     };
-    gemm<T>(false, true, n, classes_, width_, T(1), h, width_, memory(w_), width_, T(0), z,
-            classes_, finish);
+    to_logits_->multiply(n, h, width_, z, classes_, finish);
     if (learn) add_gradients(index, n, first > 0, d);
   }
 
@@ -165,8 +171,7 @@ class BlockedLoss {
       if (more) kernels::add_inplace(db, static_cast<const T*>(memory(part)), classes_);
     }
     if (T* dh = memory(d.hidden)) {
-      gemm<T>(false, false, n, width_, classes_, T(1), dz, classes_, memory(w_), width_, T(0), h,
-              width_);
+      to_hidden_->multiply(n, dz, classes_, h, width_);
       for (int64_t r = 0; r < n; ++r) std::copy_n(h + r * width_, width_, dh + index[r] * width_);
     }
   }
@@ -176,7 +181,8 @@ class BlockedLoss {
   const ClassTargets& targets_;
   const double smoothing_;
   const int64_t classes_, width_;
-  Tensor hidden_, logits_, losses_, lse_;  // of one block, but for the losses
+  Tensor hidden_, logits_, losses_, lse_;                 // of one block, but for the losses
+  std::optional<RightOperand<T>> to_logits_, to_hidden_;  // the weight, for all blocks
 };
 
 Shape check_operands(const Tensor& hidden, const Tensor& weight, const Tensor& bias) {
