@@ -23,7 +23,8 @@ namespace {
 
 constexpr double kWork = 500e3;          // multiply-adds worth a thread's wake-up
 constexpr double kSmallProduct = 250e3;  // below, BLAS's overhead counts
-constexpr int64_t kUnit = 24;            // rows are cut at multiples
+constexpr int64_t kTileRows = 12;        // rows are cut at multiples, for our kernels
+constexpr int64_t kUnit = 24;            // and for BLAS
 constexpr int64_t kColumnUnit = 64;      // columns too: whole tiles and cache lines
 constexpr int64_t kManyColumns = 256;
 constexpr int64_t kCells = 8;
@@ -148,7 +149,7 @@ void cut_into_cells(int64_t size, double work, F piece) {
 /// Calls piece(begin, end) for all rows; after each `done`, if there is one, for rows that are hot.
 template <class F>
 void cut_rows(int64_t m, double work, RowEpilogue done, F piece) {
-  cut_anywhere(m, kUnit, work, [&](int64_t begin, int64_t end) {
+  cut_anywhere(m, kTileRows, work, [&](int64_t begin, int64_t end) {
     const int64_t step = done ? kHotRows : m;
     for (int64_t i = begin; i < end; i += step) {
       const int64_t past = std::min(end, i + step);
