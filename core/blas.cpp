@@ -252,7 +252,7 @@ template <class T>
 void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int64_t n, int64_t k,
                   T alpha, const T* a, int64_t lda, BatchStride stride_a, const T* b, int64_t ldb,
                   BatchStride stride_b, T beta, T* c, int64_t ldc, BatchStride stride_c) {
-  if (m == 0 || n == 0) return;
+  if (m == 0 || n == 0 || outer == 0 || inner == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
   const auto at = [&](int64_t r) {
     const int64_t o = r / inner, i = r % inner;

@@ -4,18 +4,25 @@
 
 namespace translate {
 namespace {
+
 volatile std::sig_atomic_t g_interrupted = 0;
+constexpr int kSignals[] = {SIGINT, SIGTERM};
+
+void note(int signal) {
+  g_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
 }  // namespace
 
 InterruptScope::InterruptScope() {
   g_interrupted = 0;
-  before_ = std::signal(SIGINT, [](int) {
-    g_interrupted = 1;
-    std::signal(SIGINT, SIG_DFL);
-  });
+  for (int i = 0; i < 2; ++i) before_[i] = std::signal(kSignals[i], note);
 }
 
-InterruptScope::~InterruptScope() { std::signal(SIGINT, before_); }
+InterruptScope::~InterruptScope() {
+  for (int i = 0; i < 2; ++i) std::signal(kSignals[i], before_[i]);
+}
 
 bool interrupted() { return g_interrupted != 0; }
 

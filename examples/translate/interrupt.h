@@ -1,10 +1,10 @@
-// Ctrl-C as a question that a long computation may ask.
+// Ctrl-C, or a polite kill (SIGTERM), as a question that a long computation may ask.
 #pragma once
 
 namespace translate {
 
-/// While it lives, the first Ctrl-C asks for an orderly end; the second one kills as usual. One at
-/// a time.
+/// While it lives, the first signal of each kind asks for an orderly end; the second one kills as
+/// usual. One at a time.
 class InterruptScope {
  public:
   InterruptScope();
@@ -13,10 +13,10 @@ class InterruptScope {
   InterruptScope& operator=(const InterruptScope&) = delete;
 
  private:
-  void (*before_)(int);
+  void (*before_[2])(int);
 };
 
-/// Whether Ctrl-C was pressed since the last scope began.
+/// Whether a signal came since the last scope began.
 bool interrupted();
 
 }  // namespace translate

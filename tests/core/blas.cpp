@@ -153,6 +153,27 @@ TEST_CASE("gemm's epilogue sees each finished row once") {
   for (size_t i = 0; i < c.size(); ++i) REQUIRE(c[i] == plain[i] + 1);
 }
 
+TEST_CASE("RightOperand multiplies as gemm does, packed or not") {
+  const bool tb = GENERATE(false, true);
+  const int64_t n = GENERATE(20, 500), k = 310, most = 300;
+  const auto a = random_vector<float>(most * k, 1), b = random_vector<float>(n * k, 2);
+  const int64_t ldb = tb ? k : n;
+  const RightOperand<float> right(tb, most, n, k, b.data(), ldb);
+  for (const int64_t m : {0, 1, 30, 300}) {
+    std::vector<float> one(static_cast<size_t>(m * n), 1), two = one;
+    gemm<float>(false, tb, m, n, k, 1, a.data(), k, b.data(), ldb, 0, one.data(), n);
+    right.multiply(m, a.data(), k, two.data(), n);
+    CAPTURE(m, n);
+    CHECK(largest_error(two, {one.begin(), one.end()}) < 1e-4);
+  }
+}
+
+TEST_CASE("gemm_batched of an empty batch does nothing") {
+  float c = 7;
+  gemm_batched<float>(false, false, 2, 0, 1, 1, 1, 1, nullptr, 1, {}, nullptr, 1, {}, 0, &c, 1, {});
+  CHECK(c == 7);
+}
+
 TEST_CASE("gemm_batched takes heads of a packed projection") {
   const int64_t B = 3, T = 10, H = 2, Dh = 5, D = H * Dh;
   const auto q = random_vector<float>(B * T * D, 1), k = random_vector<float>(B * T * D, 2);

@@ -72,17 +72,20 @@ case_threads() { # the same bytes at any number of threads
   same_tensors "$dir/t1/last.safetensors" "$dir/t3/last.safetensors" "3 threads differ from 1"
 }
 
-case_interrupt() { # Ctrl-C saves and ends well
-  "${train_command[@]}" --model-dir "$dir/m" --steps 1000000 >"$dir/log" 2>&1 &
-  local pid=$!
-  for _ in $(seq 200); do
-    grep -q '"step":20' "$dir/m/metrics.jsonl" 2>/dev/null && break
-    sleep 0.05
+case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
+  local signal pid
+  for signal in INT TERM; do
+    "${train_command[@]}" --model-dir "$dir/$signal" --steps 1000000 >"$dir/log" 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+      grep -q '"step":20' "$dir/$signal/metrics.jsonl" 2>/dev/null && break
+      sleep 0.05
+    done
+    kill -$signal $pid || fail "nothing to interrupt"
+    wait $pid || fail "a run interrupted by $signal must exit with 0"
+    [ -f "$dir/$signal/last.safetensors" ] || fail "no checkpoint after $signal"
+    train "$dir/$signal" --resume --steps 21
   done
-  kill -INT $pid || fail "nothing to interrupt"
-  wait $pid || fail "an interrupted run must exit with 0"
-  [ -f "$dir/m/last.safetensors" ] || fail "no checkpoint after an interrupt"
-  train "$dir/m" --resume --steps 21
 }
 
 case_toy() { # the built-in corpus: scores, examples, attention
