@@ -233,7 +233,8 @@ template <class T>
 RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb)
     : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
   const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
-  if (!p.ours() || n == 0 || k == 0 || rows <= kFewRows || k * n < kSmallOperand) return;
+  const bool narrow = n < kernels::kPackedColumns;  // most of what was packed would be padding
+  if (!p.ours() || narrow || rows <= kFewRows || k * n < kSmallOperand) return;
   check_sizes(rows, n, k, k, ldb, n);
   pack_right(p, packed_.emplace(packed_size(k, n)).data());
 }
