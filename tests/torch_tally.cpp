@@ -57,7 +57,7 @@ void TorchTally::exact(const Tensor& found, const Tensor& want, double tolerance
 
 void TorchTally::in_float32(const Tensor& found, const Tensor& want, double torch_error) {
   const double error = relative_error(found, want, 0);
-  CHECK(error <= std::max(2 * torch_error, kLuck));
+  CHECK(error <= std::max(kTimesTorch * torch_error, kTimesTorch / 2 * kLuck));
   single = std::max(single, error);
   own = std::max(own, torch_error);
 }

@@ -141,7 +141,8 @@ TEST_CASE("an anomaly deep in a Transformer is told with the path of its layer")
   const DetectAnomaly anomaly;
   const std::string message = message_of([&] { model(src, tgt); });
   CHECK(message.find("scaled_dot_product_attention in decoder.layers.1.multihead_attn: the result "
-                     "must be finite; got nan at [0, 0, 0, 0] of float32 [1, 2, 3, 4]") == 0);
+                     "must be finite; got nan at [") == 0);
+  CHECK(message.find("] of float32 [1, 2, 3, 4]") != std::string::npos);
   CHECK(message.find("\ncalled at:\n") != std::string::npos);
   CHECK(message.find("weft::MultiheadAttention::forward") != std::string::npos);
 }
