@@ -168,12 +168,6 @@ void run_near(const Product<T>& p, RowEpilogue done) {
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) { p.rows(begin, end).run(true); });
 }
 
-/// Elements of B [k, n] when packed.
-int64_t packed_size(int64_t k, int64_t n) {
-  constexpr int64_t kStep = kernels::kPackedColumns;
-  return k * ((n + kStep - 1) / kStep * kStep);
-}
-
 /// The right operand of p, packed into `room` by all threads.
 template <class T>
 kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
@@ -215,7 +209,7 @@ template <class T>
 void run(const Product<T>& p, RowEpilogue done) {
   if (!p.ours()) return run_blas(p, done);
   if (p.k == 0 || p.near()) return run_near(p, done);
-  const Scratch<T> room(packed_size(p.k, p.n));
+  const Scratch<T> room(p.k * kernels::packed_columns(p.n));
   run_packed(p, pack_right(p, room.data()), done);
 }
 
@@ -236,7 +230,7 @@ RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const
   const bool narrow = n < kernels::kPackedColumns;  // most of what was packed would be padding
   if (!p.ours() || narrow || rows <= kFewRows || k * n < kSmallOperand) return;
   check_sizes(rows, n, k, k, ldb, n);
-  pack_right(p, packed_.emplace(packed_size(k, n)).data());
+  pack_right(p, packed_.emplace(k * kernels::packed_columns(n)).data());
 }
 
 template <class T>

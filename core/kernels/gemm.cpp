@@ -21,8 +21,7 @@ Strided<T> part_of(const Strided<T>& x, int64_t i, int64_t j) {
 /// Where the panel of b that starts at row p and column j stands.
 template <class T>
 T* panel_at(const PackedMatrix<T>& b, int64_t p, int64_t j) {
-  const int64_t columns = (b.n + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
-  return b.data + p * columns + j * least(kDepth, b.k - p);
+  return b.data + p * packed_columns(b.n) + j * least(kDepth, b.k - p);
 }
 
 /// C += for one block of depth: a [m, depth], b [depth, n].

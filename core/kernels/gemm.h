@@ -19,14 +19,19 @@ struct Strided {
   int64_t row, column;
 };
 
-/// B [k, n], packed for many products by the same: k round_up(n, kPackedColumns) elements.
+/// Columns are packed by multiples of this many.
+constexpr int64_t kPackedColumns = 64;
+
+/// B [k, n], packed for many products by the same: k packed_columns(n) elements.
 template <class T>
 struct PackedMatrix {
   T* data;
   int64_t k, n;
 };
-/// Columns are packed by multiples of this many.
-constexpr int64_t kPackedColumns = 64;
+
+static inline int64_t packed_columns(int64_t n) {
+  return (n + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
+}
 
 WEFT_KERNELS(
     /// C [m, n], with rows ldc apart. beta = 0 never reads C. T: float or double.
