@@ -108,7 +108,8 @@ Tensor argmax(const Tensor& x, int dim, bool keepdim = false);
 Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim = false);
 /// y_i = x_1 + ... + x_i along dim; booleans count as int64 (ops/scan.cpp).
 Tensor cumsum(const Tensor& x, int dim);
-/// Sums x over the dims that broadcasting `shape` to x's shape had added or stretched.
+/// Sums x over the dims that broadcasting `shape` to x's shape had added or stretched. An Error
+/// where it does not broadcast to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 // --- Views and copies (ops/views.cpp); a view shares storage with its source ---

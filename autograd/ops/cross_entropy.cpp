@@ -175,9 +175,7 @@ SavedTargets::SavedTargets(const Tensor& target, const CrossEntropyOptions& opti
       row_weight_(save(checked.weight)),
       options_(options),
       shape_(checked.shape),
-      scale_(checked.scale) {
-  options_.weight = {};
-}
+      scale_(checked.scale) {}
 
 CrossEntropyOptions SavedTargets::options(const Backward& b) const {
   CrossEntropyOptions o = options_;

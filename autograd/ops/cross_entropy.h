@@ -32,7 +32,7 @@ class SavedTargets {
 
  private:
   Saved target_, weight_, rows_, row_weight_;
-  CrossEntropyOptions options_;  // without the weight
+  CrossEntropyOptions options_;
   Shape shape_;
   double scale_;
 };

@@ -116,7 +116,6 @@ class BlockedLoss {
     hidden_ = Tensor({block, width_}, dtype_of<T>);
     logits_ = Tensor({block, classes_}, dtype_of<T>);
     losses_ = Tensor({n}, dtype_of<T>);
-    lse_ = Tensor({block}, dtype_of<T>);
     to_logits_.emplace(true, block, classes_, width_, memory(w_), width_);
     if (d.hidden.defined()) to_hidden_.emplace(false, block, width_, classes_, memory(w_), width_);
     for (int64_t first = 0; first < n; first += block)
@@ -140,8 +139,7 @@ class BlockedLoss {
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
     const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
             *bias = memory(b_), scale = static_cast<T>(targets_.scale);
-    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first,
-      *lse = memory(lse_);
+    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first;
     kernels::gather_rows<T>(memory(h_), index, h, n, width_);
     auto finish = [&](int64_t begin, int64_t end) {
       T* zb = z + begin * classes_;
@@ -153,7 +151,7 @@ class BlockedLoss {
                                             loss + begin, end - begin, classes_);
       else
         kernels::cross_entropy_rows(static_cast<const T*>(zb), target + begin, weight, smoothing_,
-                                    loss + begin, lse + begin, end - begin, classes_);
+                                    loss + begin, static_cast<T*>(nullptr), end - begin, classes_);
     };
     to_logits_->multiply(n, h, width_, z, classes_, finish);
     if (learn) add_gradients(index, n, first > 0, d);
@@ -181,7 +179,7 @@ class BlockedLoss {
   const ClassTargets& targets_;
   const double smoothing_;
   const int64_t classes_, width_;
-  Tensor hidden_, logits_, losses_, lse_;                 // of one block, but for the losses
+  Tensor hidden_, logits_, losses_;                       // of one block, but for the losses
   std::optional<RightOperand<T>> to_logits_, to_hidden_;  // the weight, for all blocks
 };
 

@@ -67,10 +67,10 @@ Matrix as_matrix(const Tensor& t) {
   return {contiguous(t), false, std::max<int64_t>(cols, 1)};
 }
 
-// The batch dims of one operand as the two steps that gemm_batched knows; false if they need more.
+// The batch dims of one operand as the two steps that gemm_batched knows, `out`, which are 0
+// before; false if they need more.
 bool two_steps(const Shape& batch, const Shape& strides, int split, BatchStride& out) {
   auto merge = [&](int begin, int end, int64_t& step) {
-    step = 0;
     int64_t below = 1;
     bool any = false;
     for (int d = end - 1; d >= begin; --d) {

@@ -30,6 +30,15 @@ const Op kSum{
       s.add_error(
           {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
           "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return sum_to(in[0], {2}); },
+          "sum_to: expected a shape that broadcasts to [2, 3]; got [2]");
+      s.add_error(
+          {s.normal({3})},
+          [](const Tensors& in) {
+            return sum_to(in[0], {1, 3});
+          },
+          "sum_to: expected a shape that broadcasts to [3]; got [1, 3]");
     }};
 // Compositions of sum.
 const Op kMean{"mean", [](Samples& s) {
@@ -257,9 +266,13 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int added = x.dim() - shape.rank();
   Shape dims;
-  for (int d = 0; d < x.dim(); ++d)
-    if (d < added || (shape[d - added] == 1 && x.shape()[d] != 1)) dims.push_back(d);
-  invariant(added >= 0, "sum_to: the shape has more dims than the tensor");
+  bool fits = added >= 0;
+  for (int d = 0; fits && d < x.dim(); ++d)
+    if (d < added || (shape[d - added] == 1 && x.size(d) != 1))
+      dims.push_back(d);
+    else
+      fits = shape[d - added] == x.size(d);
+  check(fits, "sum_to: expected a shape that broadcasts to {}; got {}", x.shape(), shape);
   const Tensor total = dims.rank() ? sum(x, dims, true) : x;
   return reshape(total, shape);
 }

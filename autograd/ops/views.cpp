@@ -96,12 +96,12 @@ Shape complete(const Tensor& x, const Shape& shape) {
   int unknown = -1;
   int64_t known = 1;
   for (int d = 0; d < shape.rank(); ++d) {
-    check(shape[d] >= -1 && (shape[d] >= 0 || unknown < 0),
-          "reshape: sizes must not be negative, but for one -1; got {}", shape);
-    if (shape[d] < 0)
+    if (shape[d] == -1 && unknown < 0) {
       unknown = d;
-    else
-      known *= shape[d];
+      continue;
+    }
+    check(shape[d] >= 0, "reshape: sizes must not be negative, but for one -1; got {}", shape);
+    known *= shape[d];
   }
   if (unknown >= 0 && known > 0) full[unknown] = x.numel() / known;
   check(full.numel() == x.numel() && (unknown < 0 || known > 0),

@@ -38,14 +38,15 @@ void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight,
   const T all = sum_of(weight, classes);
   for (int64_t r = 0; r < rows; ++r, logits += classes) {
     const int64_t t = target[r];
-    loss[r] = lse[r] = 0;
+    loss[r] = 0;
+    if (lse) lse[r] = 0;
     if (t < 0) continue;
     const T m = extreme_of<true>(logits, classes);
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t j = 0; j < classes; ++j) total += exp_of(logits[j] - m);
     const T log_total = log_of(total);
-    lse[r] = m + log_total;
+    if (lse) lse[r] = m + log_total;
     loss[r] = confidence * (weight ? weight[t] : T(1)) * (log_total + (m - logits[t]));
     if (share > T(0))  // 0 times an infinite logit would be NaN
       loss[r] += share * (all * log_total + weighted_drop(logits, m, weight, classes));

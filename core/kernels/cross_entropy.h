@@ -12,7 +12,8 @@
 namespace weft::kernels {
 
 WEFT_KERNELS(
-    /// loss and lse [rows] from logits [rows, classes]; weight [classes] may be null (ones).
+    /// loss and lse [rows] from logits [rows, classes]. lse may be null (not wanted), and weight
+    /// [classes] (ones).
     template <class T>
     void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight,
                             double smoothing, T* loss, T* lse, int64_t rows, int64_t classes);

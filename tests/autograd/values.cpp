@@ -62,6 +62,7 @@ TEST_CASE("integers: division is true division, powers and sums stay whole") {
   CHECK((x / 1).dtype() == kFloat32);
   CHECK(numbers(1 / tensor({2, -4})) == Numbers{0.5, -0.25});
   CHECK(clamp(x, 0).dtype() == kInt64);
+  CHECK(clamp(x, -kInf, 5).dtype() == kInt64);
   CHECK(numbers(clamp(x, 0)) == Numbers{7, 0, 0});
   CHECK((x * kInf).dtype() == kFloat32);
   CHECK(numbers(pow(x, tensor({2, 3, 0}))) == Numbers{49, -343, 1});
