@@ -6,13 +6,10 @@
 
 #include <string>
 
-/// float32 may be so many times as far from float64 as PyTorch's. Vectorized kernels sum in many
-/// lanes, which loses less than one after another, as those of a build with sanitizers do.
-#if defined(WEFT_SCALAR_KERNELS)
-constexpr double kTimesTorch = 4;
-#else
-constexpr double kTimesTorch = 2;
-#endif
+/// float32 may be so many times as far from float64 as PyTorch's: 2. Kernels that sum in many lanes
+/// lose less than those with few, or with one as in a build with sanitizers: 4 there, and without
+/// AVX2.
+double times_torch();
 
 /// What comparisons with PyTorch's float64 numbers saw. Errors are the largest of all tensors.
 struct TorchTally {

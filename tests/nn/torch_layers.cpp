@@ -104,8 +104,8 @@ TEST_CASE("layers give PyTorch's values and derivatives") {
     INFO(name);
     const TorchTally tally = check();
     CHECK(tally.cases >= 2);
-    CHECK(tally.single <=
-          kTimesTorch * tally.own);  // of all tensors together: without allowance for luck
+    // Of all tensors together: without allowance for luck.
+    CHECK(tally.single <= times_torch() * tally.own);
     table += torch_table_row(name, tally);
     all += tally;
   }
