@@ -33,7 +33,7 @@ double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
     total += mean.item() * static_cast<double>(n);
     tokens += n;
   }
-  return tokens ? total / static_cast<double>(tokens) : 0;
+  return total / static_cast<double>(tokens);
 }
 
 TranslationScores score_translations(TranslationModel& model, const Vocabulary& vocabulary,

@@ -11,7 +11,7 @@ namespace translate {
 std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text);
 
 /// Mean negative log-likelihood of a target token of these batches, in nats, without label
-/// smoothing.
+/// smoothing. There must be a batch.
 double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
                  std::span<const Batch> batches);
 

@@ -47,6 +47,8 @@ Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocab
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
                                [&](const Pair& pair) { return fits(pair, train.max_tokens); });
   weft::check(any, "train: no pair fits into --max-tokens {}", train.max_tokens);
+  weft::check(!valid_batches_.batches.empty(),
+              "train: no validation pair fits into --max-tokens {}", train.max_tokens);
 }
 
 bool Trainer::run() {

@@ -32,7 +32,8 @@ class Trainer {
  public:
   /// Goes on from the last checkpoint if `train` says so, and writes nothing yet. All arguments
   /// must outlive the trainer; `since_start` tells the user how long it took to get ready. Throws
-  /// if the checkpoint is damaged or of another run, or if no pair fits into a batch.
+  /// if the checkpoint is damaged or of another run, or if no pair fits into a batch, for
+  /// training or for validation.
   Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
           const Corpus& corpus, const Stopwatch& since_start);
 

@@ -148,6 +148,9 @@ case_errors() {
   expect_error "nonsense" nonsense
   expect_error "see translate run --help" run
   expect_error "no pair fits into --max-tokens 1" train --model-dir "$dir/m" "${corpus[@]}" --max-tokens 1
+  printf 'haus %.0s' $(seq 500) >"$dir/long"
+  expect_error "no validation pair fits into --max-tokens 256" train --model-dir "$dir/m" --max-tokens 256 \
+    "${corpus[@]}" --valid-source "$dir/long" --valid-target "$dir/long"
   [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
   expect_error "config.json" run --model-dir "$dir/nothing"
   expect_error "--length-penalty" run --model-dir "$dir/nothing" --length-penalty nan
