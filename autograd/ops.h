@@ -227,8 +227,8 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;  ///< mean over the weights of the rows that count
 };
 
-/// -log p(target) from log-probabilities [N, V] or [V] and targets [N] or []. Label smoothing does
-/// not apply.
+/// -log p(target) from log-probabilities [N, V] or [V] and targets [N] or []. label_smoothing must
+/// be 0.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target,
                 const CrossEntropyOptions& options = {});
 /// From logits [..., V] and targets [...]: V is the last dim (PyTorch has classes second). Where no

@@ -61,6 +61,7 @@ const Op kCrossEntropy{
       }
       add_sample(s, "two dims of rows", s.normal({2, 3, 4}), {.label_smoothing = 0.1});
       add_sample(s, "one row", s.normal({5}), {});
+      add_sample(s, "nothing but smoothing", s.normal({3, 4}), {.label_smoothing = 1});
       add_sample(s, "one class", s.normal({3, 1}), {.label_smoothing = 0.1});
       add_sample(s, "transposed", s.transposed({3, 4}), {});
       add_sample(s, "all ignored", s.normal({3, 1}), {.ignore_index = 0});

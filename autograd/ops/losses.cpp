@@ -68,6 +68,8 @@ const Op kNll{
                   "nll_loss: targets must be in [0, 3) or ignore_index -100; got 3 in row 2");
       s.add_error({s.normal({2, 3, 4}), target}, f({}),
                   "nll_loss: log_probs must be [N, V] or [V]; got [2, 3, 4]");
+      s.add_error({s.normal({6, 4}), target}, f({.label_smoothing = 0.1}),
+                  "nll_loss: there is no label_smoothing here; got 0.1");
     }};
 
 Tensor reduced(const Tensor& loss, Reduction reduction) {
@@ -104,12 +106,13 @@ Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const CrossEntrop
   check(log_probs.defined(), "nll_loss: the log-probabilities are undefined");
   check(log_probs.dim() == 1 || log_probs.dim() == 2,
         "nll_loss: log_probs must be [N, V] or [V]; got {}", log_probs.shape());
-  CrossEntropyOptions hard = options;
-  hard.label_smoothing = 0;
+  check(options.label_smoothing == 0, "nll_loss: there is no label_smoothing here; got {}",
+        options.label_smoothing);
   const Shape batch = log_probs.dim() == 1 ? Shape{} : Shape{log_probs.size(0)};
   return loss_of_log_probs(
       log_probs,
-      class_targets("nll_loss", batch, log_probs.size(-1), log_probs.dtype(), target, hard), hard);
+      class_targets("nll_loss", batch, log_probs.size(-1), log_probs.dtype(), target, options),
+      options);
 }
 
 }  // namespace weft

@@ -178,6 +178,7 @@ TEST_CASE("logsumexp with infinities") {
 TEST_CASE("ties: the first index, and equal shares of the gradient") {
   const Tensor x = reals({{1, 3, 3}, {2, 2, 2}}).set_requires_grad();
   CHECK(argmax(x, 1).to_vector<int64_t>() == std::vector<int64_t>{1, 0});
+  CHECK(argmax(slice(x, 0, 0, 1), 0).to_vector<int64_t>() == std::vector<int64_t>{0, 0, 0});
   sum(max(x, {1}) * reals({1, 3})).backward();
   CHECK(numbers(x.grad()) == Numbers{0, 0.5, 0.5, 1, 1, 1});
   const Tensor a = reals({2}).set_requires_grad(), b = reals({2}).set_requires_grad();

@@ -44,6 +44,45 @@ Tensor move_about(const Tensor& x, uint64_t choice) {
   }
 }
 
+// A shape for n elements, which are not 0.
+Shape draw_factors(int64_t n) {
+  Shape shape;
+  while (n > 1) {
+    const int64_t size = draw(2, n);
+    if (n % size) continue;
+    shape.push_back(size);
+    n /= size;
+  }
+  if (shape.rank() < 8 && draw_bool()) shape.insert(static_cast<int>(draw(0, shape.rank())), 1);
+  return shape;
+}
+
+// Positions in storage of x's elements, in row-major order.
+std::vector<int64_t> positions(const Tensor& x) {
+  std::vector<int64_t> at{0};
+  for (int d = 0; d < x.dim(); ++d) {
+    std::vector<int64_t> next;
+    for (int64_t p : at)
+      for (int64_t i = 0; i < x.size(d); ++i) next.push_back(p + i * x.strides()[d]);
+    at = next;
+  }
+  return at;
+}
+
+// Whether there are strides with which elements at these positions have that shape.
+bool can_be_strided(const std::vector<int64_t>& at, const Shape& shape) {
+  const Shape steps = contiguous_strides(shape);
+  for (size_t i = 0; i < at.size(); ++i) {
+    int64_t expected = 0;
+    for (int d = 0; d < shape.rank(); ++d)
+      if (shape[d] > 1)
+        expected +=
+            static_cast<int64_t>(i) / steps[d] % shape[d] * at[static_cast<size_t>(steps[d])];
+    if (at[i] != expected) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("the gradient of moving numbers about puts each back where it came from") {
@@ -95,6 +134,17 @@ TEST_CASE("reshape keeps the row-major order") {
     const Tensor y = reshape(x, shape);
     RC_ASSERT(y.numel() == x.numel());
     RC_ASSERT(y.to_vector<double>() == x.to_vector<double>());
+  });
+}
+
+TEST_CASE("reshape copies only where no strides would do") {
+  holds("reshape as a view", [] {
+    Tensor x = draw_tensor(draw_shape(1, 4, 1, 4));
+    if (draw_bool()) x = permute(x, draw_permutation(x.dim()));
+    const Shape shape = draw_factors(x.numel());
+    const Tensor y = reshape(x, shape);
+    RC_ASSERT(y.to_vector<double>() == x.to_vector<double>());
+    RC_ASSERT(y.same_storage(x) == can_be_strided(positions(x), shape));
   });
 }
 
