@@ -247,14 +247,14 @@ Tensor matrices(const Term& x, const Term& other, const std::string& batch, cons
 // The product of two terms, summed over what both have and nobody needs.
 Term join(const Term& left, const Term& right, const std::string& needed) {
   const Term a = reduce(left, needed + right.labels), b = reduce(right, needed + left.labels);
-  auto pick = [&](const Term& x, bool in_a, bool in_b, bool wanted) {
-    return filter(x.labels, [&](char c) {
-      return has(a.labels, c) == in_a && has(b.labels, c) == in_b &&
-             (!(in_a && in_b) || has(needed, c) == wanted);
-    });
+  auto shared = [&](bool wanted) {
+    return filter(a.labels, [&](char c) { return has(b.labels, c) && has(needed, c) == wanted; });
   };
-  const std::string batch = pick(a, true, true, true), inner = pick(a, true, true, false),
-                    rows = pick(a, true, false, true), columns = pick(b, false, true, true);
+  auto own = [](const Term& x, const Term& other) {
+    return filter(x.labels, [&](char c) { return !has(other.labels, c); });
+  };
+  const std::string batch = shared(true), inner = shared(false), rows = own(a, b),
+                    columns = own(b, a);
   const Tensor y =
       matmul(matrices(a, b, batch, rows, inner), matrices(b, a, batch, inner, columns));
   Shape shape;
