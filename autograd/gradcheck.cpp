@@ -137,7 +137,7 @@ class Checker {
     inputs_ = inputs.size();
     SampleFunction g = f;
     Tensors all = inputs;
-    for (order_ = 0; order_ < options_.order; ++order_) {
+    for (; order_ < options_.order && report_.failure.empty(); ++order_) {
       if (order_ > 0) {  // the gradient of the order before, by its inputs and cotangents
         const size_t n = all.size();
         for (const Tensor& c : random_like(g(leaves_of(all)))) all.push_back(c);
@@ -240,10 +240,11 @@ class Checker {
     ++report_.gradients[static_cast<size_t>(order_)];
     const double error = error_of(exact, numeric);
     const bool bad = !(error <= options_.tolerance);  // NaN is bad
-    if (bad && (report_.failure.empty() || !(error <= report_.worst)))
+    const bool worse = error > report_.worst || (std::isnan(error) && !std::isnan(report_.worst));
+    if (bad && (report_.failure.empty() || worse))
       report_.failure = fmt::format("{}: {}{}: analytic {:.6g}, numeric {:.6g}", name_,
                                     kOrders[order_], where, exact, numeric);
-    if (!(error <= report_.worst)) report_.worst = error;
+    if (worse) report_.worst = error;
   }
 
   // --- Analytic against analytic ---
@@ -325,7 +326,13 @@ GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, cons
     check(!differentiable(inputs[i]) || inputs[i].dtype() == kFloat64,
           "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
           to_string(inputs[i].dtype()));
-  return Checker(name, options).run(f, inputs);
+  const SampleFunction defined = [&](const Tensors& in) {
+    Tensors ys = f(in);
+    for (size_t i = 0; i < ys.size(); ++i)
+      check(ys[i].defined(), "gradcheck: output {} of {} is undefined", i, name);
+    return ys;
+  };
+  return Checker(name, options).run(defined, inputs);
 }
 
 }  // namespace weft
