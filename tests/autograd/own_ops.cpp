@@ -129,6 +129,16 @@ TEST_CASE("an op without a result is told by its name") {
   CHECK(message == "test_twice: its result 0 is undefined");
 }
 
+TEST_CASE("an op whose result is its input is told so, and the input stays a leaf") {
+  const Tensor x = ones({2}).set_requires_grad();
+  CHECK(message_of([&] { record(kTwice, x, {x}, [](Backward& b) { return b.dy() * -1; }); }) ==
+        "test_twice: its result must be a tensor of its own; got an input; detach() gives another "
+        "handle");
+  CHECK(x.is_leaf());
+  sum(record(kTwice, x.detach(), {x}, [](Backward& b) { return b.dy() * -1; })).backward();
+  CHECK(x.grad().at({0}) == -1);
+}
+
 TEST_CASE("check_op lists a vjp that throws, and one that captures its result") {
   CHECK(failures_of_twice(Fault::none).empty());
   CHECK(failures_of_twice(Fault::throws) ==
