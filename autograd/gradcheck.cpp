@@ -323,16 +323,20 @@ GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, cons
   check(options.order >= 1 && options.order <= 3, "gradcheck: order must be 1, 2 or 3; got {}",
         options.order);
   for (size_t i = 0; i < inputs.size(); ++i)
-    check(!differentiable(inputs[i]) || inputs[i].dtype() == kFloat64,
-          "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
-          to_string(inputs[i].dtype()));
-  const SampleFunction defined = [&](const Tensors& in) {
+    if (differentiable(inputs[i]))
+      check(inputs[i].dtype() == kFloat64,
+            "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
+            to_string(inputs[i].dtype()));
+  const SampleFunction checked = [&](const Tensors& in) {
     Tensors ys = f(in);
-    for (size_t i = 0; i < ys.size(); ++i)
+    for (size_t i = 0; i < ys.size(); ++i) {
       check(ys[i].defined(), "gradcheck: output {} of {} is undefined", i, name);
+      check(ys[i].dtype() != kFloat32,
+            "gradcheck: float64 inputs must give float64; output {} of {} is float32", i, name);
+    }
     return ys;
   };
-  return Checker(name, options).run(defined, inputs);
+  return Checker(name, options).run(checked, inputs);
 }
 
 }  // namespace weft

@@ -35,8 +35,8 @@ struct GradcheckReport {
                         ///< "softmax/last dim: input 0 at [1, 3]: analytic 0.0412, numeric 0.0398"
 };
 
-/// Checks f at `inputs`: floating ones (float64) are differentiated, others passed along. `name`
-/// begins the failure text. Beside the differences it checks that
+/// Checks f at `inputs`: floating ones (float64) are differentiated, others, undefined ones too,
+/// passed along. `name` begins the failure text. Beside the differences it checks that
 /// - backward twice gives the same bits,
 /// - an output gradient that is missing counts as zeros,
 /// - inputs and output gradients that are not contiguous (every second element of a larger tensor,

@@ -188,6 +188,17 @@ TEST_CASE("an op's value is compared with its composition; NaN is not equal") {
   CHECK(r.failures.back() == "test_nan/plain against its composition: values differ by nan");
 }
 
+TEST_CASE("the gradient check passes an undefined input along, as a bias that is left out") {
+  Tensors inputs = points();
+  inputs.push_back(tensor({{1.0, 2.0}}, kFloat64));
+  inputs.push_back(Tensor());
+  const GradcheckReport r =
+      gradcheck("linear", [](const Tensors& in) { return Tensors{linear(in[0], in[1], in[2])}; },
+                inputs, {.order = 3});
+  CHECK(r.failure.empty());
+  CHECK(r.gradients[0] == 6);
+}
+
 TEST_CASE("the gradient check wants float64 and outputs that are there") {
   CHECK(message_of([] {
           gradcheck(
@@ -197,6 +208,9 @@ TEST_CASE("the gradient check wants float64 and outputs that are there") {
               },
               points());
         }) == "gradcheck: output 1 of cube is undefined");
+  auto narrow = [](const Tensors& in) { return Tensors{to(in[0], kFloat32)}; };
+  CHECK(message_of([&] { gradcheck("cube", narrow, points()); }) ==
+        "gradcheck: float64 inputs must give float64; output 0 of cube is float32");
   CHECK(message_of([] {
           gradcheck("cube", cube_with([](const Tensor& d) { return d; }), {ones({2})});
         }) == "gradcheck: floating inputs must be float64; input 0 of cube is float32");
