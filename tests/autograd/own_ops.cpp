@@ -62,7 +62,7 @@ Tensor twice(const Tensor& x) {
 
 std::vector<std::string> failures_of_twice(Fault f) {
   fault = f;
-  const std::vector<std::string> failures = check_op(kTwice).failures;
+  std::vector<std::string> failures = check_op(kTwice).failures;
   fault = Fault::none;
   return failures;
 }
