@@ -83,6 +83,17 @@ void check_error(OpReport& report, const Op& op, const ErrorSample& e) {
         fmt::format("{}: expected the error \"{}\"; got \"{}\"", op.name, e.message, message));
 }
 
+// A vjp that captured a result holds the graph that it is part of, for ever.
+bool frees_graph(const Sample& s) {
+  Tensors xs;
+  for (const Tensor& t : s.inputs)
+    xs.push_back(differentiable(t) ? t.detach().set_requires_grad() : t);
+  s.f(xs);
+  return std::all_of(xs.begin(), xs.end(), [](const Tensor& x) {
+    return !differentiable(x) || x.slot()->use_count() == 1;
+  });
+}
+
 void check_sample(OpReport& report, const std::string& name, const Sample& s,
                   const GradcheckOptions& options) {
   constexpr double kExact = 1e-10, kSingle = 2e-4;
@@ -95,6 +106,10 @@ void check_sample(OpReport& report, const std::string& name, const Sample& s,
                    single = evaluate(s.f, s.inputs, kFloat32);
   compare(report, name + ", float32 against float64", single, exact, kSingle);
   report.singles += static_cast<int>(count(single.values) + count(single.gradients));
+  if (!frees_graph(s))
+    report.failures.push_back(name +
+                              ": its graph outlives its results; a vjp must keep tensors by "
+                              "save() and save_output(), not capture them");
   if (s.composition)
     compare(report, name + " against its composition", exact,
             evaluate(s.composition, s.inputs, kFloat64), kExact);
@@ -108,8 +123,14 @@ OpReport check_op(const Op& op, const GradcheckOptions& options) {
   OpReport report;
   if (samples.samples().empty())
     report.failures.push_back(fmt::format("{}: has no samples", op.name));
-  for (const Sample& s : samples.samples())
-    check_sample(report, fmt::format("{}/{}", op.name, s.name), s, options);
+  for (const Sample& s : samples.samples()) {
+    const std::string name = fmt::format("{}/{}", op.name, s.name);
+    try {
+      check_sample(report, name, s, options);
+    } catch (const std::exception& e) {
+      report.failures.push_back(name + ": " + e.what());
+    }
+  }
   for (const ErrorSample& e : samples.errors()) check_error(report, op, e);
   return report;
 }

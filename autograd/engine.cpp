@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 #include <unordered_map>
 
 namespace weft {
@@ -113,12 +114,22 @@ class Engine {
                      [&](const Edge& e) { return wanted(e.node.get()); }))
       return;
     const PathScope path(node.path());
-    Tensors dx =
-        detail::thread_state.observers ? detail::observed_vjp(node, dy) : node.backward(dy);
+    Tensors dx = run_vjp(node, dy);
     dy.clear();
     verify(node, dx);
     if (!request_.options.retain_graph && !request_.options.create_graph) node.release();
     for (size_t i = 0; i < dx.size(); ++i) deposit(edges[i], std::move(dx[i]));
+  }
+
+  // What a vjp throws is told with its op, unless it names that itself.
+  static Tensors run_vjp(Node& node, const Tensors& dy) {
+    try {
+      return detail::thread_state.observers ? detail::observed_vjp(node, dy) : node.backward(dy);
+    } catch (const std::exception& e) {
+      const std::string who = node.describe();
+      if (std::string_view(e.what()).starts_with(who)) throw;
+      std::throw_with_nested(Error(fmt::format("{}: its vjp threw: {}", who, e.what())));
+    }
   }
 
   void check_not_released(const Node& node) const {

@@ -137,7 +137,7 @@ class Checker {
     inputs_ = inputs.size();
     SampleFunction g = f;
     Tensors all = inputs;
-    for (order_ = 0; order_ < options_.order; ++order_) {
+    for (; order_ < options_.order && report_.failure.empty(); ++order_) {
       if (order_ > 0) {  // the gradient of the order before, by its inputs and cotangents
         const size_t n = all.size();
         for (const Tensor& c : random_like(g(leaves_of(all)))) all.push_back(c);
@@ -240,10 +240,11 @@ class Checker {
     ++report_.gradients[static_cast<size_t>(order_)];
     const double error = error_of(exact, numeric);
     const bool bad = !(error <= options_.tolerance);  // NaN is bad
-    if (bad && (report_.failure.empty() || !(error <= report_.worst)))
+    const bool worse = error > report_.worst || (std::isnan(error) && !std::isnan(report_.worst));
+    if (bad && (report_.failure.empty() || worse))
       report_.failure = fmt::format("{}: {}{}: analytic {:.6g}, numeric {:.6g}", name_,
                                     kOrders[order_], where, exact, numeric);
-    if (!(error <= report_.worst)) report_.worst = error;
+    if (worse) report_.worst = error;
   }
 
   // --- Analytic against analytic ---
@@ -322,10 +323,20 @@ GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, cons
   check(options.order >= 1 && options.order <= 3, "gradcheck: order must be 1, 2 or 3; got {}",
         options.order);
   for (size_t i = 0; i < inputs.size(); ++i)
-    check(!differentiable(inputs[i]) || inputs[i].dtype() == kFloat64,
-          "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
-          to_string(inputs[i].dtype()));
-  return Checker(name, options).run(f, inputs);
+    if (differentiable(inputs[i]))
+      check(inputs[i].dtype() == kFloat64,
+            "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
+            to_string(inputs[i].dtype()));
+  const SampleFunction checked = [&](const Tensors& in) {
+    Tensors ys = f(in);
+    for (size_t i = 0; i < ys.size(); ++i) {
+      check(ys[i].defined(), "gradcheck: output {} of {} is undefined", i, name);
+      check(ys[i].dtype() != kFloat32,
+            "gradcheck: float64 inputs must give float64; output {} of {} is float32", i, name);
+    }
+    return ys;
+  };
+  return Checker(name, options).run(checked, inputs);
 }
 
 }  // namespace weft

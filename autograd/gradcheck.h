@@ -35,15 +35,15 @@ struct GradcheckReport {
                         ///< "softmax/last dim: input 0 at [1, 3]: analytic 0.0412, numeric 0.0398"
 };
 
-/// Checks f at `inputs`: floating ones (float64) are differentiated, others passed along. `name`
-/// begins the failure text. Beside the differences it checks that
+/// Checks f at `inputs`: floating ones (float64) are differentiated, others, undefined ones too,
+/// passed along. `name` begins the failure text. Beside the differences it checks that
 /// - backward twice gives the same bits,
 /// - an output gradient that is missing counts as zeros,
 /// - inputs and output gradients that are not contiguous (every second element of a larger tensor,
 ///   or one row stretched by expand) give what contiguous ones give,
 /// - jvp is the transpose of vjp, for f (forward) and for its gradient (forward over reverse).
 /// f must compute the same each time: a generator is to be seeded within. Errors thrown by f pass
-/// through.
+/// through; an undefined output is one. An order is checked only if those before it are right.
 GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, const Tensors& inputs,
                           const GradcheckOptions& options = {});
 
@@ -58,7 +58,8 @@ struct OpReport {
 };
 
 /// Everything that the samples of an op promise: gradcheck() of each to third order, equality with
-/// the composition, float32 against float64 in value and gradient, and the error messages.
+/// the composition, float32 against float64 in value and gradient, that graphs are freed with their
+/// results, and the error messages. What a sample throws is a failure.
 OpReport check_op(const Op& op, const GradcheckOptions& options = {.order = 3});
 
 }  // namespace weft

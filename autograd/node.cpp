@@ -57,6 +57,7 @@ std::string Node::describe() const {
 }
 
 void Node::add_output(const Tensor& t) {
+  check(t.defined(), "{}: its result {} is undefined", name(), num_outputs_);
   if (num_outputs_++ == 0)
     first_output_ = {t.shape(), t.dtype()};
   else

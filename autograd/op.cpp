@@ -48,6 +48,11 @@ thread_local Tensors* census = nullptr;
 namespace detail {
 SavedCensus::SavedCensus(Tensors& into) : before_(std::exchange(census, &into)) {}
 SavedCensus::~SavedCensus() { census = before_; }
+
+void fail_not_own(const Op& op) {
+  fail("{}: its result must be a tensor of its own; got an input; detach() gives another handle",
+       op.name);
+}
 }  // namespace detail
 
 Saved::Saved(const Saved& o)

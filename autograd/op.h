@@ -151,8 +151,15 @@ bool wants_record(const Inputs& inputs) {
   return false;
 }
 
+/// Recording a result that is a handle of an input would take that input out of its own graph.
+[[noreturn]] void fail_not_own(const Op& op);
+
 template <class Inputs, class Vjp>
 void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&& vjp) {
+  for (const Tensor& y : outputs)
+    for (const Tensor& x : inputs)
+      if (y.defined() && y.same_handle(x)) [[unlikely]]
+        fail_not_own(op);
   Ref<Node> node(new OpNode<std::decay_t<Vjp>>(op, inputs, std::forward<Vjp>(vjp)));
   for (size_t i = 0; i < outputs.size(); ++i) {
     node->add_output(outputs[i]);

@@ -123,9 +123,10 @@ Tensor squeeze(const Tensor& x, int dim);
 Tensor unsqueeze(const Tensor& x, int dim);
 /// Size-1 dims stretched to `shape`; new dims may be added in front; -1 keeps a size.
 Tensor expand(const Tensor& x, const Shape& shape);
-/// Elements [start, end) along dim; negative bounds count from the end, both are clamped.
+/// Elements [start, end) along dim, or every `step`th of them from the first on; negative bounds
+/// count from the end, both are clamped.
 Tensor slice(const Tensor& x, int dim, int64_t start,
-             int64_t end = std::numeric_limits<int64_t>::max());
+             int64_t end = std::numeric_limits<int64_t>::max(), int64_t step = 1);
 /// Element `index` along dim, which disappears.
 Tensor select(const Tensor& x, int dim, int64_t index);
 /// x itself if row-major, else a row-major copy.

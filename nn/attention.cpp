@@ -1,7 +1,7 @@
-#include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>
 #include <weft/nn/attention.h>
+#include <weft/nn/heads.h>
 #include <weft/nn/init.h>
 
 namespace weft {
@@ -63,16 +63,9 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
     how.dropout = options_.dropout;
     how.key = generator_.next_key();
   }
-  const bool seen = is_wanted("weights") || is_wanted("scores");
-  if (call.weights == AttentionWeights::none && !seen)
-    return {out_proj_(merge_heads(
-                scaled_dot_product_attention(heads.queries, memory.keys, memory.values, how))),
-            {}};
-  const auto found = attention_with_weights(heads.queries, memory.keys, memory.values, how);
-  const Tensor output = out_proj_(merge_heads(found.output));
-  if (call.weights == AttentionWeights::none) return {output, {}};
-  return {output,
-          call.weights == AttentionWeights::averaged ? mean(found.weights, {1}) : found.weights};
+  const AttentionResult found =
+      detail::attend(heads.queries, memory.keys, memory.values, how, call.weights);
+  return {out_proj_(merge_heads(found.output)), found.weights};
 }
 
 // [T, D]: a batch of one.

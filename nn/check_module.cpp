@@ -1,5 +1,6 @@
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
 #include <weft/nn/check_module.h>
 #include <weft/nn/init.h>
@@ -49,6 +50,7 @@ class ModuleChecker {
       fail_with("two modules of the factory differ; seed the generator inside of it");
     gradients();
     reached();
+    registered();
     state();
     evaluation();
     single_precision();
@@ -102,6 +104,19 @@ class ModuleChecker {
     if (!outputs.empty()) found = grad(outputs, leaves, {cotangents, false, false, true});
     for (size_t i = 0; i < leaves.size(); ++i)
       if (!found[i].defined()) fail_with(fmt::format("{}: no output depends on it", names_[i]));
+  }
+
+  // Nobody would train or save a tensor that learns but is not a parameter.
+  void registered() {
+    const ModuleProbe probe = fresh(kFloat64);
+    const Tensors own = probe.module->parameters();
+    const RecordedCall call("check_module", probe.call, inputs_);
+    for (const Tensor& t : call.reached_outside()) {
+      auto same = [&](const Tensor& p) { return p.slot() == t.slot(); };
+      if (std::none_of(own.begin(), own.end(), same))
+        fail_with(
+            fmt::format("a tensor of shape {} gets a gradient but is not a parameter", t.shape()));
+    }
   }
 
   // A module in evaluation mode with the moved parameters.
@@ -183,9 +198,12 @@ class ModuleChecker {
 
 ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
                           const ModuleCheckOptions& options) {
-  for (const Tensor& x : inputs)
-    check(x.defined() && (!differentiable(x) || x.dtype() == kFloat64),
-          "check_module: floating inputs must be float64");
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check(inputs[i].defined(), "check_module: input {} is undefined", i);
+    check(!differentiable(inputs[i]) || inputs[i].dtype() == kFloat64,
+          "check_module: floating inputs must be float64; input {} is {}", i,
+          to_string(inputs[i].dtype()));
+  }
   return ModuleChecker(make, inputs, options).run();
 }
 

@@ -4,9 +4,9 @@
 //                                       {randn({2, 3, 8}, generator, kFloat64)});
 //
 // It checks gradients of inputs and all parameters (autograd/gradcheck.h), first order by element,
-// second and third along random directions, dropout included; that every parameter is reached; that
-// a state loads into another module and gives the same bits; that evaluation repeats itself; and
-// float32 against float64, in outputs and gradients.
+// second and third along random directions, dropout included; that every parameter is reached, and
+// no tensor learns that is not one; that a state loads into another module and gives the same bits;
+// that evaluation repeats itself; and float32 against float64, in outputs and gradients.
 #pragma once
 
 #include <weft/autograd/gradcheck.h>

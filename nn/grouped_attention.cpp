@@ -44,9 +44,7 @@ KeysValues GroupedQueryAttention::project_memory(const Tensor& key, const Tensor
 
 AttentionResult GroupedQueryAttention::forward(const Tensor& query, const Tensor& key,
                                                const Tensor& value, const AttentionCall& call) {
-  check(query.defined() && key.defined() && value.defined() && query.dim() == 3 && key.dim() == 3 &&
-            value.dim() == 3,
-        "grouped-query attention: query, key and value must be [B, T, width]");
+  detail::check_sequences("grouped-query attention", query, key, value);
   AttentionCache* cache = call.cache;
   const int64_t first = cache ? cache->next_query() : 0;
   Tensor q = detail::split_heads(q_proj_(query), options_.num_heads);  // [B, H, Tq, Dh]

@@ -1,10 +1,13 @@
-// What the attention layers share that take [B, T, D].
+// What the attention layers share.
 #pragma once
 
 #include <weft/autograd/ops.h>
 #include <weft/nn/attention.h>
 
 namespace weft::detail {
+
+/// An Error unless these are query [B, Tq, width], key and value [B, Tk, width].
+void check_sequences(const char* who, const Tensor& query, const Tensor& key, const Tensor& value);
 
 /// [B, T, D] -> [B, H, T, D / H]
 inline Tensor split_heads(const Tensor& x, int64_t heads) {
@@ -17,13 +20,8 @@ inline Tensor merge_heads(const Tensor& y) {
   return reshape(t, {t.size(0), t.size(1), t.size(2) * t.size(3)});
 }
 
-/// scaled_dot_product_attention, fused unless weights are asked for.
-inline AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v,
-                              const AttentionOptions& options, AttentionWeights form) {
-  if (form == AttentionWeights::none) return {scaled_dot_product_attention(q, k, v, options), {}};
-  const AttentionWithWeights found = attention_with_weights(q, k, v, options);
-  return {found.output,
-          form == AttentionWeights::averaged ? mean(found.weights, {1}) : found.weights};
-}
+/// scaled_dot_product_attention, fused unless weights are asked for, here or by Intermediates.
+AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v,
+                       const AttentionOptions& options, AttentionWeights form);
 
 }  // namespace weft::detail

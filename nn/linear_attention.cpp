@@ -38,9 +38,7 @@ LinearAttention::LinearAttention(int64_t embed_dim, int64_t num_heads, Generator
 
 Tensor LinearAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                 const Mask& mask) {
-  check(query.defined() && key.defined() && value.defined() && query.dim() == 3 && key.dim() == 3 &&
-            value.dim() == 3,
-        "linear attention: query, key and value must be [B, T, width]");
+  detail::check_sequences("linear attention", query, key, value);
   const int64_t queries = query.size(1), keys = key.size(1);
   const auto [allowed, causal] = mask.resolve(queries, keys);
   check(!causal || queries == keys,
@@ -50,6 +48,11 @@ Tensor LinearAttention::forward(const Tensor& query, const Tensor& key, const Te
   check(by_key,
         "linear attention: the mask may be causal and forbid keys to all queries alike; "
         "scores do not exist here");
+  check(!allowed.defined() ||
+            ((allowed.size(-1) == keys || allowed.size(-1) == 1) &&
+             (allowed.dim() == 2 || allowed.size(0) == query.size(0) || allowed.size(0) == 1)),
+        "linear attention: the mask must broadcast to [B, 1, 1, Tk] = [{}, 1, 1, {}]; got {}",
+        query.size(0), keys, allowed.defined() ? allowed.shape() : Shape());
   const Tensor q = features(detail::split_heads(q_proj_(query), num_heads_));
   Tensor k = features(detail::split_heads(k_proj_(key), num_heads_));  // [B, H, Tk, Dh]
   const Tensor v = detail::split_heads(v_proj_(value), num_heads_);

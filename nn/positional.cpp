@@ -35,6 +35,8 @@ Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype) {
 }
 
 Tensor detail::PositionTable::covering(int64_t end, const Tensor& x) {
+  check(is_floating(x.dtype()), "positions: expected a floating tensor; got {}",
+        to_string(x.dtype()));
   const std::lock_guard lock(mutex_);
   if (!table_.defined() || table_.size(0) < end || table_.size(1) != x.size(-1) ||
       table_.dtype() != x.dtype())
@@ -57,6 +59,8 @@ Tensor LearnedPositions::forward(const Tensor& x, int64_t first) {
   const int64_t end = end_of(x, first, batch_first_);
   check(end <= weight.size(0), "positions: the table has {} rows; a sequence needs {}",
         weight.size(0), end);
+  check(x.size(2) == weight.size(1), "positions: the table is {} wide; got shape {}",
+        weight.size(1), x.shape());
   return add_rows(x, weight, first, batch_first_);
 }
 

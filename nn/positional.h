@@ -56,6 +56,7 @@ class LearnedPositions : public Layer<LearnedPositions> {
 /// Rotary positions (Su et al. 2021, arXiv:2104.09864), for queries and keys: each pair of
 /// neighbours (x_2i, x_2i+1) of the vector at position t is turned by the angle t / 10000^(2i /
 /// width), so that the product of a query and a key depends on their distance. Nothing to learn.
+/// (Llama's files pair x_i with x_(i + width / 2): reorder the rows of their projections.)
 class RotaryPositions : public Layer<RotaryPositions> {
  public:
   /// x [..., T, width] with an even width -> the same shape. `first` as above.

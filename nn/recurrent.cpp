@@ -95,10 +95,21 @@ RecurrentOptions checked(const RecurrentOptions& o, const char* who) {
   return o;
 }
 
-void check_cell_input(const char* who, const Tensor& x, const RecurrentWeights& w) {
+void check_state(const char* who, const RecurrentState& state, const Shape& wanted) {
+  for (const Tensor* t : {&state.hidden, &state.cell})
+    check(!t->defined() || t->shape() == wanted, "{}: the state must be {}; got {}", who, wanted,
+          t->defined() ? t->shape() : Shape());
+}
+
+// The shape of a cell's state, for inputs that fit it.
+Shape checked_cell(const char* who, const Tensor& x, const RecurrentState& state,
+                   const RecurrentWeights& w) {
   const int64_t width = w.weight_ih.size(1);
   check(x.defined() && x.dim() == 2 && x.size(1) == width, "{}: expected [B, {}]; got {}", who,
         width, x.defined() ? x.shape() : Shape());
+  const Shape shape{x.size(0), w.weight_hh.size(1)};
+  check_state(who, state, shape);
+  return shape;
 }
 
 }  // namespace
@@ -126,10 +137,7 @@ void Recurrent::check_inputs(const Tensor& x, const RecurrentState& state,
   const int64_t batch = x.size(options_.batch_first ? 0 : 1),
                 longest = x.size(options_.batch_first ? 1 : 0);
   check(longest > 0, "{}: expected at least one time step; got {}", name(), x.shape());
-  const Shape wanted{static_cast<int64_t>(weights_.size()), batch, options_.hidden_size};
-  for (const Tensor* t : {&state.hidden, &state.cell})
-    check(!t->defined() || t->shape() == wanted, "{}: the state must be {}; got {}", name(), wanted,
-          t->defined() ? t->shape() : Shape());
+  check_state(name(), state, {static_cast<int64_t>(weights_.size()), batch, options_.hidden_size});
   const auto rows = static_cast<int64_t>(lengths.size());
   check(rows == 0 || rows == batch, "{}: expected a length for each of {} rows; got {}", name(),
         batch, rows);
@@ -183,8 +191,7 @@ GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, Generator generator, b
           [this](const std::string& n, const Tensor& t) { return parameter(n, t); }, generator)) {}
 
 Tensor GRUCell::forward(const Tensor& x, const Tensor& hidden) {
-  detail::check_cell_input("gru cell", x, weights_);
-  const Shape shape{x.size(0), weights_.weight_hh.size(1)};
+  const Shape shape = detail::checked_cell("gru cell", x, {hidden, {}}, weights_);
   const Tensor from_input = linear(x, weights_.weight_ih, weights_.bias_ih);
   return detail::gru_step(from_input, detail::filled({hidden, {}}, shape, x.dtype(), false),
                           weights_)
@@ -197,8 +204,7 @@ LSTMCell::LSTMCell(int64_t input_size, int64_t hidden_size, Generator generator,
           [this](const std::string& n, const Tensor& t) { return parameter(n, t); }, generator)) {}
 
 RecurrentState LSTMCell::forward(const Tensor& x, const RecurrentState& state) {
-  detail::check_cell_input("lstm cell", x, weights_);
-  const Shape shape{x.size(0), weights_.weight_hh.size(1)};
+  const Shape shape = detail::checked_cell("lstm cell", x, state, weights_);
   const Tensor from_input = linear(x, weights_.weight_ih, weights_.bias_ih);
   return detail::lstm_step(from_input, detail::filled(state, shape, x.dtype(), true), weights_);
 }

@@ -7,8 +7,10 @@ namespace {
 
 void check_inputs(const char* who, const Tensor& query, const Tensor& memory,
                   const AttentionCall& call) {
-  check(query.defined() && memory.defined() && query.dim() == 3 && memory.dim() == 3,
-        "{}: query and memory must be [B, T, width]", who);
+  check(query.defined() && memory.defined(), "{}: query or memory is undefined", who);
+  check(query.dim() == 3 && memory.dim() == 3 && query.size(0) == memory.size(0),
+        "{}: expected query [B, Tq, width] and memory [B, Tk, width]; got {} and {}", who,
+        query.shape(), memory.shape());
   check(!call.cache, "{}: there is nothing to keep in a cache", who);
 }
 

@@ -80,3 +80,10 @@ std::string torch_table_row(const std::string& name, const TorchTally& t) {
   return fmt::format("{:<36} {:>5} {:>7}  {:>7.0e}  {:>7.0e}  {:>7.0e}  {:>13.0e}\n", name, t.cases,
                      t.tensors, t.first, t.second, t.single, t.own);
 }
+
+std::string torch_table_rest(const std::map<std::string, const char*>& reasons) {
+  std::string text;
+  for (const auto& [name, reason] : reasons)
+    text += fmt::format("  not compared: {}, {}\n", name, reason);
+  return text;
+}

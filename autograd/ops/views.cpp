@@ -1,5 +1,5 @@
 // reshape, permute, transpose, squeeze, unsqueeze, expand, slice, select; contiguous, clone, to.
-// A view's gradient is the inverse view of dy; slices pad it with zeros, expansions sum it.
+// A view's gradient is the inverse view of dy; slices put it among zeros, expansions sum it.
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
@@ -68,7 +68,17 @@ const Op kSlice{
     "slice", [](Samples& s) {
       s.add("middle", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 0, 1, -1); });
       s.add("nothing", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 1, 2, 2); });
+      s.add("steps", {s.normal({2, 7, 2})},
+            [](const Tensors& in) { return slice(in[0], 1, 1, -1, 2); });
+      s.add("steps past the end", {s.transposed({3, 8})},
+            [](const Tensors& in) { return slice(in[0], 1, 0, 8, 3); });
+      s.add("a step beyond all", {s.normal({5})}, [](const Tensors& in) {
+        return slice(in[0], 0, 1, 4, std::numeric_limits<int64_t>::max());
+      });
       s.add("select", {s.normal({5, 3})}, [](const Tensors& in) { return select(in[0], 1, -1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return slice(in[0], 1, 0, 3, 0); },
+          "slice: step must be positive; got 0");
       s.add_error(
           {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
           "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
@@ -156,6 +166,19 @@ Tensor copy(const Tensor& x) {
   return y;
 }
 
+// What slice() took out, among zeros: at first, first + step, ... of n along d.
+Tensor put_back(const Tensor& dy, int d, int64_t first, int64_t step, int64_t n) {
+  Tensor dx = dy;
+  if (step > 1) {  // step - 1 zeros after each element; the end may have fewer
+    Shape shape = dy.shape();
+    shape[d] *= step;
+    const int64_t inner = contiguous_strides(dy.shape())[d];
+    const Tensor rows = reshape(dy, {dy.numel() / inner, inner});
+    dx = slice(reshape(pad(rows, 1, 0, (step - 1) * inner), shape), d, 0, n - first);
+  }
+  return pad(dx, d, first, n - first - dx.size(d));
+}
+
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
@@ -232,17 +255,20 @@ Tensor expand(const Tensor& x, const Shape& shape) {
                 [from = x.shape()](Backward& b) { return sum_to(b.dy(), from); });
 }
 
-Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end) {
+Tensor slice(const Tensor& x, int dim, int64_t start, int64_t end, int64_t step) {
   check_defined("slice", x);
   const int d = normalize_dim("slice", dim, x.shape());
   check(x.dim() > 0, "slice: a tensor of rank 0 has no dim to slice");
+  check(step > 0, "slice: step must be positive; got {}", step);
   const int64_t n = x.shape()[d];
   auto bound = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
-  const int64_t first = bound(start), last = std::max(first, bound(end));
-  Shape shape = x.shape();
-  shape[d] = last - first;
-  return record(kSlice, x.strided_view(shape, x.strides(), first * x.strides()[d]), {x},
-                [d, first, after = n - last](Backward& b) { return pad(b.dy(), d, first, after); });
+  const int64_t first = bound(start), reach = std::max<int64_t>(bound(end) - first, 0);
+  const int64_t by = std::min(step, std::max<int64_t>(reach, 1));
+  Shape shape = x.shape(), strides = x.strides();
+  shape[d] = (reach + by - 1) / by;
+  strides[d] *= by;
+  return record(kSlice, x.strided_view(shape, strides, first * x.strides()[d]), {x},
+                [d, first, by, n](Backward& b) { return put_back(b.dy(), d, first, by, n); });
 }
 
 Tensor select(const Tensor& x, int dim, int64_t index) {

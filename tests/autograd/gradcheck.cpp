@@ -88,7 +88,8 @@ TEST_CASE("the gradient check fails on an error of 0.1 %") {
 
 TEST_CASE("the gradient check fails on NaN and on a gradient that is missing") {
   auto nan = [](const Tensor& d) { return d * std::numeric_limits<double>::quiet_NaN(); };
-  CHECK_FALSE(gradcheck("cube", cube_with(nan), points()).failure.empty());
+  CHECK_THAT(gradcheck("cube", cube_with(nan), points(), {.order = 3}).failure,
+             Contains("cube: input 0 at [0, 0]: analytic nan, numeric "));
   auto none = [](const Tensor&) { return Tensor(); };
   CHECK_FALSE(gradcheck("cube", cube_with(none), points()).failure.empty());
 }
@@ -111,6 +112,14 @@ TEST_CASE("the gradient check fails on a wrong second order alone, and on a wron
   CHECK(gradcheck("cube", with(2, 1.1), points()).failure.empty());
   CHECK_THAT(gradcheck("cube", with(2, 1.1), points(), {.order = 3}).failure,
              Contains("cube: third order, input 0 at ["));
+}
+
+TEST_CASE("the gradient check names the first order that is wrong, not the worst") {
+  auto wrong = [](const Tensor& d) { return d + 1e5 * (d - d.detach()) + 1; };
+  const GradcheckReport r = gradcheck("cube", cube_with(wrong), points(), {.order = 3});
+  CHECK_THAT(r.failure, Contains("cube: input 0 at ["));
+  CHECK(r.gradients[0] == 4);
+  CHECK(r.gradients[1] == 0);
 }
 
 TEST_CASE("the gradient check fails on a gradient that changes, or minds the layout of dy") {
@@ -179,7 +188,29 @@ TEST_CASE("an op's value is compared with its composition; NaN is not equal") {
   CHECK(r.failures.back() == "test_nan/plain against its composition: values differ by nan");
 }
 
-TEST_CASE("the gradient check wants float64") {
+TEST_CASE("the gradient check passes an undefined input along, as a bias that is left out") {
+  Tensors inputs = points();
+  inputs.push_back(tensor({{1.0, 2.0}}, kFloat64));
+  inputs.push_back(Tensor());
+  const GradcheckReport r =
+      gradcheck("linear", [](const Tensors& in) { return Tensors{linear(in[0], in[1], in[2])}; },
+                inputs, {.order = 3});
+  CHECK(r.failure.empty());
+  CHECK(r.gradients[0] == 6);
+}
+
+TEST_CASE("the gradient check wants float64 and outputs that are there") {
+  CHECK(message_of([] {
+          gradcheck(
+              "cube",
+              [](const Tensors& in) {
+                return Tensors{in[0], Tensor()};
+              },
+              points());
+        }) == "gradcheck: output 1 of cube is undefined");
+  auto narrow = [](const Tensors& in) { return Tensors{to(in[0], kFloat32)}; };
+  CHECK(message_of([&] { gradcheck("cube", narrow, points()); }) ==
+        "gradcheck: float64 inputs must give float64; output 0 of cube is float32");
   CHECK(message_of([] {
           gradcheck("cube", cube_with([](const Tensor& d) { return d; }), {ones({2})});
         }) == "gradcheck: floating inputs must be float64; input 0 of cube is float32");

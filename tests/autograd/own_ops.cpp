@@ -1,9 +1,11 @@
 // Ops of a user's own: the registry, and what record_fused does with a composition.
 #include <weft/autograd/gradcheck.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/error.h>
 #include <weft/tests/catch.h>
 
 #include <algorithm>
+#include <exception>
 
 using namespace weft;
 
@@ -35,6 +37,34 @@ Tensor product(const Tensor& x, const Tensor& y) {
     const Tensor e = exp(in[0]) * b.dy();
     return Tensors{in[1] * e * (in[0] + (spoilt ? 1.001 : 1)), in[0] * e};
   });
+}
+
+// 2 x, with a vjp that goes wrong in one way.
+enum class Fault { none, captures, throws, undefined_result };
+Fault fault = Fault::none;
+Tensor twice(const Tensor& x);
+
+const Op kTwice{"test_twice", [](Samples& s) {
+                  s.add("plain", {s.normal({3})}, [](const Tensors& in) { return twice(in[0]); });
+                }};
+
+Tensor twice(const Tensor& x) {
+  const Tensor y = x.detach() * 2;
+  if (fault == Fault::undefined_result)
+    return record(kTwice, Tensor(), {x}, [](Backward& b) { return b.dy() * 2; });
+  if (fault == Fault::captures)
+    return record(kTwice, y, {x}, [y](Backward& b) { return b.dy() * 2 + y.detach() * 0; });
+  return record(kTwice, y, {x}, [](Backward& b) {
+    if (fault == Fault::throws) throw std::runtime_error("no luck");
+    return b.dy() * 2;
+  });
+}
+
+std::vector<std::string> failures_of_twice(Fault f) {
+  fault = f;
+  std::vector<std::string> failures = check_op(kTwice).failures;
+  fault = Fault::none;
+  return failures;
 }
 
 }  // namespace
@@ -72,4 +102,51 @@ TEST_CASE("check_op sees a fast gradient that is not that of the composition") {
   spoilt = false;
   REQUIRE_FALSE(report.failures.empty());
   CHECK(report.failures[0].find("test_product/plain: input 0 at [") == 0);
+}
+
+TEST_CASE("what a vjp throws is told with its op, once") {
+  const Tensor x = ones({2}).set_requires_grad();
+  fault = Fault::throws;
+  const Tensor y = sum(twice(x));
+  try {
+    y.backward();
+    FAIL("nothing was thrown");
+  } catch (const Error& e) {
+    CHECK(e.what() == std::string("test_twice: its vjp threw: no luck"));
+    CHECK_THROWS_AS(std::rethrow_if_nested(e), std::runtime_error);
+  }
+  fault = Fault::none;
+  CHECK_FALSE(x.grad().defined());
+  const Tensor square = sum(x * x);
+  Tensor(x.detach()).mutable_data<float>("me")[0] = 2;
+  CHECK(message_of([&] { square.backward(); }).find("mul: a tensor of shape [2] ") == 0);
+}
+
+TEST_CASE("an op without a result is told by its name") {
+  fault = Fault::undefined_result;
+  const std::string message = message_of([] { twice(ones({2}).set_requires_grad()); });
+  fault = Fault::none;
+  CHECK(message == "test_twice: its result 0 is undefined");
+}
+
+TEST_CASE("an op whose result is its input is told so, and the input stays a leaf") {
+  const Tensor x = ones({2}).set_requires_grad();
+  CHECK(message_of([&] { record(kTwice, x, {x}, [](Backward& b) { return b.dy() * -1; }); }) ==
+        "test_twice: its result must be a tensor of its own; got an input; detach() gives another "
+        "handle");
+  CHECK(x.is_leaf());
+  sum(record(kTwice, x.detach(), {x}, [](Backward& b) { return b.dy() * -1; })).backward();
+  CHECK(x.grad().at({0}) == -1);
+}
+
+TEST_CASE("check_op lists a vjp that throws, and one that captures its result") {
+  CHECK(failures_of_twice(Fault::none).empty());
+  CHECK(failures_of_twice(Fault::throws) ==
+        std::vector<std::string>{"test_twice/plain: test_twice: its vjp threw: no luck"});
+  CHECK(failures_of_twice(Fault::undefined_result) ==
+        std::vector<std::string>{"test_twice/plain: test_twice: its result 0 is undefined"});
+  CHECK(
+      failures_of_twice(Fault::captures) ==
+      std::vector<std::string>{"test_twice/plain: its graph outlives its results; a vjp must keep "
+                               "tensors by save() and save_output(), not capture them"});
 }

@@ -156,7 +156,7 @@ const Calls kMovers = {
     {"reshape", [](const Tensors& in) { return Tensors{reshape(in[0], {in[0].numel()})}; }},
     {"scatter_add",
      [](const Tensors& in) { return Tensors{scatter_add(in[0], -1, last_index(in[0]), in[1])}; }},
-    {"slice", [](const Tensors& in) { return Tensors{slice(in[0], -1, 0, 1)}; }},
+    {"slice", [](const Tensors& in) { return Tensors{slice(in[0], -1, 0, 2, 2)}; }},
     {"split", [](const Tensors& in) { return split(in[0], 1, -1); }},
     {"stack",
      [](const Tensors& in) {

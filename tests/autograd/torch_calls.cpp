@@ -183,7 +183,8 @@ const Calls& indexing() {
   static const Calls calls = {
       {"slice",
        [](const Tensors& in, const Arguments& a) {
-         return Tensors{slice(in[0], a.dim(), a.integer("start"), a.integer("end"))};
+         return Tensors{slice(in[0], a.dim(), a.integer("start"), a.integer("end"),
+                              a.get<int64_t>("step", 1))};
        }},
       {"select",
        [](const Tensors& in, const Arguments& a) {

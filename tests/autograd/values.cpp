@@ -231,6 +231,9 @@ TEST_CASE("views share storage, copies do not") {
   CHECK(numbers(transpose(x, 0, 1)) == Numbers{1, 4, 2, 5, 3, 6});
   CHECK(numbers(slice(x, 1, -2, -1)) == Numbers{2, 5});
   CHECK(slice(x, 1, 2, 1).shape() == Shape{2, 0});
+  CHECK(numbers(slice(x, 1, 0, 3, 2)) == Numbers{1, 3, 4, 6});
+  CHECK(numbers(slice(x, 1, 1, 3, 2)) == Numbers{2, 5});
+  CHECK(slice(x, 0, 0, 2, 2).same_storage(x));
   const Tensors parts = split(x, 2, 1);
   CHECK(parts.size() == 2);
   CHECK(parts[1].same_storage(x));

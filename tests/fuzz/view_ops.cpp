@@ -65,9 +65,10 @@ void add_slice(Builder& b) {
   if (b.value(x).dim() == 0) return;
   const int d = b.dim_of(b.value(x));
   const int64_t n = b.value(x).size(d), first = b.below(n), last = first + 1 + b.below(n - first);
+  const int64_t step = 1 + b.below(3);
   if (b.flip())
-    b.add(fmt::format("slice {}, {}, {}", d, first, last), {x},
-          [=](const Tensors& in) { return slice(in[0], d, first, last); });
+    b.add(fmt::format("slice {}, {}, {}, {}", d, first, last, step), {x},
+          [=](const Tensors& in) { return slice(in[0], d, first, last, step); });
   else
     b.add(fmt::format("select {}, {}", d, first), {x},
           [=](const Tensors& in) { return select(in[0], d, first); });

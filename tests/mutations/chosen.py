@@ -25,7 +25,7 @@ CHOSEN = [
      "Shape{inverse[2], inverse[1], inverse[0]} : inverse); }",
      "permute: transposed dims in the gradient"),
     ("autograd/ops/views.cpp",
-     "pad(b.dy(), d, first, after)", "pad(b.dy(), d, after, first)",
+     "pad(dx, d, first, n - first - dx.size(d))", "pad(dx, d, n - first - dx.size(d), first)",
      "slice: the gradient is put at the wrong end"),
     ("autograd/ops/reduce.cpp",
      "exp(u - finite) * reshape(b.dy(), kept)", "exp(u - out) * 0.5 * reshape(b.dy(), kept)",

@@ -1,6 +1,7 @@
 // Other attentions by meaning: each equals its formula, or multi-head attention where both are the
 // same; and positions do what they are for.
 #include <weft/autograd/autograd.h>
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/grouped_attention.h>
 #include <weft/nn/linear_attention.h>
@@ -157,6 +158,26 @@ TEST_CASE("grouped-query attention is multi-head attention whose key heads repea
         }) == "grouped-query attention: num_heads must be a multiple of num_kv_heads; got 4 and 3");
 }
 
+TEST_CASE("the weights of other attentions are seen by name too") {
+  GroupedQueryAttention attention({.embed_dim = 4, .num_heads = 2, .num_kv_heads = 1},
+                                  Generator(1));
+  attention.to(kFloat64);
+  const Tensor x = normal({2, 3, 4}, 1), plain = attention(x, x, x).output;
+  const Intermediates seen({"weights"});
+  CHECK(largest_difference(attention(x, x, x).output, plain) < 1e-14);
+  CHECK(seen["weights"].shape() == Shape{2, 2, 3, 3});
+}
+
+TEST_CASE("positions say what does not fit them") {
+  LearnedPositions learned(5, 4, Generator(1));
+  CHECK(message_of([&] {
+          learned(ones({3, 1, 1}));
+        }) == "positions: the table is 4 wide; got shape [3, 1, 1]");
+  CHECK(message_of([] {
+          RotaryPositions()(ones({3, 4}, kInt64));
+        }) == "positions: expected a floating tensor; got int64");
+}
+
 TEST_CASE("grouped-query attention decodes in steps, with rotary positions and few heads kept") {
   GroupedQueryAttention attention(
       {.embed_dim = 8, .num_heads = 4, .num_kv_heads = 1, .rotary = true}, Generator(1));
@@ -220,6 +241,14 @@ TEST_CASE("linear attention leaves what is masked alone, and says which masks it
   CHECK(message_of([&] { attention(x, x, x, Mask::window(1, 1)); }) ==
         "linear attention: the mask may be causal and forbid keys to all queries alike; scores do "
         "not exist here");
+  CHECK(message_of([&] {
+          attention(x, x, x, Mask::padding({3, 2}, 4));
+        }) ==
+        "linear attention: the mask must broadcast to [B, 1, 1, Tk] = [2, 1, 1, 3]; got [2, 1, 1, "
+        "4]");
+  CHECK(message_of([&] { attention(x, x, slice(x, 1, 0, 1), Mask::causal()); }) ==
+        "linear attention: expected query [B, Tq, width], key and value [B, Tk, width]; got [2, 3, "
+        "4], [2, 3, 4] and [2, 1, 4]");
 }
 
 TEST_CASE("bahdanau and luong attention equal their formulas, and take masks") {
@@ -254,4 +283,7 @@ TEST_CASE("bahdanau and luong attention equal their formulas, and take masks") {
           AttentionCache cache(AttentionCache::Kind::fixed);
           dot(narrow, memory, AttentionCall{.cache = &cache});
         }) == "luong attention: there is nothing to keep in a cache");
+  CHECK(message_of([&] { general(x, slice(memory, 0, 0, 1)); }) ==
+        "luong attention: expected query [B, Tq, width] and memory [B, Tk, width]; got [2, 2, 4] "
+        "and [1, 3, 3]");
 }

@@ -259,14 +259,24 @@ TEST_CASE("no layer of nn is left out of the check") {
 namespace {
 
 // Scales by a parameter; `fault` chooses what is wrong with it.
-enum class Fault { none, wrong_gradient, unused, not_saved, random, wrong_in_float32 };
+enum class Fault {
+  none,
+  wrong_gradient,
+  unused,
+  not_saved,
+  not_registered,
+  random,
+  wrong_in_float32,
+  no_result
+};
 class Faulty : public Layer<Faulty> {
  public:
   Faulty(Fault fault, Generator generator)
       : fault_(fault),
         generator_(generator),
         scale_(parameter("scale", ones({3}))),
-        hidden_(randn({3}, hidden_generator(), kFloat64)) {}
+        hidden_(randn({3}, hidden_generator(), kFloat64)),
+        rogue_(full({3}, 2).set_requires_grad()) {}
 
   Tensor forward(const Tensor& x) {
     Tensor scale = scale_;
@@ -275,6 +285,8 @@ class Faulty : public Layer<Faulty> {
     if (fault_ == Fault::not_saved) scale = scale_ * weft::to(hidden_, x.dtype());
     if (fault_ == Fault::wrong_in_float32 && x.dtype() == kFloat32)
       scale = scale_ + (scale_ - scale_.detach()) * 0.01;
+    if (fault_ == Fault::not_registered) scale = scale_ * weft::to(rogue_, x.dtype());
+    if (fault_ == Fault::no_result) return {};
     if (fault_ == Fault::random) return x * scale * generator_.uniform();
     return x * scale;
   }
@@ -286,7 +298,7 @@ class Faulty : public Layer<Faulty> {
   }
   Fault fault_;
   Generator generator_;
-  Tensor scale_, hidden_;
+  Tensor scale_, hidden_, rogue_;
 };
 
 std::vector<std::string> faults(Fault fault) {
@@ -300,6 +312,10 @@ TEST_CASE("check_module finds faults") {
   REQUIRE_FALSE(faults(Fault::wrong_gradient).empty());
   CHECK(faults(Fault::wrong_gradient)[0].find("analytic") != std::string::npos);
   CHECK(faults(Fault::unused).back() == "scale: no output depends on it");
+  CHECK(faults(Fault::not_registered) ==
+        std::vector<std::string>{"a tensor of shape [3] gets a gradient but is not a parameter"});
+  CHECK(message_of([] { faults(Fault::no_result); }) ==
+        "gradcheck: output 0 of module is undefined");
   const auto not_saved = faults(Fault::not_saved);
   CHECK(std::find(not_saved.begin(), not_saved.end(),
                   "a module that loaded the state of another computes something else") !=
@@ -317,7 +333,7 @@ TEST_CASE("check_module finds faults") {
         "two modules of the factory differ; seed the generator inside of it");
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {ones({1, 3})});
-        }) == "check_module: floating inputs must be float64");
+        }) == "check_module: floating inputs must be float64; input 0 is float32");
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {normal({1, 3}), normal({1, 3})});
         }) == "check_module: forward does not take that many tensors; pass a call of your own");

@@ -85,4 +85,10 @@ TEST_CASE("recurrent layers say what is wrong with their inputs") {
   CHECK(message_of([] {
           GRUCell(3, 2, Generator(1))(ones({2, 4}));
         }) == "gru cell: expected [B, 3]; got [2, 4]");
+  CHECK(message_of([] {
+          GRUCell(3, 2, Generator(1))(ones({4, 3}), ones({1, 2}));
+        }) == "gru cell: the state must be [4, 2]; got [1, 2]");
+  CHECK(message_of([] {
+          LSTMCell(3, 2, Generator(1))(ones({4, 3}), RecurrentState{ones({4, 2}), ones({4, 1})});
+        }) == "lstm cell: the state must be [4, 2]; got [4, 1]");
 }

@@ -27,7 +27,7 @@ Tensor move_about(const Tensor& x, uint64_t choice) {
     case 2:
       return transpose(x, d, -1);
     case 3:
-      return slice(x, d, g.below(x.size(d) + 1), x.size(d));
+      return slice(x, d, g.below(x.size(d) + 1), x.size(d), 1 + g.below(3));
     case 4:
       return cat({x, slice(x, d, 0, 1)}, d);
     case 5:
@@ -148,7 +148,7 @@ TEST_CASE("reshape copies only where no strides would do") {
   });
 }
 
-TEST_CASE("slice takes the elements between its bounds") {
+TEST_CASE("slice takes the elements between its bounds, all or every few") {
   holds("slice and pad", [] {
     const Tensor x = draw_tensor(draw_shape(1, 4, 0, 5));
     const int d = static_cast<int>(draw(0, x.dim() - 1));
@@ -157,6 +157,11 @@ TEST_CASE("slice takes the elements between its bounds") {
     RC_ASSERT(part.size(d) == last - first);
     for (int64_t i = first; i < last; ++i)
       expect_close("row", select(part, d, i - first), select(x, d, i), 0);
+    const int64_t step = draw(1, 6);
+    const Tensor some = slice(x, d, first, last, step);
+    RC_ASSERT(some.size(d) == (last - first + step - 1) / step);
+    for (int64_t i = 0; i < some.size(d); ++i)
+      expect_close("every step", select(some, d, i), select(part, d, i * step), 0);
     const Tensor padded = pad(part, d, first, n - last, 0.5);
     expect_close("padded, the part", slice(padded, d, first, last), part, 0);
     expect_close("padded, before", slice(padded, d, 0, first),
