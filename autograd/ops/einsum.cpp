@@ -224,8 +224,7 @@ Term reduce(const Term& x, const std::string& needed) {
   return {sum(x.t, dims), filter(x.labels, [&](char c) { return has(needed, c); })};
 }
 
-// x as a matrix, or as a batch of them if `batch` names any dims. Where the other term has more
-// than one along a label, x stretches.
+// x as a batch of matrices. Where the other term has more than one along a label, x stretches.
 Tensor matrices(const Term& x, const Term& other, const std::string& batch, const std::string& rows,
                 const std::string& columns) {
   Tensor t = arrange(x, batch + rows + columns);
@@ -236,12 +235,11 @@ Tensor matrices(const Term& x, const Term& other, const std::string& batch, cons
   Shape merged;
   int d = 0;
   for (const std::string* group : {&batch, &rows, &columns}) {
-    if (group == &batch && batch.empty()) continue;
     int64_t n = 1;
     for (size_t i = 0; i < group->size(); ++i) n *= full[d++];
     merged.push_back(n);
   }
-  return merged == t.shape() ? t : reshape(t, merged);
+  return reshape(t, merged);
 }
 
 // The product of two terms, summed over what both have and nobody needs.

@@ -31,6 +31,8 @@ const Op kMatmul{
                        {{2, 0}, {0, 3}}});
       s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
             [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("one row, stored as a column", {s.transposed({1, 5}), s.normal({5, 3})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
       s.add("a batch with no columns", {s.transposed({2, 3, 4}), s.normal({4, 0})},
             [](const Tensors& in) { return matmul(in[0], in[1]); });
       s.add("reused input", {s.normal({3, 3})},

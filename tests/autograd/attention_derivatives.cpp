@@ -21,6 +21,29 @@ double distance(const Tensor& a, const Tensor& b) {
   return max(abs(a.detach() - b.detach())).item();
 }
 
+// `parts` views [2, 2, 3, 4] of one projection.
+Tensors packed_heads(int64_t parts, uint64_t seed) {
+  const Tensor x = normal({2, 3, parts * 2, 4}, seed).set_requires_grad();
+  Tensors heads = split(x, 2, 2);
+  for (Tensor& t : heads) t = permute(t, {0, 2, 1, 3});
+  return heads;
+}
+
+// The gradients of queries, keys and values as attention hands them on.
+Tensors handed_on(Tensors in) {
+  Tensors seen(3);
+  for (size_t i = 0; i < 3; ++i)
+    in[i].register_hook([&seen, i](const Tensor& g) { return seen[i] = g; });
+  sum(pow(scaled_dot_product_attention(in[0], in[1], in[2]), 2)).backward();
+  return seen;
+}
+
+bool one_behind_another(const Tensor& a, const Tensor& b) {
+  const auto row = a.size(1) * a.size(3);
+  return a.same_storage(b) && a.strides() == b.strides() &&
+         b.data<double>() - a.data<double>() == row;
+}
+
 struct Setting {
   std::string name;
   AttentionOptions options;
@@ -137,4 +160,18 @@ TEST_CASE("a query that may attend to nothing has no derivative of any order") {
     auto energy = [&](const Tensors& in) { return sum(pow(attention(s)(in)[0], 3)); };
     CHECK(max(abs(select(hvp(energy, x, v)[0], 2, 1))).item() == 0);
   }
+}
+
+TEST_CASE("gradients of packed projections are packed, so that nothing has to join them") {
+  const Tensors all = handed_on(packed_heads(3, 1));
+  CHECK(one_behind_another(all[0], all[1]));
+  CHECK(one_behind_another(all[1], all[2]));
+  const Tensors memory = packed_heads(2, 2);
+  const Tensors two = handed_on({packed_heads(1, 3)[0], memory[0], memory[1]});
+  CHECK(one_behind_another(two[1], two[2]));
+  CHECK_FALSE(two[0].same_storage(two[1]));
+  const Tensors none =
+      handed_on({packed_heads(1, 4)[0], packed_heads(1, 5)[0], packed_heads(1, 6)[0]});
+  CHECK_FALSE(none[0].same_storage(none[1]));
+  CHECK_FALSE(none[1].same_storage(none[2]));
 }

@@ -74,8 +74,8 @@ def prepare(tiers):
     for folder, options, programs in tiers:
         status, output = run(["cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja",
                               "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-                              "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DWEFT_BUILD_EXAMPLES=OFF",
-                              "-DWEFT_BUILD_BENCH=OFF", *options])
+                              "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -D_GLIBCXX_ASSERTIONS",
+                              "-DWEFT_BUILD_EXAMPLES=OFF", "-DWEFT_BUILD_BENCH=OFF", *options])
         if status == 0:
             status, output = run(["ninja", "-C", str(folder), *(p[0][0] for p in programs)])
         if status != 0:
