@@ -101,11 +101,8 @@ bool all_finite(const Tensor& x) {
   return finite;
 }
 
-// Whether all three are, in one go where they are packed.
+// Whether all three are.
 bool all_finite(const Tensor& q, const Tensor& k, const Tensor& v) {
-  Shape packed = q.shape();
-  packed[1] *= 3;
-  if (neighbours(q, k) && neighbours(k, v)) return all_finite(q.strided_view(packed, q.strides()));
   return all_finite(q) && all_finite(k) && all_finite(v);
 }
 
