@@ -114,6 +114,9 @@ void add_errors(Samples& s) {
               {.enable_gqa = enable});
   add_error(s, cross(s), "scaled_dot_product_attention: dropout must be in [0, 1); got 1",
             {.dropout = 1});
+  add_error(s, cross(s, s.booleans({3, 4})),
+            "scaled_dot_product_attention: the mask must broadcast to [B, H, Tq, Tk] = [2, 2, 3, "
+            "5]; got [3, 4]");
   add_error(s, cross(s, s.booleans({2, 5})),
             "scaled_dot_product_attention: the mask must broadcast to [B, H, Tq, Tk] = [2, 2, 3, "
             "5]; got [2, 5]");

@@ -22,12 +22,10 @@ void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y
 }
 
 Tensor binary(const char* who, kernels::Binary op, const Tensor& a, const Tensor& b) {
-  check(a.defined() && b.defined(), "{}: an operand is undefined", who);
-  const DType dtype = promote(a.dtype(), b.dtype());
-  check(dtype != kBool, "{}: arithmetic on bool tensors is not defined; convert with to(x, kInt64)",
-        who);
-  Tensor y(broadcast_shapes(who, a.shape(), b.shape()), dtype);
-  binary_into(op, to(a, dtype), to(b, dtype), y);
+  check(a.dtype() != kBool,
+        "{}: arithmetic on bool tensors is not defined; convert with to(x, kInt64)", who);
+  Tensor y(broadcast_shapes(who, a.shape(), b.shape()), a.dtype());
+  binary_into(op, a, b, y);
   return y;
 }
 

@@ -80,6 +80,10 @@ const Op kSplit{
       s.add_error(
           {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 0, 1); },
           "split: the size must be positive; got 0");
+      s.add_error(
+          {s.normal({})},
+          [](const Tensors& in) { return split(in[0], std::vector<int64_t>{1}, 0); },
+          "split: needs at least one dim; got shape []");
     }};
 
 template <Tensor (*f)(const Tensor&, int64_t)>

@@ -258,6 +258,18 @@ TEST_CASE("split into more parts than a tensor has dims") {
         std::vector<int64_t>{98, 99});
 }
 
+TEST_CASE("gradients in one storage that are not a split's parts are joined as any") {
+  const Tensor x = reals({{1, 2}, {3, 4}}).set_requires_grad(), dy = reals({{5, 6}, {7, 8}});
+  auto joined = [&](const Tensor& a, const Tensor& b) {
+    return numbers(grad(split(x, 1, 0), {x}, {{a, b}})[0]);
+  };
+  const Tensor first = slice(dy, 0, 0, 1), second = slice(dy, 0, 1, 2);
+  CHECK(joined(first, second) == Numbers{5, 6, 7, 8});
+  CHECK(joined(second, first) == Numbers{7, 8, 5, 6});
+  const Tensor still = expand(slice(second, 1, 0, 1), {1, 2});
+  CHECK(joined(first, still) == Numbers{5, 6, 7, 7});
+}
+
 TEST_CASE("dropout: one key, one mask, whatever the layout") {
   Generator g(1);
   const Tensor x = randn({400, 500}, g), t = transpose(x, 0, 1);
