@@ -154,9 +154,9 @@ class Engine {
       Tensor replaced;
       try {
         replaced = entry.call(dy);
-      } catch (const std::exception& e) {
-        std::throw_with_nested(
-            Error(fmt::format("{}: {} threw: {}", request_.who, name_of(entry, node), e.what())));
+      } catch (...) {
+        std::throw_with_nested(Error(fmt::format("{}: {} threw: {}", request_.who,
+                                                 name_of(entry, node), what_was_thrown())));
       }
       if (!replaced.defined()) continue;
       if (replaced.shape() != dy.shape() || replaced.dtype() != dy.dtype()) [[unlikely]]

@@ -59,6 +59,10 @@ TEST_CASE("a module's hook that throws is named with the module") {
       outer.inner.register_forward_hook([](ModuleCall&) { throw std::runtime_error("after"); });
   CHECK(message_of([&] { outer(x); }) == "module \"inner\": a forward hook threw: after");
   post.remove();
+  HookHandle odd = outer.inner.register_forward_hook([](ModuleCall&) { throw 42; });
+  CHECK(message_of([&] { outer(x); }) ==
+        "module \"inner\": a forward hook threw: something that is no std::exception");
+  odd.remove();
   outer.inner.register_backward_hook(
       [](int, const Tensor&) -> Tensor { throw std::runtime_error("back"); });
   CHECK(message_of([&] { outer(x).backward(); }) ==
