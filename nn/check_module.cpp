@@ -59,6 +59,12 @@ class ModuleChecker {
   ModuleProbe fresh(DType dtype) const {
     ModuleProbe probe = make_();
     probe.module->to(dtype);
+    probe.call = [call = std::move(probe.call)](const Tensors& in) {
+      Tensors ys = call(in);
+      for (size_t i = 0; i < ys.size(); ++i)
+        check(ys[i].defined(), "check_module: output {} of the module is undefined", i);
+      return ys;
+    };
     return probe;
   }
 
@@ -186,6 +192,7 @@ ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
   for (const Tensor& x : inputs)
     check(x.defined() && (!differentiable(x) || x.dtype() == kFloat64),
           "check_module: floating inputs must be float64");
+  GradMode record_ops(true);
   return ModuleChecker(make, inputs, options).run();
 }
 

@@ -318,6 +318,19 @@ TEST_CASE("check_module finds faults") {
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {ones({1, 3})});
         }) == "check_module: floating inputs must be float64");
+  struct Nothing : Layer<Nothing> {
+    Tensors forward(const Tensor& x) { return {x * 2.0, Tensor()}; }
+  };
+  CHECK(message_of([] {
+          check_module([] { return Nothing(); }, {normal({1, 3})});
+        }) == "check_module: output 1 of the module is undefined");
+  struct Pair : Layer<Pair> {
+    std::pair<Tensor, Tensor> forward(const Tensor& x) { return {x * 2.0, exp(x)}; }
+  };
+  NoGrad no_grad;
+  const auto pair = check_module([] { return Pair(); }, {normal({1, 3})});
+  CHECK(pair.failures.empty());
+  CHECK(pair.gradients[0] == 3);
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {normal({1, 3}), normal({1, 3})});
         }) == "check_module: forward does not take that many tensors; pass a call of your own");
