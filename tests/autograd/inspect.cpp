@@ -279,6 +279,14 @@ TEST_CASE("a graph as DOT") {
   CHECK(dot.find("label=\"log\\nfloat32 [2, 4]\\nsaves 32 bytes\", shape=box") !=
         std::string::npos);
   CHECK(dot.find("unused") == std::string::npos);
+  struct Odd : PathSource {
+    std::string path() const override { return "a \"b\" \\N\nü"; }
+  } odd;
+  const ModuleScope scope(odd);
+  std::ostringstream escaped;
+  dump_graph(named(exp(leaf({1})), odd.path()), escaped);
+  CHECK(escaped.str().find("label=\"a \\\"b\\\" \\\\N\\nü\";") != std::string::npos);
+  CHECK(escaped.str().find("label=\"exp\\na \\\"b\\\" \\\\N\\nü float64 [1]") != std::string::npos);
   CHECK(std::count(dot.begin(), dot.end(), '>') == 5);
   CHECK(message_of([&] { dump_graph(ones({1}), out); }) ==
         "dump_graph: the tensor does not depend on any tensor that requires a gradient");
