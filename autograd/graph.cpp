@@ -121,7 +121,12 @@ void add(std::map<std::string, SavedMemory::Row>& rows, const std::string& name,
   ++row.tensors;
 }
 
-bool is_leaf_storage(const Tensor& saved) { return saved.slot() && saved.is_leaf(); }
+// Whether `saved` looks into a leaf, be it through views.
+bool is_leaf_storage(const Tensor& saved) {
+  const Node* node = node_of(saved);
+  while (node && node->is_view()) node = node->edges()[0].node.get();
+  return node && !node->op();
+}
 
 std::string table_of(const char* heading, const std::vector<SavedMemory::Row>& rows) {
   size_t width = 24;

@@ -69,6 +69,13 @@ void Node::add_output(const Tensor& t) {
     more_outputs_.push_back({t.shape(), t.dtype()});
 }
 
+void Node::set_view_of(const Tensor& x, const Tensor& y) {
+  if (x.same_handle(y)) [[unlikely]]
+    fail("{}: a result to be recorded must not be an input itself; detach() makes another handle",
+         name());
+  is_view_ = true;
+}
+
 Node::Rare& Node::rare() {
   if (!rare_) rare_ = std::make_unique<Rare>();
   return *rare_;

@@ -87,6 +87,11 @@ class Node : public AutogradSlot {
     return i == 0 ? first_output_ : more_outputs_[static_cast<size_t>(i - 1)];
   }
   void add_output(const Tensor& t);
+  /// Notes that `y`, an output, looks into the storage of `x`, the first input; an Error if it is
+  /// the very same handle.
+  void set_view_of(const Tensor& x, const Tensor& y);
+  /// Whether an output does so.
+  bool is_view() const { return is_view_; }
 
   /// Null unless somebody asked for extras of output i.
   OutputExtras* extras(int i) const;
@@ -111,6 +116,7 @@ class Node : public AutogradSlot {
   TensorInfo first_output_;  // inline: nearly all ops have one
   std::vector<TensorInfo> more_outputs_;
   int num_outputs_ = 0;
+  bool is_view_ = false;
   std::unique_ptr<Rare> rare_;
   Node* next_dead_ = nullptr;
 };

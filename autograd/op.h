@@ -154,8 +154,10 @@ bool wants_record(const Inputs& inputs) {
 template <class Inputs, class Vjp>
 void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&& vjp) {
   Ref<Node> node(new OpNode<std::decay_t<Vjp>>(op, inputs, std::forward<Vjp>(vjp)));
+  const Tensor* first = std::data(inputs);
   for (size_t i = 0; i < outputs.size(); ++i) {
     node->add_output(outputs[i]);
+    if (first->defined() && outputs[i].same_storage(*first)) node->set_view_of(*first, outputs[i]);
     if (is_floating(outputs[i].dtype()))
       outputs[i].set_slot(Ref<AutogradSlot>(node.get()), static_cast<int>(i));
   }
