@@ -63,6 +63,8 @@ std::string Node::describe() const {
 }
 
 void Node::add_output(const Tensor& t) {
+  if (!t.defined()) [[unlikely]]
+    fail("{}: a result to be recorded must be defined", name());
   if (num_outputs_++ == 0)
     first_output_ = {t.shape(), t.dtype()};
   else

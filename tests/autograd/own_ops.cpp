@@ -73,3 +73,22 @@ TEST_CASE("check_op sees a fast gradient that is not that of the composition") {
   REQUIRE_FALSE(report.failures.empty());
   CHECK(report.failures[0].find("test_product/plain: input 0 at [") == 0);
 }
+
+TEST_CASE("an op that hands record() what it must not, or asks for what there is not, is named") {
+  const Tensor x = ones({2}).set_requires_grad();
+  auto with = [&](const Tensor& y, auto vjp) { return record(kProduct, y, {x}, vjp); };
+  auto pass = [](Backward& b) { return b.dy(); };
+  CHECK(message_of([&] { with(Tensor(), pass); }) ==
+        "test_product: a result to be recorded must be defined");
+  CHECK(message_of([&] { with(x, pass); }) ==
+        "test_product: a result to be recorded must not be an input itself; detach() makes another "
+        "handle");
+  CHECK(x.is_leaf());
+  CHECK(with(x.detach(), pass).requires_grad());
+  CHECK(message_of([&] { sum(with(x * 1.0, [](Backward& b) { return b.dy(1); })).backward(); }) ==
+        "test_product: its vjp asks for output 1 of 1");
+  CHECK(
+      message_of([&] {
+        sum(with(x * 1.0, [](Backward& b) { return b.needs(-1) ? b.dy() : Tensor(); })).backward();
+      }) == "test_product: its vjp asks for input -1 of 1");
+}
