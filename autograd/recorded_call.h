@@ -48,6 +48,11 @@ class RecordedCall {
   std::vector<size_t> wanted_;  // indices into fresh_
 };
 
+/// An Error unless `given`, if defined, is `what` ("a tangent") that fits `t`, which is floating
+/// and the i-th `where` ("input").
+void check_fits(const char* who, const char* what, const char* where, size_t i, const Tensor& t,
+                const Tensor& given);
+
 /// Gradients as they were given, zeros in place of undefined ones of floating inputs.
 Tensors with_zeros(Tensors gradients, const Tensors& inputs);
 
