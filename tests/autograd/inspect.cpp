@@ -217,6 +217,26 @@ TEST_CASE("a user's vjp that returns NaN, and a NaN from outside, are named in t
   CHECK(message_of([&] { sum(x * x).backward(); }).empty());
 }
 
+TEST_CASE("an anomaly in second order names the module, the shapes and where it was recorded") {
+  const DetectAnomaly anomaly;
+  struct Here : PathSource {
+    std::string path() const override { return "encoder"; }
+  } here;
+  const Tensor x = leaf({4, 0});
+  Tensor y;
+  {
+    const ModuleScope scope(here);
+    y = sum(pow(x, 1.5));
+  }
+  const Tensor first = grad(y, x, {.create_graph = true});  // 1.5 x^0.5
+  const std::string message = message_of([&] { sum(first).backward(); });
+  CHECK(first_line(message) ==
+        "pow in encoder: its vjp must return finite gradients; for input 0 got inf at [1] of "
+        "float64 [2] (0 NaN, 1 infinite of 2); inputs: float64 [2]");
+  CHECK(message.find("\nrecorded at:\n  weft::pow") != std::string::npos);
+  CHECK(message.find("weft::grad") != std::string::npos);
+}
+
 TEST_CASE("names show in messages and are fetched with gradients") {
   const Tensor x = leaf({1, 2});
   const Intermediates seen({"squares"});
