@@ -27,7 +27,7 @@ std::string name_of(const Tensor& t) {
   return e ? e->name : std::string();
 }
 
-const Tensor& Intermediates::operator[](const std::string& name) const {
+Tensor Intermediates::operator[](const std::string& name) const {
   const auto found = std::find_if(kept_.rbegin(), kept_.rend(),
                                   [&](const NamedTensor& t) { return t.name == name; });
   if (found == kept_.rend()) {

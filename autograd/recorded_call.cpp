@@ -130,27 +130,52 @@ Tensors RecordedCall::jvp(const Tensors& v) const {
   return tangents;
 }
 
-Tensors RecordedCall::reached_outside() const {
-  std::unordered_set<Node*> seen;
-  std::set<std::pair<uint64_t, int>> found;
-  std::vector<Node*> stack;
-  Tensors reached;
+// A leaf that f makes at its first call may be one that it keeps.
+bool RecordedCall::is_outside(const Node& node) const {
+  return node.sequence() < since_ || !node.op();
+}
+
+std::vector<const Node*> RecordedCall::nodes() const {
+  std::unordered_set<const Node*> seen;
+  std::vector<const Node*> found;
   for (const size_t i : wanted_) seen.insert(node_of(fresh_[i]));  // below them are the inputs
+  auto follow = [&](const Node* node) {
+    if (node && !is_outside(*node) && seen.insert(node).second) found.push_back(node);
+  };
+  for (const Tensor& y : outputs_) follow(edge_of(y).node.get());
+  for (size_t i = 0; i < found.size(); ++i)
+    for (const Edge& e : found[i]->edges()) follow(e.node.get());
+  return found;
+}
+
+Tensors RecordedCall::reached_outside() const {
+  std::set<std::pair<uint64_t, int>> found;
+  for (const size_t i : wanted_) found.emplace(node_of(fresh_[i])->sequence(), 0);
+  Tensors reached;
   auto follow = [&](const Edge& e) {
-    if (!e.node) return;
-    if (e.node->sequence() >= since_) {
-      if (seen.insert(e.node.get()).second) stack.push_back(e.node.get());
-    } else if (found.emplace(e.node->sequence(), e.index).second) {
+    if (e.node && is_outside(*e.node) && found.emplace(e.node->sequence(), e.index).second)
       reached.push_back(stand_in(e.node.get(), e.index));
-    }
   };
   for (const Tensor& y : outputs_) follow(edge_of(y));
-  while (!stack.empty()) {
-    const Node* node = stack.back();
-    stack.pop_back();
+  for (const Node* node : nodes())
     for (const Edge& e : node->edges()) follow(e);
-  }
   return reached;
+}
+
+Tensors RecordedCall::saved_of_outside() const {
+  std::unordered_set<const Node*> inputs;
+  for (const size_t i : wanted_) inputs.insert(node_of(fresh_[i]));
+  Tensors found;
+  for (const Node* node : nodes())
+    for (const Tensor& t : node->saved()) {
+      Edge source = edge_of(t);
+      while (source.node && !is_outside(*source.node) && source.node->is_view())
+        source = Edge(source.node->edges()[0]);
+      if (!source.node || !is_outside(*source.node) || inputs.contains(source.node.get())) continue;
+      found.push_back(t.detach());
+      found.back().set_slot(Ref<AutogradSlot>(source.node.get()), source.index);
+    }
+  return found;
 }
 
 Tensors with_zeros(Tensors gradients, const Tensors& inputs) {

@@ -35,10 +35,15 @@ class RecordedCall {
   Tensors jvp(const Tensors& v) const;
 
   /// Stand-ins for what f reached by other ways than its inputs: tensors that were there before the
-  /// call and require gradients. Of their elements nothing is said.
+  /// call, and leaves, that require gradients. Of their elements nothing is said.
   Tensors reached_outside() const;
+  /// What the call saved for backward of the elements of such tensors.
+  Tensors saved_of_outside() const;
 
  private:
+  bool is_outside(const Node& node) const;
+  /// Recorded by the call.
+  std::vector<const Node*> nodes() const;
   Tensors run(const Tensors& dy, BackwardOptions options) const;
 
   const char* who_;
