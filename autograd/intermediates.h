@@ -28,6 +28,8 @@ class Intermediates : public Observer {
   /// Keeps all, or those of the full names in `wanted`.
   Intermediates() = default;
   explicit Intermediates(std::vector<std::string> wanted) : wanted_(std::move(wanted)) {}
+  /// Cuts gradients off from the graphs of theirs that create_graph recorded: cycles otherwise.
+  ~Intermediates() override;
 
   /// The latest of that name; an Error that lists the names there are if there is none.
   Tensor operator[](const std::string& name) const;

@@ -254,6 +254,28 @@ TEST_CASE("names show in messages and are fetched with gradients") {
   CHECK_FALSE(seen["squares"].requires_grad());
 }
 
+TEST_CASE("a retained gradient of a recorded pass can be let go, and Intermediates lets go") {
+  const size_t before = allocator_stats().bytes_in_use;
+  {
+    const Tensor x = leaf({1, 2});
+    Tensor y = x * x, z;
+    y.retain_grad();
+    grad(sum(y * y), x, {.create_graph = true});
+    CHECK(y.grad().requires_grad());
+    y.set_grad({});
+    CHECK_FALSE(y.grad().defined());
+    {
+      const Intermediates seen;
+      z = named(x * x, "squares");
+      grad(sum(z * z), x, {.create_graph = true});
+      CHECK(seen["squares"].grad().requires_grad());
+    }
+    CHECK(z.grad().to_vector<double>() == std::vector<double>{2, 8});
+    CHECK_FALSE(z.grad().requires_grad());
+  }
+  CHECK(allocator_stats().bytes_in_use == before);
+}
+
 TEST_CASE(
     "attention's scores and weights are fetched by path, with gradients, and change nothing") {
   Generator gen(3);
