@@ -99,7 +99,7 @@ std::string describe_infos(const std::vector<TensorInfo>& infos) {
 // What is known of where a node comes from.
 std::string describe_origin(const Node& node) {
   const Origin* origin = node.origin();
-  if (!origin) return node.op() ? "; recorded by a vjp or before DetectAnomaly began" : "";
+  if (!origin) return node.op() ? "; recorded before DetectAnomaly began" : "";
   return fmt::format("; inputs: {}\nrecorded at:{}", describe_infos(origin->inputs),
                      describe_frames(origin->frames));
 }
@@ -107,13 +107,6 @@ std::string describe_origin(const Node& node) {
 std::string op_in_module(const Op& op) {
   const std::string* path = detail::thread_state.path;
   return path && !path->empty() ? fmt::format("{} in {}", op.name, *path) : std::string(op.name);
-}
-
-void remember_origin(Node& node, std::span<const Tensor> inputs) {
-  Origin origin{call_frames(), {}};
-  for (const Tensor& t : inputs)
-    origin.inputs.push_back(t.defined() ? TensorInfo{t.shape(), t.dtype()} : TensorInfo{});
-  node.set_origin(std::move(origin));
 }
 
 }  // namespace
@@ -127,7 +120,18 @@ void DetectAnomaly::op_ran(const Op& op, std::span<const Tensor> outputs,
          describe(c, y), joined(inputs, [](const Tensor& t) { return describe(t); }),
          describe_frames(call_frames()));
   }
-  if (!outputs.empty() && outputs[0].slot()) remember_origin(*node_of(outputs[0]), inputs);
+  if (!outputs.empty() && outputs[0].slot()) recorded(*node_of(outputs[0]), inputs);
+}
+
+void DetectAnomaly::recorded(Node& node, std::span<const Tensor> inputs) {
+  Origin origin{call_frames(), {}};
+  for (const Tensor& t : inputs)
+    origin.inputs.push_back(t.defined() ? TensorInfo{t.shape(), t.dtype()} : TensorInfo{});
+  node.set_origin(std::move(origin));
+}
+
+void DetectAnomaly::recorded_in_vjp(Node& node, std::span<const Tensor> inputs) {
+  recorded(node, inputs);
 }
 
 // A vjp's results were looked at when it ended: here is what comes from elsewhere.

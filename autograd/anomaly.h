@@ -19,8 +19,12 @@ class DetectAnomaly : public Observer {
 
   void op_ran(const Op& op, std::span<const Tensor> outputs,
               std::span<const Tensor> inputs) override;
+  void recorded_in_vjp(Node& node, std::span<const Tensor> inputs) override;
   void vjp_begins(const Node& node, std::span<const Tensor> dy) override;
   void vjp_ended(const Node& node, std::span<const Tensor> dx) override;
+
+ private:
+  static void recorded(Node& node, std::span<const Tensor> inputs);
 };
 
 }  // namespace weft

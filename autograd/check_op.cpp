@@ -2,6 +2,7 @@
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/gradcheck.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
 
 #include <algorithm>
@@ -55,13 +56,24 @@ Evaluation evaluate(const SampleFunction& f, const Tensors& inputs, DType dtype)
     }
   for (const Tensor& x : xs)
     if (x.requires_grad()) wanted.push_back(x);
+  e.gradients.resize(wanted.size());
   if (!outputs.empty() && !wanted.empty())
     e.gradients = grad(outputs, wanted, {cotangents, false, false, true});
+  e.gradients = with_zeros(std::move(e.gradients), wanted);
   return e;
+}
+
+bool same_shapes(const Tensors& a, const Tensors& b) {
+  auto same = [](const Tensor& x, const Tensor& y) {
+    return x.defined() == y.defined() && (!x.defined() || x.shape() == y.shape());
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
 void compare(OpReport& report, const std::string& what, const Evaluation& a, const Evaluation& b,
              double tolerance) {
+  if (!same_shapes(a.values, b.values) || !same_shapes(a.gradients, b.gradients))
+    return report.failures.push_back(fmt::format("{}: shapes differ", what));
   const double value = largest_difference(a.values, b.values);
   const double gradient = largest_difference(a.gradients, b.gradients);
   if (!(value <= tolerance))
@@ -118,6 +130,7 @@ void check_sample(OpReport& report, const std::string& name, const Sample& s,
 }  // namespace
 
 OpReport check_op(const Op& op, const GradcheckOptions& options) {
+  GradMode record_ops(true);
   Samples samples;
   op.samples(samples);
   OpReport report;

@@ -58,25 +58,50 @@ const Op kCheckpoint{
 struct Recipe {
   TensorFunction f;
   std::vector<Saved> inputs, outside;
+  std::vector<Saved> watched;  // must be as they were
   std::vector<GeneratorState> generators;
   std::vector<size_t> recorded;  // which outputs the node stands for
-  size_t outputs = 0;
+  std::vector<TensorInfo> outputs;
 };
 
+void check_the_same(const Recipe& r, const Tensors& again) {
+  check(again.size() == r.outputs.size(),
+        "checkpoint: the function must compute the same again in backward; it returned {} tensors, "
+        "then {}",
+        r.outputs.size(), again.size());
+  for (const size_t i : r.recorded)
+    check(again[i].defined() && again[i].requires_grad() &&
+              again[i].shape() == r.outputs[i].shape && again[i].dtype() == r.outputs[i].dtype,
+          "checkpoint: the function must compute the same again in backward; output {} was {} {} "
+          "with a gradient, then {}",
+          i, to_string(r.outputs[i].dtype), r.outputs[i].shape,
+          !again[i].defined()
+              ? "undefined"
+              : fmt::format("{} {} {} one", to_string(again[i].dtype()), again[i].shape(),
+                            again[i].requires_grad() ? "with" : "without"));
+}
+
 Tensors backward(const Recipe& r, Backward& b) {
-  Tensors inputs, outside, dy(r.outputs);
+  Tensors inputs, outside, dy(r.outputs.size());
   for (const Saved& s : r.inputs) inputs.push_back(b.saved(s));
   for (const Saved& s : r.outside) outside.push_back(b.saved(s));
+  for (const Saved& s : r.watched) b.saved(s);
   for (size_t k = 0; k < r.recorded.size(); ++k) dy[r.recorded[k]] = b.dy(static_cast<int>(k));
   const RandomReplay replay(r.generators);
-  return RecordedCall("checkpoint", r.f, inputs, Want::requiring, outside).vjp(dy);
+  auto again = [&r](const Tensors& in) {
+    const detail::InsideOp told(false);
+    return r.f(in);
+  };
+  const RecordedCall call("checkpoint", again, inputs, Want::requiring, outside);
+  check_the_same(r, call.outputs());
+  return call.vjp(dy);
 }
 
 }  // namespace
 
 Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
   if (!grad_enabled()) return f(inputs);
-  Recipe recipe{f, {}, {}, {}, {}, 0};
+  Recipe recipe{f, {}, {}, {}, {}, {}, {}};
   Tensors results, recorded, edges = inputs;
   {
     const RandomRecorder recorder;
@@ -86,10 +111,11 @@ Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
       recipe.outside.push_back(save(t));
       edges.push_back(t);
     }
-    recipe.outputs = call.outputs().size();
-    for (size_t i = 0; i < recipe.outputs; ++i) {
+    for (const Tensor& t : call.saved_of_outside()) recipe.watched.push_back(save(t));
+    for (size_t i = 0; i < call.outputs().size(); ++i) {
       const Tensor& y = call.outputs()[i];
       check(y.defined(), "checkpoint: output {} of the function is undefined", i);
+      recipe.outputs.push_back({y.shape(), y.dtype()});
       results.push_back(y.detach());
       if (y.requires_grad()) recipe.recorded.push_back(i);
     }

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <string_view>
 #include <unordered_map>
 
 namespace weft {
@@ -125,10 +124,10 @@ class Engine {
   static Tensors run_vjp(Node& node, const Tensors& dy) {
     try {
       return detail::thread_state.observers ? detail::observed_vjp(node, dy) : node.backward(dy);
-    } catch (const std::exception& e) {
-      const std::string who = node.describe();
-      if (std::string_view(e.what()).starts_with(who)) throw;
-      std::throw_with_nested(Error(fmt::format("{}: its vjp threw: {}", who, e.what())));
+    } catch (...) {
+      const std::string who = node.describe(), what = what_was_thrown();
+      if (what.starts_with(who)) throw;
+      std::throw_with_nested(Error(fmt::format("{}: its vjp threw: {}", who, what)));
     }
   }
 
@@ -165,9 +164,9 @@ class Engine {
       Tensor replaced;
       try {
         replaced = entry.call(dy);
-      } catch (const std::exception& e) {
-        std::throw_with_nested(
-            Error(fmt::format("{}: {} threw: {}", request_.who, name_of(entry, node), e.what())));
+      } catch (...) {
+        std::throw_with_nested(Error(fmt::format("{}: {} threw: {}", request_.who,
+                                                 name_of(entry, node), what_was_thrown())));
       }
       if (!replaced.defined()) continue;
       if (replaced.shape() != dy.shape() || replaced.dtype() != dy.dtype()) [[unlikely]]

@@ -81,6 +81,7 @@ Tensor jvp(const TensorFunction& f, const Tensor& input, const Tensor& v) {
 Tensors hvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v) {
   check(v.size() == inputs.size(), "hvp: expected one vector for each of {} inputs; got {}",
         inputs.size(), v.size());
+  for (size_t i = 0; i < v.size(); ++i) check_fits("hvp", "a vector", "input", i, inputs[i], v[i]);
   const TensorFunction gradient = [&f](const Tensors& in) {
     const RecordedCall call("hvp", f, in);
     const Tensor& y = call.output();

@@ -4,7 +4,9 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace weft {
 namespace {
@@ -43,14 +45,15 @@ Tensor fill(Tensor into, const Tensor& from) {
   return into;
 }
 
-// A copy of `t` with the same strides, moved by `step` along `direction`.
+// A copy of `t` with the same strides, moved by `step` along `direction`; row-major where elements
+// share places, for they move one by one.
 Tensor moved(const Tensor& t, const Tensor& direction, double step) {
   NoGrad no_grad;
   const Tensor dense = t + direction * step;
-  if (t.is_contiguous()) return dense;
-  const Tensor like =
-      t.strided_view({static_cast<int64_t>(t.storage().bytes() / sizeof(double))}, {1});
-  return fill(clone(like).strided_view(t.shape(), t.strides()), dense);
+  int64_t span = 1;
+  for (int d = 0; d < t.dim(); ++d) span += (t.size(d) - 1) * t.strides()[d];
+  if (t.is_contiguous() || span < t.numel()) return dense;
+  return fill(zeros({span}, kFloat64).strided_view(t.shape(), t.strides()), dense);
 }
 
 // The same elements with a gap after each.
@@ -67,6 +70,11 @@ Tensor repeat_first_row(const Tensor& t) {
   Shape strides = t.strides();
   strides[0] = 0;
   return t.detach().strided_view(t.shape(), strides);
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
+  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
 }
 
 Tensor copied(const Tensor& t) { return t.defined() ? clone(t) : t; }
@@ -113,6 +121,26 @@ SampleFunction gradient_of(const SampleFunction& f, size_t n) {
   };
 }
 
+// f, held to what it returned at first: so many tensors, of such shapes and dtypes.
+SampleFunction steady(const std::string& name, const SampleFunction& f) {
+  return [name, f, first = std::make_shared<Tensors>()](const Tensors& in) {
+    Tensors ys = f(in);
+    for (size_t i = 0; i < ys.size(); ++i) {
+      check(ys[i].defined(), "gradcheck: output {} of {} is undefined", i, name);
+      check(ys[i].dtype() != kFloat32,
+            "gradcheck: floating outputs must be float64; output {} of {} is float32", i, name);
+    }
+    if (first->empty())
+      for (const Tensor& y : ys) first->push_back(y.detach());
+    const auto alike = [](const Tensor& a, const Tensor& b) {
+      return a.shape() == b.shape() && a.dtype() == b.dtype();
+    };
+    const bool same = std::equal(ys.begin(), ys.end(), first->begin(), first->end(), alike);
+    check(same, "gradcheck: {} must return as many tensors of the same shapes at every call", name);
+    return ys;
+  };
+}
+
 double dot(const Tensors& a, const Tensors& b) {
   double total = 0;
   for (size_t i = 0; i < a.size(); ++i)
@@ -137,7 +165,9 @@ class Checker {
     inputs_ = inputs.size();
     SampleFunction g = f;
     Tensors all = inputs;
-    for (; order_ < options_.order && report_.failure.empty(); ++order_) {
+    repeats(f, inputs);
+    // A wrong gradient's own gradient says no more.
+    for (order_ = 0; order_ < options_.order && report_.failure.empty(); ++order_) {
       if (order_ > 0) {  // the gradient of the order before, by its inputs and cotangents
         const size_t n = all.size();
         for (const Tensor& c : random_like(g(leaves_of(all)))) all.push_back(c);
@@ -218,6 +248,7 @@ class Checker {
     const int limit = order_ < 2 ? options_.directions[static_cast<size_t>(order_)] : 0;
     const bool every = limit == 0 || n <= limit;
     const int64_t count = every ? n : limit;
+    const auto elements = analytic.to_vector<double>();
     for (int64_t k = 0; k < count; ++k) {
       Tensors directions(inputs.size());
       directions[i] = zeros(shape, kFloat64);
@@ -227,8 +258,9 @@ class Checker {
         directions[i] = unit({randn(shape, generator_, kFloat64)})[0];
       const std::string where =
           every ? to_string(index_at(shape, k)) : fmt::format("direction {}", k);
-      note(sum(analytic.detach() * directions[i]).item(), numeric(value, inputs, directions),
-           fmt::format("{} at {}", label(i), where));
+      const double exact =
+          every ? elements[static_cast<size_t>(k)] : sum(analytic.detach() * directions[i]).item();
+      note(exact, numeric(value, inputs, directions), fmt::format("{} at {}", label(i), where));
     }
   }
 
@@ -239,8 +271,8 @@ class Checker {
   void note(double exact, double numeric, const std::string& where) {
     ++report_.gradients[static_cast<size_t>(order_)];
     const double error = error_of(exact, numeric);
-    const bool bad = !(error <= options_.tolerance);  // NaN is bad
-    const bool worse = error > report_.worst || (std::isnan(error) && !std::isnan(report_.worst));
+    const bool bad = !(error <= options_.tolerance);  // NaN is bad, and the worst
+    const bool worse = !(error <= report_.worst) && !std::isnan(report_.worst);
     if (bad && (report_.failure.empty() || worse))
       report_.failure = fmt::format("{}: {}{}: analytic {:.6g}, numeric {:.6g}", name_,
                                     kOrders[order_], where, exact, numeric);
@@ -248,6 +280,32 @@ class Checker {
   }
 
   // --- Analytic against analytic ---
+
+  // Without this, every difference would be NaN, wherever it comes from.
+  void finite(const Tensor& y, size_t i) {
+    const auto values = y.to_vector<double>();
+    const auto bad =
+        std::find_if_not(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+    if (bad != values.end())
+      fail_with(fmt::format("output {} at {} is {}", i, index_at(y.shape(), bad - values.begin()),
+                            std::isnan(*bad) ? "nan" : "infinite"));
+  }
+
+  // Without this, differences of a random function would be told as a wrong gradient.
+  void repeats(const SampleFunction& f, const Tensors& inputs) {
+    const Tensors once = f(leaves_of(inputs)), again = f(leaves_of(inputs));
+    check(std::any_of(once.begin(), once.end(), differentiable),
+          "gradcheck: {} returns no floating tensor", name_);
+    for (size_t i = 0; i < once.size(); ++i) {
+      if (!differentiable(once[i])) continue;
+      finite(once[i], i);
+      if (!same_bits(once[i], again[i]))
+        fail_with(
+            fmt::format("two calls give different values of output {}; a generator is to be "
+                        "seeded within the function",
+                        i));
+    }
+  }
 
   // <c, J v> = <J^T c, v>
   void forward(const SampleFunction& f, const Tensors& inputs) {
@@ -293,7 +351,8 @@ class Checker {
       const auto a = got[i].to_vector<double>(), b = want[i].to_vector<double>();
       for (size_t k = 0; k < b.size(); ++k) {
         const double error = std::abs(a[k] - b[k]) / std::max(1.0, std::abs(b[k]));
-        if (error <= worst || (std::isnan(a[k]) && std::isnan(b[k])) || a[k] == b[k]) continue;
+        if (error <= worst || std::isnan(worst) || a[k] == b[k]) continue;
+        if (std::isnan(a[k]) && std::isnan(b[k])) continue;
         worst = error;
         text =
             fmt::format("{}: {} at {}: {:.9g}, not {:.9g}", what, label(i),
@@ -322,21 +381,17 @@ GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, cons
                           const GradcheckOptions& options) {
   check(options.order >= 1 && options.order <= 3, "gradcheck: order must be 1, 2 or 3; got {}",
         options.order);
+  for (const int n : options.directions)
+    check(n >= 0, "gradcheck: directions must not be negative; got {}", n);
+  check(std::any_of(inputs.begin(), inputs.end(), differentiable),
+        "gradcheck: {} has no floating input", name);
   for (size_t i = 0; i < inputs.size(); ++i)
     if (differentiable(inputs[i]))
       check(inputs[i].dtype() == kFloat64,
             "gradcheck: floating inputs must be float64; input {} of {} is {}", i, name,
             to_string(inputs[i].dtype()));
-  const SampleFunction checked = [&](const Tensors& in) {
-    Tensors ys = f(in);
-    for (size_t i = 0; i < ys.size(); ++i) {
-      check(ys[i].defined(), "gradcheck: output {} of {} is undefined", i, name);
-      check(ys[i].dtype() != kFloat32,
-            "gradcheck: float64 inputs must give float64; output {} of {} is float32", i, name);
-    }
-    return ys;
-  };
-  return Checker(name, options).run(checked, inputs);
+  GradMode record_f(true);
+  return Checker(name, options).run(steady(name, f), inputs);
 }
 
 }  // namespace weft

@@ -42,8 +42,9 @@ struct GradcheckReport {
 /// - inputs and output gradients that are not contiguous (every second element of a larger tensor,
 ///   or one row stretched by expand) give what contiguous ones give,
 /// - jvp is the transpose of vjp, for f (forward) and for its gradient (forward over reverse).
-/// f must compute the same each time: a generator is to be seeded within. Errors thrown by f pass
-/// through; an undefined output is one. An order is checked only if those before it are right.
+/// f must compute the same each time: a generator is to be seeded within, and two calls that differ
+/// are a failure. An order that fails is the last that is checked. Errors thrown by f pass through;
+/// an undefined output, or nothing to differentiate, is an Error too.
 GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, const Tensors& inputs,
                           const GradcheckOptions& options = {});
 

@@ -49,7 +49,10 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out;
 }
@@ -68,12 +71,6 @@ std::string label(const Node& node, const std::map<const Node*, std::string>& le
   return bytes ? text + fmt::format("\nsaves {} bytes", bytes) : text;
 }
 
-std::string with_line_breaks(std::string text) {
-  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
-    text.replace(at, 1, "\\n");
-  return text;
-}
-
 }  // namespace
 
 void dump_graph(const Tensor& root, std::ostream& out, const NamedTensors& names) {
@@ -88,8 +85,7 @@ void dump_graph(const Tensor& root, std::ostream& out, const NamedTensors& names
     ids[node] = id;
     const std::string path = node->path() ? *node->path() : std::string();
     frames[path] += fmt::format("  n{} [label=\"{}\", shape={}];\n", id,
-                                with_line_breaks(escaped(label(*node, leaf_names))),
-                                node->op() ? "box" : "ellipse");
+                                escaped(label(*node, leaf_names)), node->op() ? "box" : "ellipse");
   }
   out << "digraph weft {\n";
   size_t cluster = 0;
@@ -125,7 +121,12 @@ void add(std::map<std::string, SavedMemory::Row>& rows, const std::string& name,
   ++row.tensors;
 }
 
-bool is_leaf_storage(const Tensor& saved) { return saved.slot() && saved.is_leaf(); }
+// Whether `saved` looks into a leaf, be it through views.
+bool is_leaf_storage(const Tensor& saved) {
+  const Node* node = node_of(saved);
+  while (node && node->is_view()) node = node->edges()[0].node.get();
+  return node && !node->op();
+}
 
 std::string table_of(const char* heading, const std::vector<SavedMemory::Row>& rows) {
   size_t width = 24;

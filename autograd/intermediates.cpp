@@ -27,7 +27,13 @@ std::string name_of(const Tensor& t) {
   return e ? e->name : std::string();
 }
 
-const Tensor& Intermediates::operator[](const std::string& name) const {
+Intermediates::~Intermediates() {
+  for (NamedTensor& t : kept_)
+    if (const Tensor g = t.tensor.grad(); g.defined() && g.requires_grad() && !t.tensor.is_leaf())
+      t.tensor.set_grad(g.detach());
+}
+
+Tensor Intermediates::operator[](const std::string& name) const {
   const auto found = std::find_if(kept_.rbegin(), kept_.rend(),
                                   [&](const NamedTensor& t) { return t.name == name; });
   if (found == kept_.rend()) {

@@ -28,10 +28,13 @@ class Intermediates : public Observer {
   /// Keeps all, or those of the full names in `wanted`.
   Intermediates() = default;
   explicit Intermediates(std::vector<std::string> wanted) : wanted_(std::move(wanted)) {}
+  /// Cuts gradients off from the graphs of theirs that create_graph recorded: cycles otherwise.
+  ~Intermediates() override;
 
   /// The latest of that name; an Error that lists the names there are if there is none.
-  const Tensor& operator[](const std::string& name) const;
-  /// In the order in which they were named: a module that ran twice is in it twice.
+  Tensor operator[](const std::string& name) const;
+  /// In the order in which they were named: a module that ran twice is in it twice, also if the
+  /// second time was the backward of a checkpoint(), which is the one that gets the gradient.
   const NamedTensors& all() const { return kept_; }
 
   void tensor_named(const Tensor& t, const std::string& name) override;

@@ -33,7 +33,9 @@ int64_t batch_size(const char* who, const Tensors& inputs) {
     if (!inputs[i].defined()) continue;
     const Shape& shape = inputs[i].shape();
     if (n < 0 && shape.rank() > 0) n = shape[0];
-    check(shape.rank() > 0 && shape[0] == n,
+    check(shape.rank() > 0, "{}: a batched function's inputs need a leading dim; input {} has none",
+          who, i);
+    check(shape[0] == n,
           "{}: a batched function's inputs must share their leading dim; input {} has shape {}, "
           "others {} samples",
           who, i, shape, n);
@@ -106,7 +108,8 @@ class JacobianMaker {
       if (!x.defined()) continue;
       Shape stretched = x.shape(), merged = x.shape();
       stretched.insert(0, copies_);
-      merged[0] *= copies_;
+      check(!__builtin_mul_overflow(merged[0], copies_, &merged[0]),
+            "{}: {} copies of shape {} are too many", who_, copies_, x.shape());
       x = reshape(expand(x, stretched), merged);
     }
     return copied;
@@ -221,6 +224,9 @@ Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs) {
 Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs, const Tensors& parameters) {
   constexpr const char* kWho = "per_sample_grad";
   const int64_t samples = batch_size(kWho, inputs);
+  for (size_t i = 0; i < parameters.size(); ++i)
+    check(parameters[i].defined() && parameters[i].requires_grad(),
+          "{}: parameter {} does not require a gradient", kWho, i);
   const bool create = grad_enabled();
   std::vector<Tensors> found(parameters.size());
   for (int64_t n = 0; n < samples; ++n) {
@@ -229,12 +235,15 @@ Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs, const Te
       if (x.defined()) x = slice(x, 0, n, n + 1);
     GradMode record_f(true);
     const Tensors loss = f(sample);
-    check(loss.size() == 1 && loss[0].defined() && loss[0].numel() == 1,
-          "{}: the function must return one element for a sample; got {}", kWho,
-          loss.size() == 1 && loss[0].defined() ? fmt::format("shape {}", loss[0].shape())
-                                                : fmt::format("{} tensors", loss.size()));
-    const Tensors g = with_zeros(
-        grad(loss, parameters, {.create_graph = create, .allow_unused = true}), parameters);
+    check(loss.size() == 1 && floating(loss[0]) && loss[0].numel() == 1,
+          "{}: the function must return one floating element for a sample; got {}", kWho,
+          loss.size() == 1 && loss[0].defined()
+              ? fmt::format("{} {}", to_string(loss[0].dtype()), loss[0].shape())
+              : fmt::format("{} tensors", loss.size()));
+    Tensors g(parameters.size());
+    if (loss[0].requires_grad() && !parameters.empty())
+      g = grad(loss, parameters, {.create_graph = create, .allow_unused = true});
+    g = with_zeros(std::move(g), parameters);
     for (size_t i = 0; i < g.size(); ++i) found[i].push_back(g[i]);
   }
   Tensors stacked;

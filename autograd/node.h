@@ -18,6 +18,9 @@ struct Edge {
   int index = 0;
 };
 
+/// What the exception that is being handled says; for use in a catch block.
+std::string what_was_thrown();
+
 /// The hooks on one output, in the order in which they run.
 struct TensorHooks {
   struct Entry {
@@ -84,6 +87,9 @@ class Node : public AutogradSlot {
     return i == 0 ? first_output_ : more_outputs_[static_cast<size_t>(i - 1)];
   }
   void add_output(const Tensor& t);
+  /// Whether an output looks into the storage of the first input.
+  bool is_view() const { return is_view_; }
+  void set_is_view() { is_view_ = true; }
 
   /// Null unless somebody asked for extras of output i.
   OutputExtras* extras(int i) const;
@@ -108,6 +114,7 @@ class Node : public AutogradSlot {
   TensorInfo first_output_;  // inline: nearly all ops have one
   std::vector<TensorInfo> more_outputs_;
   int num_outputs_ = 0;
+  bool is_view_ = false;
   std::unique_ptr<Rare> rare_;
   Node* next_dead_ = nullptr;
 };

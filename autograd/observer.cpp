@@ -29,6 +29,8 @@ namespace detail {
 void notify_op_ran(const Op& op, std::span<const Tensor> outputs, std::span<const Tensor> inputs) {
   if (!thread_state.inside_op)
     ObserverChain::each([&](Observer& o) { o.op_ran(op, outputs, inputs); });
+  else if (thread_state.grad_enabled && !outputs.empty() && outputs[0].slot())
+    ObserverChain::each([&](Observer& o) { o.recorded_in_vjp(*node_of(outputs[0]), inputs); });
 }
 
 void notify_module_crossed() {

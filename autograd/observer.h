@@ -10,7 +10,8 @@ struct Op;
 class Node;
 
 /// Is told what this thread does, from its construction to its destruction. It must not run ops
-/// itself. What it throws ends the forward or backward pass that it was told of.
+/// itself. What it throws ends the forward or backward pass that it was told of. It must not throw
+/// from backward_ended, module_crossed and region_ended, which destructors call.
 class Observer {
  public:
   virtual ~Observer();
@@ -18,9 +19,12 @@ class Observer {
   Observer& operator=(const Observer&) = delete;
 
   /// An op computed `outputs`; it is recorded if they have a slot. Not told of what an op
-  /// calls in its OpScope, nor of ops inside a vjp.
+  /// calls in its OpScope, nor of ops inside a vjp, but for the function that checkpoint() calls
+  /// again.
   virtual void op_ran(const Op&, std::span<const Tensor> /*outputs*/,
                       std::span<const Tensor> /*inputs*/) {}
+  /// A vjp recorded an op, for a second order.
+  virtual void recorded_in_vjp(Node&, std::span<const Tensor> /*inputs*/) {}
   /// A pass of backward or grad() begins and ends; between, vjps run. They may nest.
   virtual void backward_began() {}
   virtual void backward_ended() {}

@@ -89,6 +89,10 @@ Tensor Backward::saved(const Saved& s) const {
   return y;
 }
 
+void Backward::fail_index(const char* what, int i, size_t count) const {
+  fail("{}: its vjp asks for {} {} of {}", node_.describe(), what, i, count);
+}
+
 void Backward::fail_changed(const Saved& s) const {
   const Tensor& t = s.tensor_;
   check(t.data_version() == s.data_version_,

@@ -71,15 +71,27 @@ class Backward {
   Backward(Node& node, std::span<const Tensor> dy) : node_(node), dy_(dy) {}
 
   /// Gradient of output i; undefined if none came (never so for a single output).
-  const Tensor& dy(int i = 0) const { return dy_[static_cast<size_t>(i)]; }
+  const Tensor& dy(int i = 0) const {
+    const auto at = static_cast<size_t>(i);
+    if (at >= dy_.size()) [[unlikely]]
+      fail_index("output", i, dy_.size());
+    return dy_[at];
+  }
   /// Whether anybody asks for the gradient of input i.
-  bool needs(int i) const { return static_cast<bool>(node_.edges()[static_cast<size_t>(i)].node); }
+  bool needs(int i) const {
+    const std::span<const Edge> edges = node_.edges();
+    const auto at = static_cast<size_t>(i);
+    if (at >= edges.size()) [[unlikely]]
+      fail_index("input", i, edges.size());
+    return static_cast<bool>(edges[at].node);
+  }
   /// The tensor behind `s`, connected to the graph. Error if it was changed in place or given other
   /// data since.
   Tensor saved(const Saved& s) const;
 
  private:
   [[noreturn]] void fail_changed(const Saved& s) const;
+  [[noreturn]] void fail_index(const char* what, int i, size_t count) const;
 
   Node& node_;
   std::span<const Tensor> dy_;
@@ -161,8 +173,10 @@ void attach(const Op& op, std::span<Tensor> outputs, const Inputs& inputs, Vjp&&
       if (y.defined() && y.same_handle(x)) [[unlikely]]
         fail_not_own(op);
   Ref<Node> node(new OpNode<std::decay_t<Vjp>>(op, inputs, std::forward<Vjp>(vjp)));
+  const Tensor* first = std::data(inputs);
   for (size_t i = 0; i < outputs.size(); ++i) {
     node->add_output(outputs[i]);
+    if (first->defined() && outputs[i].same_storage(*first)) node->set_is_view();
     if (is_floating(outputs[i].dtype()))
       outputs[i].set_slot(Ref<AutogradSlot>(node.get()), static_cast<int>(i));
   }

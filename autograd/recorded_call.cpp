@@ -12,6 +12,10 @@ namespace {
 
 bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
+std::string describe(const Tensor& t) {
+  return t.defined() ? fmt::format("{} {}", t.shape(), to_string(t.dtype())) : "undefined";
+}
+
 // A tensor that stands for an output of a node, by its place in the graph alone.
 Tensor stand_in(Node* node, int index) {
   const TensorInfo& info = node->output(index);
@@ -22,6 +26,14 @@ Tensor stand_in(Node* node, int index) {
 }
 
 }  // namespace
+
+void check_fits(const char* who, const char* what, const char* where, size_t i, const Tensor& t,
+                const Tensor& given) {
+  if (!given.defined()) return;
+  check(floating(t) && given.shape() == t.shape() && given.dtype() == t.dtype(),
+        "{}: expected {} of the shape and dtype of {} {}, {}; got {}", who, what, where, i,
+        describe(t), describe(given));
+}
 
 RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tensors& inputs,
                            Want want, Tensors outside)
@@ -67,11 +79,13 @@ Tensors RecordedCall::run(const Tensors& dy, BackwardOptions options) const {
   check(outputs_.size() == dy.size(), "{}: expected one gradient for each of {} outputs; got {}",
         who_, outputs_.size(), dy.size());
   Tensors ys, gradients, wanted;
-  for (size_t i = 0; i < outputs_.size(); ++i)
-    if (dy[i].defined() && outputs_[i].defined() && outputs_[i].requires_grad()) {
-      ys.push_back(outputs_[i]);
-      gradients.push_back(dy[i]);
-    }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (!outputs_[i].defined()) continue;
+    check_fits(who_, "a gradient", "output", i, outputs_[i], dy[i]);
+    if (!dy[i].defined() || !outputs_[i].requires_grad()) continue;
+    ys.push_back(outputs_[i]);
+    gradients.push_back(dy[i]);
+  }
   for (const size_t i : wanted_) wanted.push_back(fresh_[i]);
   wanted.insert(wanted.end(), outside_.begin(), outside_.end());
   Tensors result(fresh_.size() + outside_.size());
@@ -97,12 +111,7 @@ Tensors RecordedCall::jvp(const Tensors& v) const {
   Tensors linear, seeds, at;
   for (size_t i = 0; i < v.size(); ++i) {
     if (!v[i].defined()) continue;
-    check(floating(fresh_[i]) && v[i].shape() == fresh_[i].shape() &&
-              v[i].dtype() == fresh_[i].dtype(),
-          "{}: expected a tangent of the shape and dtype of input {}, {} {}; got {} {}", who_, i,
-          fresh_[i].defined() ? fresh_[i].shape() : Shape(),
-          fresh_[i].defined() ? to_string(fresh_[i].dtype()) : "undefined", v[i].shape(),
-          to_string(v[i].dtype()));
+    check_fits(who_, "a tangent", "input", i, fresh_[i], v[i]);
     if (!g[i].defined() || !g[i].requires_grad()) continue;
     linear.push_back(g[i]);
     seeds.push_back(v[i]);
@@ -121,27 +130,52 @@ Tensors RecordedCall::jvp(const Tensors& v) const {
   return tangents;
 }
 
-Tensors RecordedCall::reached_outside() const {
-  std::unordered_set<Node*> seen;
-  std::set<std::pair<uint64_t, int>> found;
-  std::vector<Node*> stack;
-  Tensors reached;
+// A leaf that f makes at its first call may be one that it keeps.
+bool RecordedCall::is_outside(const Node& node) const {
+  return node.sequence() < since_ || !node.op();
+}
+
+std::vector<const Node*> RecordedCall::nodes() const {
+  std::unordered_set<const Node*> seen;
+  std::vector<const Node*> found;
   for (const size_t i : wanted_) seen.insert(node_of(fresh_[i]));  // below them are the inputs
+  auto follow = [&](const Node* node) {
+    if (node && !is_outside(*node) && seen.insert(node).second) found.push_back(node);
+  };
+  for (const Tensor& y : outputs_) follow(edge_of(y).node.get());
+  for (size_t i = 0; i < found.size(); ++i)
+    for (const Edge& e : found[i]->edges()) follow(e.node.get());
+  return found;
+}
+
+Tensors RecordedCall::reached_outside() const {
+  std::set<std::pair<uint64_t, int>> found;
+  for (const size_t i : wanted_) found.emplace(node_of(fresh_[i])->sequence(), 0);
+  Tensors reached;
   auto follow = [&](const Edge& e) {
-    if (!e.node) return;
-    if (e.node->sequence() >= since_) {
-      if (seen.insert(e.node.get()).second) stack.push_back(e.node.get());
-    } else if (found.emplace(e.node->sequence(), e.index).second) {
+    if (e.node && is_outside(*e.node) && found.emplace(e.node->sequence(), e.index).second)
       reached.push_back(stand_in(e.node.get(), e.index));
-    }
   };
   for (const Tensor& y : outputs_) follow(edge_of(y));
-  while (!stack.empty()) {
-    const Node* node = stack.back();
-    stack.pop_back();
+  for (const Node* node : nodes())
     for (const Edge& e : node->edges()) follow(e);
-  }
   return reached;
+}
+
+Tensors RecordedCall::saved_of_outside() const {
+  std::unordered_set<const Node*> inputs;
+  for (const size_t i : wanted_) inputs.insert(node_of(fresh_[i]));
+  Tensors found;
+  for (const Node* node : nodes())
+    for (const Tensor& t : node->saved()) {
+      Edge source = edge_of(t);
+      while (source.node && !is_outside(*source.node) && source.node->is_view())
+        source = Edge(source.node->edges()[0]);
+      if (!source.node || !is_outside(*source.node) || inputs.contains(source.node.get())) continue;
+      found.push_back(t.detach());
+      found.back().set_slot(Ref<AutogradSlot>(source.node.get()), source.index);
+    }
+  return found;
 }
 
 Tensors with_zeros(Tensors gradients, const Tensors& inputs) {

@@ -35,10 +35,15 @@ class RecordedCall {
   Tensors jvp(const Tensors& v) const;
 
   /// Stand-ins for what f reached by other ways than its inputs: tensors that were there before the
-  /// call and require gradients. Of their elements nothing is said.
+  /// call, and leaves, that require gradients. Of their elements nothing is said.
   Tensors reached_outside() const;
+  /// What the call saved for backward of the elements of such tensors.
+  Tensors saved_of_outside() const;
 
  private:
+  bool is_outside(const Node& node) const;
+  /// Recorded by the call.
+  std::vector<const Node*> nodes() const;
   Tensors run(const Tensors& dy, BackwardOptions options) const;
 
   const char* who_;
@@ -47,6 +52,11 @@ class RecordedCall {
   Tensors fresh_, outside_, outputs_;
   std::vector<size_t> wanted_;  // indices into fresh_
 };
+
+/// An Error unless `given`, if defined, is `what` ("a tangent") that fits `t`, which is floating
+/// and the i-th `where` ("input").
+void check_fits(const char* who, const char* what, const char* where, size_t i, const Tensor& t,
+                const Tensor& given);
 
 /// Gradients as they were given, zeros in place of undefined ones of floating inputs.
 Tensors with_zeros(Tensors gradients, const Tensors& inputs);

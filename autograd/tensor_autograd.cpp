@@ -43,12 +43,15 @@ Tensor Tensor::grad() const {
 
 void Tensor::set_grad(const Tensor& gradient) {
   Leaf* leaf = defined() ? leaf_of(*this) : nullptr;
-  check(leaf != nullptr, "set_grad: only a leaf that requires a gradient has one to set");
+  OutputExtras* extras = defined() && slot() ? node_of(*this)->extras(output_index()) : nullptr;
+  check(leaf || (extras && extras->retain),
+        "set_grad: only a leaf that requires a gradient, or a result that retains its own, has one "
+        "to set");
   check(!gradient.defined() || (gradient.shape() == shape() && gradient.dtype() == dtype()),
         "set_grad: expected shape {} and dtype {}; got {} {}", shape(), weft::to_string(dtype()),
         gradient.defined() ? gradient.shape() : Shape(),
         gradient.defined() ? weft::to_string(gradient.dtype()) : "");
-  leaf->grad = gradient;
+  (leaf ? leaf->grad : extras->grad) = gradient;
 }
 
 void Tensor::retain_grad() {

@@ -20,10 +20,10 @@ struct ThreadState {
 // constinit: read without a call, as every op does.
 extern constinit thread_local ThreadState thread_state;
 
-/// Observers are not told of what runs in this scope.
+/// Observers are not told of what runs in this scope (or, if false, are told of it all the same).
 class InsideOp {
  public:
-  InsideOp() : before_(std::exchange(thread_state.inside_op, true)) {}
+  explicit InsideOp(bool inside = true) : before_(std::exchange(thread_state.inside_op, inside)) {}
   ~InsideOp() { thread_state.inside_op = before_; }
   InsideOp(const InsideOp&) = delete;
   InsideOp& operator=(const InsideOp&) = delete;

@@ -181,6 +181,7 @@ void Tensor::set_slot(Ref<AutogradSlot> slot, int output_index) {
 }
 
 void Tensor::set_data(const Tensor& other) {
+  check(defined() && other.defined(), "set_data: both tensors must be defined");
   impl_->storage = other.impl_->storage;
   impl_->shape = other.impl_->shape;
   impl_->strides = other.impl_->strides;

@@ -68,8 +68,9 @@ class HookHandle {
 
 struct BackwardOptions {
   bool retain_graph = false;  ///< keep what backward needs, so that it can run again
-  /// Record the backward pass itself (implies retain_graph). A leaf and its grad() then hold each
-  /// other until set_grad({}); weft::grad() makes no such cycle.
+  /// Record the backward pass itself (implies retain_graph). A leaf (or result that retains) and
+  /// its grad() then hold each other until set_grad({}); weft::grad() makes no such cycle at
+  /// leaves.
   bool create_graph = false;
 };
 
@@ -97,8 +98,8 @@ class Tensor {
     require_dtype(dtype_of<T>);
     return static_cast<const T*>(raw());
   }
-  /// The same for writing. Counts as an in-place write by `who`: a backward pass that needs the old
-  /// values reports it.
+  /// The same for writing. Counts as an in-place write by `who` (a literal: the pointer is kept): a
+  /// backward pass that needs the old values reports it.
   template <Element T>
   T* mutable_data(const char* who = "mutable_data") {
     require_dtype(dtype_of<T>);

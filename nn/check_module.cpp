@@ -61,6 +61,12 @@ class ModuleChecker {
   ModuleProbe fresh(DType dtype) const {
     ModuleProbe probe = make_();
     probe.module->to(dtype);
+    probe.call = [call = std::move(probe.call)](const Tensors& in) {
+      Tensors ys = call(in);
+      for (size_t i = 0; i < ys.size(); ++i)
+        check(ys[i].defined(), "check_module: output {} of the module is undefined", i);
+      return ys;
+    };
     return probe;
   }
 
@@ -204,6 +210,7 @@ ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
           "check_module: floating inputs must be float64; input {} is {}", i,
           to_string(inputs[i].dtype()));
   }
+  GradMode record_ops(true);
   return ModuleChecker(make, inputs, options).run();
 }
 

@@ -42,7 +42,6 @@ ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
 
 template <class Result>
 Tensors as_tensors(Result result) {
-  if constexpr (std::is_same_v<Result, Tensors>) return result;
   std::vector<Tensor*> found;
   collect_tensors(result, found);
   Tensors tensors;
@@ -64,8 +63,8 @@ Tensors call_with(M& m, const Tensors& in) {
 }  // namespace detail
 
 /// `factory()` returns a new module, the same at every call: it seeds its own generator. `call(m,
-/// inputs)` runs it and returns a Tensor, Tensors, or a result with tensors(). Floating inputs
-/// (float64) are differentiated, others passed along.
+/// inputs)` runs it and returns a Tensor, Tensors, a tuple or a result with tensors(). Floating
+/// inputs (float64) are differentiated, others passed along.
 template <class Factory, class Call>
 ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
                           const ModuleCheckOptions& options = {}) {

@@ -175,7 +175,11 @@ class Faults {
 void Module::load_state_dict(const NamedTensors& state, bool strict) {
   const std::vector<Entry> all = entries();
   std::map<std::string, Tensor> given;
-  for (const NamedTensor& entry : state) given[entry.name] = entry.tensor;
+  for (const NamedTensor& entry : state) {
+    check(entry.tensor.defined(), "load_state_dict: the tensor \"{}\" is undefined", entry.name);
+    check(given.emplace(entry.name, entry.tensor).second,
+          "load_state_dict: there are two tensors called \"{}\"", entry.name);
+  }
   auto under_another_name = [&](const Entry& e) {
     for (const Entry& other : all)
       if (other.tensor.same_handle(e.tensor) && other.name != e.name && given.count(other.name))

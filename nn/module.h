@@ -129,26 +129,35 @@ class Module : public PathSource {
 
 namespace detail {
 
+template <class T>
+inline constexpr bool kIsTensors = std::is_same_v<T, Tensor> || std::is_same_v<T, Tensors>;
+
 /// A tensor argument is held by value, so that a hook can replace it; others pass through.
 template <class Arg>
-using HookArg = std::conditional_t<std::is_same_v<std::remove_cvref_t<Arg>, Tensor>, Tensor, Arg&&>;
+using HookArg =
+    std::conditional_t<kIsTensors<std::remove_cvref_t<Arg>>, std::remove_cvref_t<Arg>, Arg&&>;
 
-/// The tensors of an argument or result: itself, or what its tensors() names.
+/// The tensors of an argument or result: itself, those of a list, pair or tuple, or what its
+/// tensors() names.
 template <class T>
 void collect_tensors(T& x, std::vector<Tensor*>& into) {
   if constexpr (std::is_same_v<T, Tensor>) {
     into.push_back(&x);
+  } else if constexpr (std::is_same_v<T, Tensors>) {
+    for (Tensor& t : x) into.push_back(&t);
   } else if constexpr (requires { x.tensors(); }) {
     for (Tensor* t : x.tensors())
       if (t->defined()) into.push_back(t);
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    std::apply([&](auto&... part) { (collect_tensors(part, into), ...); }, x);
   }
 }
 
 }  // namespace detail
 
 /// Base of layers: `class Mine : public Layer<Mine>` writes forward(...) with arguments of its
-/// choice and is called like a function. A result type of several tensors lists pointers to them in
-/// tensors(), for hooks.
+/// choice and is called like a function. Hooks see tensors, Tensors, pairs and tuples of them;
+/// another type of several tensors lists pointers to them in tensors().
 template <class Self>
 class Layer : public Module {
  public:

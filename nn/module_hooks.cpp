@@ -61,9 +61,9 @@ template <class Hooks>
 void run(const Hooks hooks, const char* kind, ModuleCall& call) {
   for (const auto& hook : hooks) try {
       hook.call(call);
-    } catch (const std::exception& e) {
-      std::throw_with_nested(
-          Error(fmt::format("module \"{}\": a {} threw: {}", call.module.path(), kind, e.what())));
+    } catch (...) {
+      std::throw_with_nested(Error(fmt::format("module \"{}\": a {} threw: {}", call.module.path(),
+                                               kind, what_was_thrown())));
     }
 }
 

@@ -1,5 +1,7 @@
 // checkpoint(): the same bits as without it, less memory.
+#include <weft/autograd/anomaly.h>
 #include <weft/autograd/functional.h>
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/allocator.h>
 #include <weft/core/random.h>
@@ -165,4 +167,65 @@ TEST_CASE("checkpoint names what was changed before its backward") {
   CHECK(message_of([&] { sum(y).backward(); }) ==
         "checkpoint: a tensor of shape [2] that its backward needs was changed in place by the "
         "test (version 2, saved at 1); clone it first, or change it after backward");
+}
+
+TEST_CASE("checkpoint names a captured weight that was changed before its backward") {
+  Tensor w = ones({2, 2}).set_requires_grad(), b = ones({2}).set_requires_grad();
+  const Tensor x = ones({2}).set_requires_grad();
+  auto through_views = [&](const Tensor& t) { return matmul(transpose(w, 0, 1), t) + b; };
+  const Tensor y = checkpoint(through_views, x);
+  w.mutable_data<float>("an optimizer")[0] = 5;
+  CHECK(message_of([&] { sum(y).backward(); }) ==
+        "checkpoint: a tensor of shape [2, 2] that its backward needs was changed in place by an "
+        "optimizer (version 2, saved at 1); clone it first, or change it after backward");
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("checkpoint names a function that computes something else the second time") {
+  const Tensor x = ones({2}).set_requires_grad();
+  const std::string must = "checkpoint: the function must compute the same again in backward; ";
+  auto second_time = [&](const TensorFunction& first, const TensorFunction& second) {
+    int calls = 0;
+    const Tensors y = checkpoint(
+        [&](const Tensors& in) { return ++calls == 1 ? first(in) : second(in); }, Tensors{x});
+    return message_of([&] { sum(y[0]).backward(); });
+  };
+  auto twice = [](const Tensor& t) { return t * 2.0; };
+  auto both = [](const Tensor& t) { return Tensors{t, t}; };
+  auto cut_off = [](const Tensor& t) { return t.detach(); };
+  auto total = [](const Tensor& t) { return sum(t); };
+  CHECK(second_time(both, twice) == must + "it returned 2 tensors, then 1");
+  CHECK(second_time(twice, cut_off) ==
+        must + "output 0 was float32 [2] with a gradient, then float32 [2] without one");
+  CHECK(second_time(twice, total) ==
+        must + "output 0 was float32 [2] with a gradient, then float32 [] with one");
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("checkpoint: a weight that f makes at its first call learns") {
+  Tensor w;
+  const Tensor x = tensor({2.0}, kFloat64).set_requires_grad();
+  auto f = [&](const Tensor& t) {
+    if (!w.defined()) w = tensor({3.0}, kFloat64).set_requires_grad();
+    return w * t;
+  };
+  checkpoint(f, x).backward();
+  CHECK(x.grad().item() == 3);
+  REQUIRE(w.grad().defined());
+  CHECK(w.grad().item() == 2);
+}
+
+TEST_CASE("checkpoint: what looks inside is told of the second call, which has the gradients") {
+  const Tensor x = tensor({4.0, 0.0}, kFloat64).set_requires_grad();
+  auto f = [](const Tensor& t) { return named(t * 2.0, "doubled") * 3.0; };
+  const Intermediates seen;
+  sum(checkpoint(f, x)).backward();
+  CHECK(numbers(seen["doubled"].grad()) == Numbers{3, 3});
+  const DetectAnomaly anomaly;
+  const Tensor roots = checkpoint([](const Tensor& t) { return sqrt(t); }, x);
+  const std::string message = message_of([&] { sum(roots).backward(); });
+  CHECK(message.find("checkpoint: its vjp threw: sqrt: its vjp must return finite gradients; for "
+                     "input 0 got inf at [1] of "
+                     "float64 [2] (0 NaN, 1 infinite of 2); inputs: float64 [2]\nrecorded at:\n  "
+                     "weft::sqrt") == 0);
 }

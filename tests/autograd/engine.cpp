@@ -235,7 +235,8 @@ TEST_CASE("only floating leaves can ask for gradients") {
   CHECK(message_of([&] { (x * x).set_requires_grad(false); }) ==
         "set_requires_grad: only leaves can be set; this is a result of mul; detach() it first");
   CHECK(message_of([&] { (x * x).set_grad(x); }) ==
-        "set_grad: only a leaf that requires a gradient has one to set");
+        "set_grad: only a leaf that requires a gradient, or a result that retains its own, has one "
+        "to set");
   CHECK(message_of([&] { Tensor(x).set_grad(zeros({2}, kFloat64)); }) ==
         "set_grad: expected shape [1] and dtype float64; got [2] float64");
 }

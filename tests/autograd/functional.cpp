@@ -323,7 +323,7 @@ TEST_CASE("transforms name the function that does not fit, with shapes") {
   CHECK(message_of([&] { hvp(total, Tensors{x}, Tensors{}); }) ==
         "hvp: expected one vector for each of 1 inputs; got 0");
   CHECK(message_of([&] { hvp([](const Tensor& t) { return sum(t * t); }, x, ones({2})); }) ==
-        "hvp: the gradient must have the output's shape and dtype; got [2] float32 for [2, 3] "
+        "hvp: expected a vector of the shape and dtype of input 0, [2, 3] float32; got [2] "
         "float32");
   CHECK(message_of([&] { hessian(same, x); }) ==
         "hessian: the function must return one element; got shape [2, 3]");
@@ -351,6 +351,25 @@ TEST_CASE("transforms name the function that does not fit, with shapes") {
   CHECK(message_of([&] { per_sample_grad(same, {x}); }) ==
         "per_sample_grad: the function must return one element for each of 2 samples; got shape "
         "[2, 3]");
-  CHECK(message_of([&] { per_sample_grad(same, {x}, {x}); }) ==
-        "per_sample_grad: the function must return one element for a sample; got shape [1, 3]");
+  const Tensor w = ones({1}).set_requires_grad();
+  CHECK(message_of([&] { per_sample_grad(same, {x}, {w}); }) ==
+        "per_sample_grad: the function must return one floating element for a sample; got float32 "
+        "[1, 3]");
+  auto sums = [](const Tensors& in) { return sum(in[0] * in[0]); };
+  CHECK(message_of([&] {
+          hvp(sums, {x, x}, {x, ones({3})});
+        }) ==
+        "hvp: expected a vector of the shape and dtype of input 1, [2, 3] float32; got [3] "
+        "float32");
+  CHECK(message_of([&] { vjp([](const Tensor& t) { return t.detach(); }, {x}, {ones({3})}); }) ==
+        "vjp: expected a gradient of the shape and dtype of output 0, [2, 3] float32; got [3] "
+        "float32");
+  CHECK(message_of([&] { per_sample_grad(total, {x}, {x}); }) ==
+        "per_sample_grad: parameter 0 does not require a gradient");
+  CHECK(per_sample_grad(total, {x}, {w})[0].to_vector<float>() == std::vector<float>{0, 0});
+  CHECK(message_of([&] { jacobian(total, scalar(1), {.batched = true}); }) ==
+        "jacobian: a batched function's inputs need a leading dim; input 0 has none");
+  CHECK(message_of([&] {
+          jacobian(total, x, {.batched = true, .chunk_size = int64_t{1} << 62});
+        }) == "jacobian: 4611686018427387904 copies of shape [2, 3] are too many");
 }

@@ -6,6 +6,7 @@
 #include <weft/tests/catch.h>
 
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -29,6 +30,14 @@ const Op kNan{"test_nan", [](Samples& s) {
                       return Tensors{ones({3}, in[0].dtype()), in[0] * 2};
                     });
               }};
+
+// Unlike its compositions, but for broadcasting and in value.
+const Op kNarrow{"test_narrow", [](Samples& s) {
+                   const Tensor x = full({1, 2}, 1.5, kFloat64);
+                   auto once = [](const Tensors& in) { return in[0] * 1.0; };
+                   s.add("shape", {x}, once, [](const Tensors& in) { return squeeze(in[0], 0); });
+                   s.add("detached", {x}, once, [](const Tensors& in) { return in[0].detach(); });
+                 }};
 
 // x^3 whose gradient is 3 x^2 times `error`.
 template <class Error>
@@ -182,6 +191,68 @@ TEST_CASE("the gradient check calls inputs by their names and wants an order tha
         "gradcheck: order must be 1, 2 or 3; got 4");
 }
 
+TEST_CASE("the gradient check takes inputs of any layout: columns, rows stretched, none at all") {
+  auto f = [](const Tensors& in) { return Tensors{tanh(in[0]) * in[0]}; };
+  Generator generator(1);
+  const Tensor x = randn({4, 6}, generator, kFloat64);
+  const Tensor inner = slice(slice(x, 0, 1, 3), 1, 2, 5);
+  for (const Tensor& t : {select(x, 1, 3), transpose(inner, 0, 1), expand(select(x, 0, 3), {2, 6})})
+    CHECK(gradcheck("f", f, {t}).failure.empty());
+  CHECK(gradcheck("f", f, {x, Tensor(), tensor({1})}).failure.empty());
+  NoGrad no_grad;
+  CHECK(gradcheck("f", f, {x}).failure.empty());
+}
+
+TEST_CASE("the gradient check names the worst entry of the lowest order that fails; NaN is worst") {
+  auto root = [](const Tensors& in) { return Tensors{sqrt(in[0])}; };
+  CHECK(gradcheck("root", root, {tensor({1.0, -1.0}, kFloat64)}).failure ==
+        "root: output 0 at [1] is nan");
+  const GradcheckReport infinite = gradcheck("root", root, {tensor({1.0, 0.0, 2.0}, kFloat64)});
+  CHECK_THAT(infinite.failure, Contains("root: input 0 at [1]: analytic "));
+  CHECK(std::isnan(infinite.worst));
+  auto kink = [](const Tensors& in) { return Tensors{relu(in[0])}; };
+  CHECK_THAT(gradcheck("kink", kink, {zeros({1}, kFloat64)}).failure,
+             Contains("kink: input 0 at [0]: analytic 0, numeric "));
+}
+
+TEST_CASE("the gradient check tells a function that does not repeat itself from a wrong gradient") {
+  Generator generator(1);
+  auto noisy = [&](const Tensors& in) {
+    return Tensors{in[0] * 1.0, dropout(in[0], 0.5, generator.next_key())};
+  };
+  CHECK(gradcheck("noisy", noisy, points()).failure ==
+        "noisy: two calls give different values of output 1; a generator is to be seeded within "
+        "the function");
+  int calls = 0;
+  auto grows = [&](const Tensors& in) {
+    return ++calls < 5 ? Tensors{in[0] * 1.0} : Tensors{in[0] * 1.0, in[0] * 2.0};
+  };
+  CHECK(message_of([&] { gradcheck("grows", grows, points()); }) ==
+        "gradcheck: grows must return as many tensors of the same shapes at every call");
+}
+
+TEST_CASE("the gradient check refuses what leaves nothing to check") {
+  auto same = [](const Tensors& in) { return in; };
+  CHECK(message_of([&] {
+          gradcheck("f", same, {tensor({1}), Tensor()});
+        }) == "gradcheck: f has no floating input");
+  CHECK(message_of([&] {
+          gradcheck(
+              "f", [](const Tensors& in) { return Tensors{eq(in[0], 0)}; }, points());
+        }) == "gradcheck: f returns no floating tensor");
+  CHECK(message_of([&] {
+          gradcheck("f", same, points(), {.directions = {-1, 0}});
+        }) == "gradcheck: directions must not be negative; got -1");
+}
+
+TEST_CASE("an op whose composition has another shape, or misses a gradient, fails the check") {
+  const OpReport r = check_op(kNarrow);
+  CHECK(r.failures ==
+        std::vector<std::string>{
+            "test_narrow/shape against its composition: shapes differ",
+            "test_narrow/detached against its composition: gradients differ by 0.468"});
+}
+
 TEST_CASE("an op's value is compared with its composition; NaN is not equal") {
   const OpReport r = check_op(kNan);
   REQUIRE_FALSE(r.failures.empty());
@@ -210,7 +281,7 @@ TEST_CASE("the gradient check wants float64 and outputs that are there") {
         }) == "gradcheck: output 1 of cube is undefined");
   auto narrow = [](const Tensors& in) { return Tensors{to(in[0], kFloat32)}; };
   CHECK(message_of([&] { gradcheck("cube", narrow, points()); }) ==
-        "gradcheck: float64 inputs must give float64; output 0 of cube is float32");
+        "gradcheck: floating outputs must be float64; output 0 of cube is float32");
   CHECK(message_of([] {
           gradcheck("cube", cube_with([](const Tensor& d) { return d; }), {ones({2})});
         }) == "gradcheck: floating inputs must be float64; input 0 of cube is float32");

@@ -35,6 +35,10 @@ TEST_CASE("a hook that throws is named, and its exception is inside") {
   } catch (const Error& e) {
     CHECK_THROWS_AS(std::rethrow_if_nested(e), Stop);
   }
+  y = x * 3.0;
+  y.register_hook([](const Tensor&) -> Tensor { throw 42; });
+  CHECK(message_of([&] { y.backward(); }) ==
+        "backward: a hook on mul threw: something that is no std::exception");
 }
 
 TEST_CASE("a backward that throws changes no gradient, and the next one is right") {

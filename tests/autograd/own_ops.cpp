@@ -150,3 +150,13 @@ TEST_CASE("check_op lists a vjp that throws, and one that captures its result") 
       std::vector<std::string>{"test_twice/plain: its graph outlives its results; a vjp must keep "
                                "tensors by save() and save_output(), not capture them"});
 }
+
+TEST_CASE("a vjp that asks for what there is not is told so") {
+  const Tensor x = ones({2}).set_requires_grad();
+  auto with = [&](auto vjp) { return sum(record(kTwice, x.detach() * 2, {x}, vjp)); };
+  CHECK(message_of([&] { with([](Backward& b) { return b.dy(1); }).backward(); }) ==
+        "test_twice: its vjp asks for output 1 of 1");
+  CHECK(message_of([&] {
+          with([](Backward& b) { return b.needs(-1) ? b.dy() : Tensor(); }).backward();
+        }) == "test_twice: its vjp asks for input -1 of 1");
+}

@@ -157,6 +157,7 @@ TEST_CASE("set_data changes all copies of a handle") {
   x.set_data(tensor({3, 4, 5}));
   CHECK(copy.shape() == Shape{3});
   CHECK(copy.dtype() == kInt64);
+  CHECK(message_of([&] { x.set_data(Tensor()); }) == "set_data: both tensors must be defined");
 }
 
 TEST_CASE("memory is counted, aligned and used again") {

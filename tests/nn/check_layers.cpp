@@ -315,7 +315,7 @@ TEST_CASE("check_module finds faults") {
   CHECK(faults(Fault::not_registered) ==
         std::vector<std::string>{"a tensor of shape [3] gets a gradient but is not a parameter"});
   CHECK(message_of([] { faults(Fault::no_result); }) ==
-        "gradcheck: output 0 of module is undefined");
+        "check_module: output 0 of the module is undefined");
   const auto not_saved = faults(Fault::not_saved);
   CHECK(std::find(not_saved.begin(), not_saved.end(),
                   "a module that loaded the state of another computes something else") !=
@@ -334,6 +334,13 @@ TEST_CASE("check_module finds faults") {
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {ones({1, 3})});
         }) == "check_module: floating inputs must be float64; input 0 is float32");
+  struct Pair : Layer<Pair> {
+    std::pair<Tensor, Tensor> forward(const Tensor& x) { return {x * 2.0, exp(x)}; }
+  };
+  NoGrad no_grad;
+  const auto pair = check_module([] { return Pair(); }, {normal({1, 3})});
+  CHECK(pair.failures.empty());
+  CHECK(pair.gradients[0] == 3);
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {normal({1, 3}), normal({1, 3})});
         }) == "check_module: forward does not take that many tensors; pass a call of your own");

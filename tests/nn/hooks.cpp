@@ -24,7 +24,47 @@ TransformerEncoderLayer encoder_layer() {
   return {{.d_model = 8, .nhead = 2, .dim_feedforward = 16, .batch_first = true}, Generator(1)};
 }
 
+class List : public Layer<List> {
+ public:
+  Tensors forward(const Tensors& in) { return {in[0] * 2.0, in[1] * 3.0}; }
+};
+
+class Tuple : public Layer<Tuple> {
+ public:
+  std::tuple<Tensor, int, Tensor> forward(const Tensor& a, const Tensor& b) {
+    return {a * 2.0, 7, b * 3.0};
+  }
+};
+
 }  // namespace
+
+TEST_CASE("hooks see the tensors of lists and tuples, and may replace them") {
+  const Tensor x = ones({1}).set_requires_grad(), y = ones({1}).set_requires_grad();
+  auto hooked = [](Module& m, std::vector<double>& gradients) {
+    m.register_forward_pre_hook([](ModuleCall& call) {
+      REQUIRE(call.inputs.size() == 2);
+      *call.inputs[1] = *call.inputs[1] * 10.0;
+    });
+    m.register_forward_hook([](ModuleCall& call) { CHECK(call.outputs.size() == 2); });
+    m.register_backward_hook([&](int i, const Tensor& g) {
+      gradients.resize(2);
+      gradients[static_cast<size_t>(i)] = g.item();
+      return Tensor();
+    });
+  };
+  List list;
+  Tuple tuple;
+  std::vector<double> of_list, of_tuple;
+  hooked(list, of_list);
+  hooked(tuple, of_tuple);
+  const Tensors in{x, y}, out = list(in);
+  (out[0] * out[1]).backward();
+  CHECK(of_list == std::vector<double>{30, 2});
+  CHECK(in[1].same_handle(y));
+  const auto parts = tuple(x, y);
+  (std::get<0>(parts) * std::get<2>(parts)).backward();
+  CHECK(of_tuple == std::vector<double>{30, 2});
+}
 
 TEST_CASE("a backward hook on a layer that returns its input sees this call only and leaves") {
   Outer outer;
@@ -59,6 +99,10 @@ TEST_CASE("a module's hook that throws is named with the module") {
       outer.inner.register_forward_hook([](ModuleCall&) { throw std::runtime_error("after"); });
   CHECK(message_of([&] { outer(x); }) == "module \"inner\": a forward hook threw: after");
   post.remove();
+  HookHandle odd = outer.inner.register_forward_hook([](ModuleCall&) { throw 42; });
+  CHECK(message_of([&] { outer(x); }) ==
+        "module \"inner\": a forward hook threw: something that is no std::exception");
+  odd.remove();
   outer.inner.register_backward_hook(
       [](int, const Tensor&) -> Tensor { throw std::runtime_error("back"); });
   CHECK(message_of([&] { outer(x).backward(); }) ==

@@ -151,6 +151,14 @@ TEST_CASE("loading lists every fault and changes nothing") {
         "linear3.bias; wrong dtype: linear2.bias int64 instead of float32; wrong shape: "
         "linear1.bias [5] instead of [4]");
   CHECK(values(layer.parameters()[0]) == before);
+  NamedTensors twice = layer.state_dict(), undefined = twice;
+  twice.push_back({"linear2.bias", ones({3})});
+  undefined[1].tensor = Tensor();
+  CHECK(message_of([&] { layer.load_state_dict(twice); }) ==
+        "load_state_dict: there are two tensors called \"linear2.bias\"");
+  CHECK(message_of([&] { layer.load_state_dict(undefined); }) ==
+        "load_state_dict: the tensor \"linear1.bias\" is undefined");
+  CHECK(values(layer.parameters()[0]) == before);
   layer.load_state_dict({{"linear1.bias", full({4}, 2, kFloat64)}, {"other", ones({1})}}, false);
   CHECK(values(layer.parameters()[1]) == std::vector<double>(4, 2));
 }
