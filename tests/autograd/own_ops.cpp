@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
+#include <utility>
 
 using namespace weft;
 
@@ -42,6 +44,7 @@ Tensor product(const Tensor& x, const Tensor& y) {
 // 2 x, with a vjp that goes wrong in one way.
 enum class Fault { none, captures, throws, undefined_result };
 Fault fault = Fault::none;
+std::vector<std::shared_ptr<Tensor>> captured;  // to let go of at the end
 Tensor twice(const Tensor& x);
 
 const Op kTwice{"test_twice", [](Samples& s) {
@@ -52,8 +55,11 @@ Tensor twice(const Tensor& x) {
   const Tensor y = x.detach() * 2;
   if (fault == Fault::undefined_result)
     return record(kTwice, Tensor(), {x}, [](Backward& b) { return b.dy() * 2; });
-  if (fault == Fault::captures)
-    return record(kTwice, y, {x}, [y](Backward& b) { return b.dy() * 2 + y.detach() * 0; });
+  if (fault == Fault::captures) {
+    captured.push_back(std::make_shared<Tensor>(y));
+    return record(kTwice, y, {x},
+                  [y = captured.back()](Backward& b) { return b.dy() * 2 + y->detach() * 0; });
+  }
   return record(kTwice, y, {x}, [](Backward& b) {
     if (fault == Fault::throws) throw std::runtime_error("no luck");
     return b.dy() * 2;
@@ -64,6 +70,7 @@ std::vector<std::string> failures_of_twice(Fault f) {
   fault = f;
   std::vector<std::string> failures = check_op(kTwice).failures;
   fault = Fault::none;
+  for (const auto& y : std::exchange(captured, {})) *y = Tensor();
   return failures;
 }
 
