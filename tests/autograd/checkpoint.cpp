@@ -225,7 +225,7 @@ TEST_CASE("checkpoint: what looks inside is told of the second call, which has t
   const Tensor roots = checkpoint([](const Tensor& t) { return sqrt(t); }, x);
   const std::string message = message_of([&] { sum(roots).backward(); });
   CHECK(message.find("checkpoint: its vjp threw: sqrt: its vjp must return finite gradients; for "
-                     "input 0 got inf at [1] of "
-                     "float64 [2] (0 NaN, 1 infinite of 2); inputs: float64 [2]\nrecorded at:\n  "
-                     "weft::sqrt") == 0);
+                     "input 0 got inf at [1] of float64 [2] (0 NaN, 1 infinite of 2); inputs: "
+                     "float64 [2]\nrecorded at:\n") == 0);
+  CHECK(message.find("weft::sqrt") != std::string::npos);
 }

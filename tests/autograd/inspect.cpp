@@ -233,7 +233,8 @@ TEST_CASE("an anomaly in second order names the module, the shapes and where it 
   CHECK(first_line(message) ==
         "pow in encoder: its vjp must return finite gradients; for input 0 got inf at [1] of "
         "float64 [2] (0 NaN, 1 infinite of 2); inputs: float64 [2]");
-  CHECK(message.find("\nrecorded at:\n  weft::pow") != std::string::npos);
+  CHECK(message.find("\nrecorded at:\n") != std::string::npos);
+  CHECK(message.find("weft::pow") != std::string::npos);
   CHECK(message.find("weft::grad") != std::string::npos);
 }
 

@@ -194,6 +194,8 @@ def main():
         copy_from_head("tests")
     tiers = [PLAIN, SANITIZED] if options.survivors else [PLAIN]
     prepare(tiers)
+    if failure := first_failure(tiers):
+        sys.exit(f"the tests fail without a fault: {failure}")
     found = results[options.kind]
     faults = chosen_faults() if options.kind == "chosen" else random_faults(options.seed)
     for what, path, mutate in faults:
