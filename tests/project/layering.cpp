@@ -136,6 +136,24 @@ TEST_CASE("every header, and every source without one, says what it is for") {
   }
 }
 
+TEST_CASE("docs/layers.md names every layer") {
+  std::string page;
+  for (const std::string& line : read_lines(fs::path(WEFT_SOURCE_DIR) / "docs/layers.md"))
+    page += line;
+  int layers = 0;
+  for (const Source& source : sources()) {
+    if (source.folder() != "nn" || source.path.extension() != ".h") continue;
+    for (const std::string& line : source.lines) {
+      const size_t base = line.find(" : public Layer<");
+      if (line.rfind("class ", 0) != 0 || base == std::string::npos) continue;
+      INFO(line);
+      CHECK(page.find('`' + line.substr(6, base - 6) + '`') != std::string::npos);
+      ++layers;
+    }
+  }
+  CHECK(layers > 20);
+}
+
 TEST_CASE("no source file is longer than 400 lines") {
   for (const Source& source : sources()) {
     INFO(source.path << " has " << source.lines.size() << " lines");
