@@ -49,7 +49,7 @@ Tensor fill(Tensor into, const Tensor& from) {
 // share places, for they move one by one.
 Tensor moved(const Tensor& t, const Tensor& direction, double step) {
   NoGrad no_grad;
-  const Tensor dense = t + direction * step;
+  Tensor dense = t + direction * step;
   int64_t span = 1;
   for (int d = 0; d < t.dim(); ++d) span += (t.size(d) - 1) * t.strides()[d];
   if (t.is_contiguous() || span < t.numel()) return dense;

@@ -83,8 +83,7 @@ class JacobianMaker {
         samples_(batched_ ? batch_size(who, inputs) : 1),
         copies_(options.chunk_size),
         call_(who, f, checked_copies(inputs)) {
-    for (size_t i = 0; i < inputs.size(); ++i)
-      widths_.push_back(floating(inputs[i]) ? per_sample(inputs[i].shape()) : Shape());
+    for (const Tensor& x : inputs) widths_.push_back(floating(x) ? per_sample(x.shape()) : Shape());
   }
 
   std::vector<Tensors> run() const {

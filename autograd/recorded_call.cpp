@@ -143,7 +143,7 @@ std::vector<const Node*> RecordedCall::nodes() const {
     if (node && !is_outside(*node) && seen.insert(node).second) found.push_back(node);
   };
   for (const Tensor& y : outputs_) follow(edge_of(y).node.get());
-  for (size_t i = 0; i < found.size(); ++i)
+  for (size_t i = 0; i < found.size(); ++i)  // which grows: NOLINT(modernize-loop-convert)
     for (const Edge& e : found[i]->edges()) follow(e.node.get());
   return found;
 }

@@ -30,12 +30,13 @@ Tensor ids() {
   return randint(kVocabulary, {kBatch, kLength}, gen);
 }
 
+const Shape one{1}, width{kModel}, states{kBatch, kLength, kModel};
+const Shape hidden{kBatch, kLength, kHidden}, heads{kBatch, kHeads, kLength, kHeadWidth};
+const Shape table{kVocabulary, kModel}, logits{kBatch, kLength, kVocabulary};
+const RandomKey key{1, 0};
+using In = const Tensors&;
+
 std::vector<OpCase> op_cases() {
-  const Shape one{1}, width{kModel}, states{kBatch, kLength, kModel};
-  const Shape hidden{kBatch, kLength, kHidden}, heads{kBatch, kHeads, kLength, kHeadWidth};
-  const Shape table{kVocabulary, kModel}, logits{kBatch, kLength, kVocabulary};
-  const RandomKey key{1, 0};
-  using In = const Tensors&;
   return {
       {"mul one element by a number", {one}, [](In in) { return in[0] * 1.0001; }},
       {"add", {states, states}, [](In in) { return in[0] + in[1]; }},
@@ -72,13 +73,13 @@ std::vector<OpCase> op_cases() {
        [](In in) { return linear(in[0], in[1], in[2]); }},
       {"softmax", {{kBatch, kHeads, kLength, kLength}}, [](In in) { return softmax(in[0], -1); }},
       {"layer_norm", {states, width, width}, [](In in) { return layer_norm(in[0], in[1], in[2]); }},
-      {"dropout", {states}, [key](In in) { return dropout(in[0], 0.1, key); }},
+      {"dropout", {states}, [](In in) { return dropout(in[0], 0.1, key); }},
       {"attention",
        {heads, heads, heads},
        [](In in) { return scaled_dot_product_attention(in[0], in[1], in[2]); }},
       {"attention, dropout",
        {heads, heads, heads},
-       [key](In in) {
+       [](In in) {
          return scaled_dot_product_attention(in[0], in[1], in[2], {.dropout = 0.1, .key = key});
        }},
       {"attention, causal",

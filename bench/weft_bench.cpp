@@ -208,9 +208,7 @@ Run sized_attention(const std::vector<int64_t>& n) {
   };
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
   std::string name;
   int threads = num_threads(), steps = 0;
@@ -247,4 +245,15 @@ int main(int argc, char** argv) {
   int failed = 0;
   for (const std::string& n : names) failed |= spawn(n, all.at(n), steps, profile);
   return failed ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "weft_bench: %s\n", e.what());
+    return 1;
+  }
 }

@@ -127,7 +127,7 @@ class ModuleChecker {
 
   // A module in evaluation mode with the moved parameters.
   ModuleProbe evaluated(DType dtype) const {
-    const ModuleProbe probe = fresh(dtype);
+    ModuleProbe probe = fresh(dtype);
     probe.module->eval();
     const Tensors own = probe.module->parameters();
     for (size_t i = 0; i < own.size(); ++i) init::copy(own[i], parameters_[i]);

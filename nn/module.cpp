@@ -182,7 +182,7 @@ void Module::load_state_dict(const NamedTensors& state, bool strict) {
   }
   auto under_another_name = [&](const Entry& e) {
     for (const Entry& other : all)
-      if (other.tensor.same_handle(e.tensor) && other.name != e.name && given.count(other.name))
+      if (other.tensor.same_handle(e.tensor) && other.name != e.name && given.contains(other.name))
         return given[other.name];
     return Tensor();
   };
@@ -190,7 +190,7 @@ void Module::load_state_dict(const NamedTensors& state, bool strict) {
   Faults faults;
   for (const Entry& e : all) {
     const Tensor alias = under_another_name(e);
-    if (!given.count(e.name)) {
+    if (!given.contains(e.name)) {
       if (strict && !alias.defined()) faults.add("missing", e.name);
       continue;
     }
@@ -205,7 +205,7 @@ void Module::load_state_dict(const NamedTensors& state, bool strict) {
     if (strict && !known(entry.name)) faults.add("unexpected", entry.name);
   faults.raise();
   for (const Entry& e : all)
-    if (given.count(e.name)) init::copy(e.tensor, given[e.name]);
+    if (given.contains(e.name)) init::copy(e.tensor, given[e.name]);
 }
 
 }  // namespace weft

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace weft {
 namespace detail {
@@ -15,7 +16,7 @@ RecurrentWeights make_weights(int64_t gates, int64_t input, int64_t hidden, bool
                               Generator& generator) {
   const int64_t rows = gates * hidden;
   auto make = [&](const char* name, const Shape& shape) {
-    const Tensor t = parameter(name + suffix, Tensor(shape));
+    Tensor t = parameter(name + suffix, Tensor(shape));
     const double bound = hidden > 0 ? 1 / std::sqrt(static_cast<double>(hidden)) : 0;
     init::uniform(t, -bound, bound, generator);
     return t;
@@ -118,7 +119,7 @@ Recurrent::Recurrent(const RecurrentOptions& options, int64_t gates,
                      const RegisterParameter& parameter, Generator generator)
     : options_(checked(options, gates == 3 ? "gru" : "lstm")),
       gates_(gates),
-      generator_(generator) {
+      generator_(std::move(generator)) {
   const int64_t directions = options.bidirectional ? 2 : 1, hidden = options.hidden_size;
   for (int64_t layer = 0; layer < options.num_layers; ++layer)
     for (const char* end : {"", "_reverse"}) {

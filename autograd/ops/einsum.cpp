@@ -138,7 +138,7 @@ class Equation {
     const bool dots = has(labels, '.');
     const int letters = static_cast<int>(labels.size()) - (dots ? 3 : 0);
     const int further = t.dim() - letters;
-    const Term whole{t, spell_out(text_, labels, further)};
+    Term whole{t, spell_out(text_, labels, further)};
     check(dots ? further >= 0 : further == 0,
           "einsum: operand {} of \"{}\" must have {}{} dims; got shape {}", i, text_,
           dots ? "at least " : "", letters, t.shape());
@@ -149,7 +149,7 @@ class Equation {
 
   // Sizes of one label agree, or one of them is 1 and broadcasts.
   void note_size(char label, int64_t size) {
-    int64_t& known = sizes_[static_cast<size_t>(label)];
+    int64_t& known = sizes_[static_cast<unsigned char>(label)];
     check(known <= 1 || size == 1 || size == known,
           "einsum: label {} of \"{}\" is both {} and {} long", label, text_, known, size);
     if (known <= 1) known = size;
@@ -227,9 +227,10 @@ Term reduce(const Term& x, const std::string& needed) {
 // x as a batch of matrices. Where the other term has more than one along a label, x stretches.
 Tensor matrices(const Term& x, const Term& other, const std::string& batch, const std::string& rows,
                 const std::string& columns) {
-  Tensor t = arrange(x, batch + rows + columns);
+  const std::string labels = batch + rows + columns;
+  Tensor t = arrange(x, labels);
   Shape full;
-  for (char c : batch + rows + columns)
+  for (char c : labels)
     full.push_back(has(other.labels, c) && x.size(c) == 1 ? other.size(c) : x.size(c));
   if (full != t.shape()) t = expand(t, full);
   Shape merged;

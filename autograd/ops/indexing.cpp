@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-Tensor indices(std::vector<int64_t> values, const Shape& shape) {
+Tensor indices(const std::vector<int64_t>& values, const Shape& shape) {
   return from_vector<int64_t>(values, shape);
 }
 
@@ -99,7 +99,7 @@ Tensor checked_index(const char* who, const Tensor& index, int64_t n, const char
   check(index.defined(), "{}: the {} are undefined", who, what);
   check(index.dtype() == kInt64, "{}: {} must be int64; got {}", who, what,
         to_string(index.dtype()));
-  const Tensor dense = grad_enabled() ? clone(index) : contiguous(index);
+  Tensor dense = grad_enabled() ? clone(index) : contiguous(index);
   const int64_t* p = dense.data<int64_t>();
   const int64_t* bad =
       std::find_if(p, p + dense.numel(), [n](int64_t i) { return i < 0 || i >= n; });

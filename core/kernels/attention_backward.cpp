@@ -9,7 +9,11 @@ constexpr int64_t kChunk = 4 * kBlockKeys;
 
 /// Parts of the scratch memory.
 template <class T>
-struct Memory {
+class Memory {
+  T* base_;  // these two first, for the parts are taken from them
+  int64_t end_ = 0;
+
+ public:
   T* weights;  // [kBlockKeys, kLine], and so the next two
   T* dweights;
   T* mask;
@@ -27,20 +31,20 @@ struct Memory {
   static int64_t k_panel_size(const Attention<T>& a) { return panel_size<T>(kBlockKeys, a.width); }
   static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).end_; }
 
-  Memory(const Attention<T>& a, T* scratch) : base_(scratch) {
-    weights = take(block_size());
-    dweights = take(block_size());
-    mask = take(block_size());
-    q_transposed = take(panel_size<T>(a.width, kLine));
-    dy_transposed = take(panel_size<T>(a.value_width, kLine));
-    q = take(panel_size<T>(kLine, a.width));
-    dy = take(panel_size<T>(kLine, a.value_width));
-    k_panel = take(kChunk / kBlockKeys * k_panel_size(a));
-    k = take(kChunk * a.width);
-    dk = take(kChunk * a.width);
-    v = take(kChunk * a.value_width);
-    dv = take(kChunk * a.value_width);
-  }
+  Memory(const Attention<T>& a, T* scratch)
+      : base_(scratch),
+        weights(take(block_size())),
+        dweights(take(block_size())),
+        mask(take(block_size())),
+        q_transposed(take(panel_size<T>(a.width, kLine))),
+        dy_transposed(take(panel_size<T>(a.value_width, kLine))),
+        q(take(panel_size<T>(kLine, a.width))),
+        dy(take(panel_size<T>(kLine, a.value_width))),
+        k_panel(take(kChunk / kBlockKeys * k_panel_size(a))),
+        k(take(kChunk * a.width)),
+        dk(take(kChunk * a.width)),
+        v(take(kChunk * a.value_width)),
+        dv(take(kChunk * a.value_width)) {}
 
  private:
   T* take(int64_t n) {
@@ -48,8 +52,6 @@ struct Memory {
     end_ += (n + Lanes<T>::count - 1) / Lanes<T>::count * Lanes<T>::count;
     return part;
   }
-  T* base_;
-  int64_t end_ = 0;
 };
 
 /// What a block of queries brings along.

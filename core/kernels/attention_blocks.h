@@ -8,8 +8,8 @@ namespace weft::kernels {
 
 /// Queries and keys of one block. Scores are kept transposed, [keys, queries], so that a softmax
 /// over keys runs down the lanes of a vector.
-constexpr int64_t kBlockQueries = 64;
-constexpr int64_t kBlockKeys = 128;
+inline constexpr int64_t kBlockQueries = 64;
+inline constexpr int64_t kBlockKeys = 128;
 
 /// How backward is cut: each head's keys into `count` groups. Each makes a share of dq; the first
 /// stands in AttentionGrad::dq, the others in `dq` [count - 1, B, H, Tq, width].

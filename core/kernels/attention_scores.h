@@ -10,7 +10,7 @@ namespace weft::kernels::WEFT_ISA {
 namespace {
 
 /// Row stride of transposed blocks.
-constexpr int64_t kLine = kBlockQueries;
+inline constexpr int64_t kLine = kBlockQueries;
 
 /// One block: queries [q0, q0 + nq), keys [k0, k0 + nk) of head h of batch entry b.
 struct Block {
@@ -18,7 +18,7 @@ struct Block {
 };
 
 template <class T>
-constexpr T kMinusInfinity = static_cast<T>(-__builtin_inf());
+inline constexpr T kMinusInfinity = static_cast<T>(-__builtin_inf());
 
 /// nq rounded up to whole vectors. Lanes past nq hold finite numbers that nobody reads.
 template <class T>

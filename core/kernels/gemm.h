@@ -20,7 +20,7 @@ struct Strided {
 };
 
 /// Columns are packed by multiples of this many.
-constexpr int64_t kPackedColumns = 64;
+inline constexpr int64_t kPackedColumns = 64;
 
 /// B [k, n], packed for many products by the same: k packed_columns(n) elements.
 template <class T>

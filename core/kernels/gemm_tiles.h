@@ -9,14 +9,14 @@ namespace weft::kernels::WEFT_ISA {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
+inline constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
 #else
-constexpr int64_t kTileRows = 6;  // 12 of 16
+inline constexpr int64_t kTileRows = 6;  // 12 of 16
 #endif
 
 /// Columns of a tile: two vectors.
 template <class T>
-constexpr int64_t kTileColumns = 2 * Lanes<T>::count;
+inline constexpr int64_t kTileColumns = 2 * Lanes<T>::count;
 
 WEFT_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -59,10 +59,10 @@ struct RowPanels {
 
 /// A is packed when the product is too large for the caches near by: B and C are then prefetched.
 template <class A>
-constexpr bool kPacked = false;
+inline constexpr bool kPacked = false;
 template <class T>
-constexpr bool kPacked<RowPanels<T>> = true;
-constexpr int64_t kAhead = 8;  // rows of B
+inline constexpr bool kPacked<RowPanels<T>> = true;
+inline constexpr int64_t kAhead = 8;  // rows of B
 
 template <class T>
 WEFT_INLINE Strided<T> from_row(const Strided<T>& a, int64_t i) {
@@ -156,7 +156,7 @@ WEFT_INLINE void zip(const V& a, const V& b, V& low, V& high) {
 /// v = four elements of row 0 or, if there is room, four of row 0 and four of row 4.
 template <class V, class T>
 WEFT_INLINE void load_fours(const T* b, int64_t step_b, V& v) {
-  typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+  using Four [[gnu::vector_size(4 * sizeof(T))]] = T;
   Four first, second;
   __builtin_memcpy(&first, b, sizeof first);
   if constexpr (sizeof(V) == sizeof(Four)) {
@@ -170,7 +170,7 @@ WEFT_INLINE void load_fours(const T* b, int64_t step_b, V& v) {
 /// out[p, j] = b[j, p] for kCount (4 or 8) rows of b [kCount, k]; rows of out are kStep apart.
 template <int kCount, int64_t kStep, class T>
 WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
-  typedef T V __attribute__((vector_size(kCount * sizeof(T))));
+  using V [[gnu::vector_size(kCount * sizeof(T))]] = T;
   int64_t p = 0;
   for (; p + 4 <= k; p += 4, out += 4 * kStep) {
     V row[4], even[2], odd[2], column[4];

@@ -16,7 +16,7 @@ WEFT_INLINE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bit
 WEFT_INLINE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); }
 
 /// ln 2 in two parts; an integer below 2^14 times the first is exact.
-constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+inline constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 
 /// e^r for |r| <= ln 2 / 2.
 WEFT_INLINE float exp_poly(float r) {
@@ -146,17 +146,17 @@ WEFT_INLINE T sigmoid_of(T x) {
 }
 
 #if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
+inline constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
-constexpr int kVectorBytes = 32;
+inline constexpr int kVectorBytes = 32;
 #else
-constexpr int kVectorBytes = 16;
+inline constexpr int kVectorBytes = 16;
 #endif
 
 /// One vector register. For loops that compilers do not vectorize by themselves.
 template <class T>
 struct Lanes {
-  typedef T type __attribute__((vector_size(kVectorBytes)));
+  using type [[gnu::vector_size(kVectorBytes)]] = T;
   static constexpr int64_t count = kVectorBytes / static_cast<int64_t>(sizeof(T));
 };
 

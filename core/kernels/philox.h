@@ -11,8 +11,8 @@
 namespace weft::kernels::WEFT_ISA {
 
 /// 32-bit numbers in the low halves of 64-bit lanes; the high halves hold anything.
-typedef Lanes<uint64_t>::type Words;
-constexpr int64_t kPositions = Lanes<uint64_t>::count;
+using Words = Lanes<uint64_t>::type;
+inline constexpr int64_t kPositions = Lanes<uint64_t>::count;
 
 /// Products of the low halves.
 WEFT_INLINE Words multiply_low(Words a, uint64_t b) {

@@ -8,7 +8,7 @@
 namespace weft::kernels {
 
 /// The most columns that sum_columns takes at once.
-constexpr int64_t kBand = 128;
+inline constexpr int64_t kBand = 128;
 
 WEFT_KERNELS(
     /// Sum of n contiguous numbers; blocks of 256 are added in double.

@@ -4,6 +4,7 @@
 #include <weft/weft.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 using namespace weft;
@@ -63,14 +64,13 @@ int main() {
   std::printf("%d samples, %d slopes: %zu failures\n", report.samples, report.gradients[0],
               report.failures.size());
 
-  constexpr const char* kBar = "####################";
   const Tensor x = tensor({1.2, 0.1, 0.9, -0.6, 0.6, 0.0});
   const Tensor slopes = jacobian([](const Tensors& in) { return Tensors{sparsemax(in[0], 0)}; }, x);
   std::puts("\n    x  softmax             sparsemax           d sparsemax_i / d x_j");
   for (int64_t i = 0; i < x.numel(); ++i) {
     std::printf("%5.1f", x.at({i}));
-    for (const Tensor& y : {softmax(x, 0), sparsemax(x, 0)})
-      std::printf("  %4.2f %-13.*s", y.at({i}), static_cast<int>(y.at({i}) * 20 + 0.5), kBar);
+    for (const double p : {softmax(x, 0).at({i}), sparsemax(x, 0).at({i})})
+      std::printf("  %4.2f %-13s", p, std::string(std::lround(20 * p), '#').c_str());
     for (double slope : select(slopes, 0, i).to_vector<double>())
       slope == 0 ? std::printf("      .") : std::printf("  %+.2f", slope);
     std::puts("");

@@ -375,7 +375,7 @@ TEST_CASE("a graph gives its memory back, with and without a backward") {
     const Tensor x = leaf({1});
     Tensor y = x;
     for (int i = 0; i < 50000; ++i) y = y * x;
-    CHECK(allocator_stats().bytes_in_use > before + 50000 * 64);
+    CHECK(allocator_stats().bytes_in_use > before + size_t{50000} * 64);
     if (!run) continue;
     y.backward();
     CHECK(allocator_stats().bytes_in_use < before + 4096);  // though y is still there

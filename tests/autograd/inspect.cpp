@@ -185,7 +185,7 @@ TEST_CASE("an anomaly in backward names the op and where it was recorded") {
   const Tensor x = leaf({4, 0});
   Tensor root;
   {
-    struct Here : PathSource {
+    struct Here final : PathSource {
       std::string path() const override { return "encoder.layers.1"; }
     } here;
     const ModuleScope scope(here);
@@ -219,7 +219,7 @@ TEST_CASE("a user's vjp that returns NaN, and a NaN from outside, are named in t
 
 TEST_CASE("an anomaly in second order names the module, the shapes and where it was recorded") {
   const DetectAnomaly anomaly;
-  struct Here : PathSource {
+  struct Here final : PathSource {
     std::string path() const override { return "encoder"; }
   } here;
   const Tensor x = leaf({4, 0});
@@ -322,7 +322,7 @@ TEST_CASE("a graph as DOT") {
   CHECK(dot.find("label=\"log\\nfloat32 [2, 4]\\nsaves 32 bytes\", shape=box") !=
         std::string::npos);
   CHECK(dot.find("unused") == std::string::npos);
-  struct Odd : PathSource {
+  struct Odd final : PathSource {
     std::string path() const override { return "a \"b\" \\N\nü"; }
   } odd;
   const ModuleScope scope(odd);

@@ -27,7 +27,7 @@ template <class F>
 std::vector<float> same_at_any_threads(F f) {
   const int before = num_threads();
   set_num_threads(1);
-  const std::vector<float> one = f();
+  std::vector<float> one = f();
   for (int n : {2, 3}) {
     set_num_threads(n);
     CHECK(f() == one);
@@ -164,6 +164,8 @@ TEST_CASE("reductions of nothing") {
   CHECK(logsumexp(none, {0}).shape() == Shape{2});
   CHECK(message_of([&] { max(none); }) ==
         "max: needs at least one element; got shape [0, 2] and dims []");
+  CHECK(message_of([&] { argmax(none, 0); }) ==
+        "argmax: needs at least one element; got shape [0, 2] and dim 0");
 }
 
 TEST_CASE("logsumexp with infinities") {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <utility>
 
 using namespace weft;
 
@@ -273,7 +274,7 @@ class Faulty : public Layer<Faulty> {
  public:
   Faulty(Fault fault, Generator generator)
       : fault_(fault),
-        generator_(generator),
+        generator_(std::move(generator)),
         scale_(parameter("scale", ones({3}))),
         hidden_(randn({3}, hidden_generator(), kFloat64)),
         rogue_(full({3}, 2).set_requires_grad()) {}
