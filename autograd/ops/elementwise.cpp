@@ -15,8 +15,6 @@ void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y
       loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
         kernels::binary(op, pa + offset[0], step[0], pb + offset[1], step[1], py + at, n);
       });
-    } else {
-      fail("arithmetic on bool tensors is not defined; convert with to(x, kInt64)");
     }
   });
 }

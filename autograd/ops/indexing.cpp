@@ -34,6 +34,8 @@ const Op kIndexSelect{
                   "index_select: the index must have one dim; got shape [1, 2]");
       s.add_error({s.normal({3, 2}), s.normal({2})}, f(0),
                   "index_select: indices must be int64; got float64");
+      s.add_error({s.normal({}), indices({0}, {1})}, f(0),
+                  "index_select: needs at least one dim; got shape []");
     }};
 
 const Op kEmbedding{

@@ -60,6 +60,10 @@ const Op kLayerNorm{
                   "layer_norm: needs at least one dim; got shape []");
       s.add_error({s.normal({3}), to(s.normal({3}), kFloat32)}, f,
                   "layer_norm: weight must have the dtype of x, float64; got float32");
+      s.add_error(
+          {s.normal({2, 3}), s.normal({2})},
+          [](const Tensors& in) { return layer_norm(in[0], {}, in[1]); },
+          "layer_norm: bias must have the shape of the last dim, [3]; got [2]");
     }};
 
 // in: x, branch, weight, bias; the last two may be undefined.

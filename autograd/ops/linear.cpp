@@ -38,6 +38,14 @@ const Op kLinear{
           "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
       s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
                   "linear: the bias must have shape [5]; got [4]");
+      s.add_error({s.normal({2, 4}), s.normal({4})}, without,
+                  "linear: the weight must be [out, in]; got [4]");
+      s.add_error({s.normal({}), s.normal({5, 4})}, without,
+                  "linear: the input's last dim must be the weight's; got [] for weight [5, 4]");
+      s.add_error({s.normal({2, 4}), to(s.normal({5, 4}), kFloat32)}, without,
+                  "linear: input and weight must have one dtype; got float64 and float32");
+      s.add_error({s.normal({2, 4}), s.normal({5, 4}), to(s.normal({5}), kFloat32)}, with_bias,
+                  "linear: the bias must have the weight's dtype, float64; got float32");
     }};
 
 Tensor composed(const Tensors& in, const ActivationOptions& o) {
@@ -85,12 +93,13 @@ void check_operands(const char* who, const Tensor& input, const Tensor& weight,
   check(input.dim() > 0 && input.size(-1) == weight.size(1),
         "{}: the input's last dim must be the weight's; got {} for weight {}", who, input.shape(),
         weight.shape());
-  const int64_t out = weight.size(0);
-  check(!bias.defined() || bias.shape() == Shape{out}, "{}: the bias must have shape [{}]; got {}",
-        who, out, bias.defined() ? bias.shape() : Shape());
-  check(input.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == weight.dtype()),
-        "{}: input, weight and bias must have one dtype; got {} and {}", who,
-        to_string(input.dtype()), to_string(weight.dtype()));
+  check(input.dtype() == weight.dtype(), "{}: input and weight must have one dtype; got {} and {}",
+        who, to_string(input.dtype()), to_string(weight.dtype()));
+  if (!bias.defined()) return;
+  check(bias.shape() == Shape{weight.size(0)}, "{}: the bias must have shape [{}]; got {}", who,
+        weight.size(0), bias.shape());
+  check(bias.dtype() == weight.dtype(), "{}: the bias must have the weight's dtype, {}; got {}",
+        who, to_string(weight.dtype()), to_string(bias.dtype()));
 }
 
 int64_t rows_of(const Tensor& x) {

@@ -53,6 +53,11 @@ void add_errors(Samples& s) {
               "[4, 2]");
   s.add_error({h, w, s.normal({3})}, f(tensor({0, 1})),
               "linear_cross_entropy: the bias must have shape [4]; got [3]");
+  s.add_error({h, to(w, kFloat32), b}, f(tensor({0, 1})),
+              "linear_cross_entropy: hidden and weight must have one dtype; got float64 and "
+              "float32");
+  s.add_error({h, w, to(b, kFloat32)}, f(tensor({0, 1})),
+              "linear_cross_entropy: the bias must have the weight's dtype, float64; got float32");
 }
 
 const Op kLinearCrossEntropy{
@@ -189,12 +194,15 @@ Shape check_operands(const Tensor& hidden, const Tensor& weight, const Tensor& b
   check(weight.dim() == 2 && hidden.dim() > 0 && hidden.size(-1) == weight.size(1),
         "{}: hidden must be [..., D] for weight [V, D]; got {} and {}", kWho, hidden.shape(),
         weight.shape());
-  check(!bias.defined() || bias.shape() == Shape{weight.size(0)},
-        "{}: the bias must have shape [{}]; got {}", kWho, weight.size(0),
-        bias.defined() ? bias.shape() : Shape());
-  check(hidden.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == weight.dtype()),
-        "{}: hidden, weight and bias must have one dtype; got {} and {}", kWho,
-        to_string(hidden.dtype()), to_string(weight.dtype()));
+  check(hidden.dtype() == weight.dtype(),
+        "{}: hidden and weight must have one dtype; got {} and {}", kWho, to_string(hidden.dtype()),
+        to_string(weight.dtype()));
+  if (bias.defined()) {
+    check(bias.shape() == Shape{weight.size(0)}, "{}: the bias must have shape [{}]; got {}", kWho,
+          weight.size(0), bias.shape());
+    check(bias.dtype() == weight.dtype(), "{}: the bias must have the weight's dtype, {}; got {}",
+          kWho, to_string(weight.dtype()), to_string(bias.dtype()));
+  }
   return Shape(std::span(hidden.shape().begin(), static_cast<size_t>(hidden.dim() - 1)));
 }
 

@@ -130,7 +130,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
          false, n};
     two_steps(batch, strides_of(y.t), split, sy);
   }
-  const int64_t inner = batch.rank() ? batch.back() : 1, outer = inner ? batch.numel() / inner : 0;
+  const int64_t inner = batch.rank() ? batch.back() : 1,
+                outer = batch.numel() / std::max<int64_t>(inner, 1);
   dispatch_floating("matmul", a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* out = static_cast<T*>(c.raw());

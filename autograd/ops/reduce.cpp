@@ -70,6 +70,9 @@ const Op kMax{
       s.add_error(
           {s.normal({2, 0})}, [](const Tensors& in) { return max(in[0], {1}); },
           "max: needs at least one element; got shape [2, 0] and dims [1]");
+      s.add_error(
+          {s.booleans({3})}, [](const Tensors& in) { return max(in[0]); },
+          "max: expected numbers; got bool");
     }};
 const Op kMin{"min", [](Samples& s) {
                 s.add("first dim, kept", {s.distinct({3, 5})},

@@ -80,6 +80,9 @@ const Op kSlice{
           {s.normal({2, 3})}, [](const Tensors& in) { return slice(in[0], 1, 0, 3, 0); },
           "slice: step must be positive; got 0");
       s.add_error(
+          {s.normal({})}, [](const Tensors& in) { return slice(in[0], 0, 0, 1); },
+          "slice: a tensor of rank 0 has no dim to slice");
+      s.add_error(
           {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
           "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
       s.add_error(

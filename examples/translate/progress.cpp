@@ -20,7 +20,7 @@ std::string format_rate(double per_second) {
 
 std::string format_seconds(double seconds) {
   if (!std::isfinite(seconds)) return "?";
-  const auto s = static_cast<int64_t>(std::clamp(seconds, 0., 1e12) + 0.5);
+  const int64_t s = std::llround(std::clamp(seconds, 0., 1e12));
   if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
