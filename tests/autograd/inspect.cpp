@@ -21,6 +21,17 @@ __attribute__((noinline)) Tensor weft_test_takes_logarithm(const Tensor& x) {
 
 namespace {
 
+// A module, as far as paths go.
+class Place : public PathSource {
+ public:
+  explicit Place(std::string path) : path_(std::move(path)) {}
+  virtual ~Place() = default;
+  std::string path() const override { return path_; }
+
+ private:
+  std::string path_;
+};
+
 const Op kHalf{"test_half", [](Samples& s) {
                  s.add("plain", {s.normal({3})}, [](const Tensors& in) {
                    return record(kHalf, in[0].detach() * 0.5, {in[0]},
@@ -185,9 +196,7 @@ TEST_CASE("an anomaly in backward names the op and where it was recorded") {
   const Tensor x = leaf({4, 0});
   Tensor root;
   {
-    struct Here final : PathSource {
-      std::string path() const override { return "encoder.layers.1"; }
-    } here;
+    const Place here("encoder.layers.1");
     const ModuleScope scope(here);
     root = named(sqrt(x), "roots");
   }
@@ -219,9 +228,7 @@ TEST_CASE("a user's vjp that returns NaN, and a NaN from outside, are named in t
 
 TEST_CASE("an anomaly in second order names the module, the shapes and where it was recorded") {
   const DetectAnomaly anomaly;
-  struct Here final : PathSource {
-    std::string path() const override { return "encoder"; }
-  } here;
+  const Place here("encoder");
   const Tensor x = leaf({4, 0});
   Tensor y;
   {
@@ -322,9 +329,7 @@ TEST_CASE("a graph as DOT") {
   CHECK(dot.find("label=\"log\\nfloat32 [2, 4]\\nsaves 32 bytes\", shape=box") !=
         std::string::npos);
   CHECK(dot.find("unused") == std::string::npos);
-  struct Odd final : PathSource {
-    std::string path() const override { return "a \"b\" \\N\nü"; }
-  } odd;
+  const Place odd("a \"b\" \\N\nü");
   const ModuleScope scope(odd);
   std::ostringstream escaped;
   dump_graph(named(exp(leaf({1})), odd.path()), escaped);
