@@ -3,6 +3,11 @@
 #include <cmath>
 
 namespace weft {
+namespace {
+
+constexpr int64_t kGrain = 16384;  // elements that are worth another thread
+
+}  // namespace
 
 void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y) {
   const BroadcastLoop<2> loop(y.shape(), {&a, &b});
@@ -72,7 +77,7 @@ Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Ten
     const T* py = y.defined() ? y.data<T>() : nullptr;
     const T* pdy = flow.data<T>();
     T* pdx = static_cast<T*>(dx.raw());
-    parallel_for(dx.numel(), 16384, [&](int64_t begin, int64_t end) {
+    parallel_for(dx.numel(), kGrain, [&](int64_t begin, int64_t end) {
       kernels::unary_grad(op, px ? px + begin : px, py ? py + begin : py, pdy + begin, pdx + begin,
                           end - begin);
     });

@@ -251,6 +251,21 @@ TEST_CASE("operands that do not fit each other, each in turn") {
   check_allowed({loss(hidden, weight, bias), loss(hidden, weight, {})});
 }
 
+TEST_CASE("labels of einsum") {
+  const Tensor square = ones({2, 2});
+  for (const char* foreign : {"@a,ab->a", "[a,ab->a", "`a,ab->a", "{a,ab->a", "a1,ab->a"})
+    CHECK(message_of([&] {
+            einsum(foreign, {square, square});
+          }).find("einsum: expected letters") == 0);
+  for (const char* letters : {"aA,Az->az", "zZ,ZA->zA", "Aa,aZ->AZ", "Zz,zA->ZA"})
+    CHECK(einsum(letters, {square, square}).at({0, 1}) == 2);
+  CHECK(einsum("...i->...", {row}).item() == 3);  // no dims are dims too
+  CHECK(einsum("...i->i...", {matrix}).shape() == Shape{3, 2});
+  check_refused({{"einsum: operand 0 of \"...ijk\"", [] { einsum("...ijk", {matrix}); }},
+                 {"einsum: operand 0 of \"ijk\"", [] { einsum("ijk", {matrix}); }},
+                 {"einsum: operand 0 of \"i\"", [] { einsum("i", {matrix}); }}});
+}
+
 TEST_CASE("attention's operands that do not fit each other, each in turn") {
   const std::string shapes = "scaled_dot_product_attention: expected q [B, H, Tq, Dh]",
                     dtypes = "scaled_dot_product_attention: q, k and v must have one dtype",

@@ -46,6 +46,12 @@ const Tensor& bias() {
   return kBias;
 }
 
+// bias() on the diagonal.
+Tensor spread() {
+  return masked_fill(expand(bias(), {kWidth, kWidth}),
+                     ne(unsqueeze(arange(kWidth), 1), arange(kWidth)), 0.25);
+}
+
 const Rowwise kOps[] = {
     {"add", [](const Tensor& x) { return x + bias(); }},
     {"add of a column", [](const Tensor& x) { return x + sum(x, {1}, true); }},
@@ -79,6 +85,14 @@ const Rowwise kOps[] = {
      [](const Tensor& x) {
        return linear(x, reshape(bias(), {1, kWidth}));
      }},
+    {"linear_activation, relu",
+     [](const Tensor& x) { return linear_activation(x, spread(), {}, {LinearActivation::relu}); }},
+    {"linear_activation, gelu",
+     [](const Tensor& x) {
+       return linear_activation(x, spread(), bias(), {LinearActivation::gelu});
+     }},
+    {"residual_layer_norm", [](const Tensor& x) { return residual_layer_norm(x, x * 2, bias()); }},
+    {"rms_norm", [](const Tensor& x) { return rms_norm(x, bias()); }},
     {"cross_entropy",
      [](const Tensor& x) {
        return cross_entropy(x, full({x.size(0)}, 2, kInt64), {.reduction = Reduction::none});

@@ -24,7 +24,8 @@ def signs(line):
 
 def operand_swaps(line):
     for m in re.finditer(r"\b([\w.]+) ([-/]) ([\w.]+)\b(?![(:\[])", line):
-        yield m.start(), m.end(), f"{m[3]} {m[2]} {m[1]}"
+        if m[1] != m[3]:
+            yield m.start(), m.end(), f"{m[3]} {m[2]} {m[1]}"
     for m in re.finditer(r"\b(\w+)\((\w+), (\w+)\)", line):
         if m[1] not in COMMUTATIVE and m[2] != m[3]:
             yield m.start(), m.end(), f"{m[1]}({m[3]}, {m[2]})"
