@@ -23,12 +23,14 @@ void Shape::push_back(int64_t d) { insert(rank_, d); }
 void Shape::insert(int at, int64_t d) {
   check(rank_ < kMaxRank, "shape: at most {} dimensions are supported; {} has no room for another",
         kMaxRank, *this);
+  invariant(at >= 0 && at <= rank_, "Shape::insert: there is no such place");
   for (int i = rank_; i > at; --i) (*this)[i] = (*this)[i - 1];
   (*this)[at] = d;
   ++rank_;
 }
 
 void Shape::erase(int at) {
+  invariant(at >= 0 && at < rank_, "Shape::erase: there is no such entry");
   for (int i = at; i + 1 < rank_; ++i) (*this)[i] = (*this)[i + 1];
   --rank_;
 }

@@ -21,9 +21,10 @@ double distance(const Tensor& a, const Tensor& b) {
   return max(abs(a.detach() - b.detach())).item();
 }
 
-// `parts` views [2, 2, 3, 4] of one projection.
-Tensors packed_heads(int64_t parts, uint64_t seed) {
-  const Tensor x = normal({2, 3, parts * 2, 4}, seed).set_requires_grad();
+// `parts` views [2, 2, 3, 4] of one projection, whose gradient goes to `joined`.
+Tensors packed_heads(int64_t parts, uint64_t seed, Tensor* joined = nullptr) {
+  Tensor x = normal({2, 3, parts * 2, 4}, seed).set_requires_grad() * 1.0;
+  if (joined) x.register_hook([joined](const Tensor& g) { return *joined = g; });
   Tensors heads = split(x, 2, 2);
   for (Tensor& t : heads) t = permute(t, {0, 2, 1, 3});
   return heads;
@@ -163,7 +164,9 @@ TEST_CASE("a query that may attend to nothing has no derivative of any order") {
 }
 
 TEST_CASE("gradients of packed projections are packed, so that nothing has to join them") {
-  const Tensors all = handed_on(packed_heads(3, 1));
+  Tensor joined;
+  const Tensors all = handed_on(packed_heads(3, 1, &joined));
+  CHECK(joined.same_storage(all[0]));
   CHECK(one_behind_another(all[0], all[1]));
   CHECK(one_behind_another(all[1], all[2]));
   const Tensors memory = packed_heads(2, 2);

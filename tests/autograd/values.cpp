@@ -308,6 +308,16 @@ TEST_CASE("cross_entropy of a batch in which nothing counts is 0, with gradient 
   CHECK(numbers(x.grad()) == Numbers{0, 0, 0, 0});
 }
 
+TEST_CASE("class weights that were changed in place are an error where they are needed again") {
+  Tensor weight = ones({2});
+  const Tensor loss =
+      cross_entropy(reals({0.5, -0.5}).set_requires_grad(), scalar(1, kInt64), {.weight = weight});
+  weight.mutable_data<float>("me")[0] = 2;
+  CHECK(message_of([&] {
+          loss.backward({}, {.create_graph = true});
+        }).find("cross_entropy: a tensor of shape [2] ") == 0);
+}
+
 TEST_CASE("cross_entropy leaves the logits alone") {
   const Tensor x = reals({{1, 2}, {3, 4}}).set_requires_grad();
   cross_entropy(x, tensor({0, 1})).backward();
