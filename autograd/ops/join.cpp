@@ -135,12 +135,8 @@ Tensors matched(const Tensors& xs, int d) {
 
 // Where row - column + diagonal >= 0: the lower triangle.
 Tensor lower(const Tensor& x, int64_t diagonal) {
-  const int64_t rows = x.size(-2), columns = x.size(-1);
-  Tensor mask({rows, columns}, kBool);
-  bool* p = mask.mutable_data<bool>();
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) *p++ = c - r <= diagonal;
-  return mask;
+  const OpScope inside;
+  return ge(unsqueeze(arange(x.size(-2)), 1) + static_cast<double>(diagonal), arange(x.size(-1)));
 }
 
 // The tensor whose parts along d these are, if they lie in one storage as a split would have left
