@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the small English-German model of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, then
-# translates test_2016_flickr greedily and scores it. Arguments go to `translate train`:
+# translates test_2016_flickr greedily and scores it. Arguments go to `weft train`:
 #   scripts/multi30k.sh --minutes 1
 # The model goes to $MODEL_DIR (runs/multi30k unless set); that of an earlier run is replaced, unless
 # one of the arguments is --resume.
@@ -50,12 +50,12 @@ while read -r _ file; do
   [ -r "$corpus/$file" ] || die "$corpus has no readable $file"
 done <<<"$checksums"
 
-scripts/setup.sh release translate
-translate=build/release/examples/translate/translate
+scripts/setup.sh release weft_program
+weft=build/release/bin/weft
 
 existing=--overwrite
 [[ " $* " != *" --resume "* ]] || existing=
-"$translate" train --model-dir "$model" $existing \
+"$weft" train --model-dir "$model" $existing \
   --train-source "$corpus/train.lc.norm.tok.en" --train-target "$corpus/train.lc.norm.tok.de" \
   --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
   --vocab-size 10000 --layers 4 --d-model 128 --ffn 256 --heads 4 \
@@ -64,6 +64,6 @@ existing=--overwrite
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de
-"$translate" run --model-dir "$model" --beam 1 <"$test.en" >"$hypothesis"
-"$translate" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
+"$weft" run --model-dir "$model" --beam 1 <"$test.en" >"$hypothesis"
+"$weft" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
 echo "model: $model; translations: $hypothesis"

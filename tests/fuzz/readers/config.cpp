@@ -1,7 +1,7 @@
 // Random bytes as the config.json of a model: refused with an Error, or settings that are valid and
 // come back from a file that they are written to.
-#include <examples/translate/config.h>
-#include <examples/translate/text_file.h>
+#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/text/text_file.h>
 #include <weft/core/error.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 
@@ -27,10 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::ofstream(kFolder / "config.json", std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   try {
-    const translate::ModelConfig c = translate::load_config(kFolder);
-    translate::validate(c);
-    translate::save_config(kFolder, c);
-    const translate::ModelConfig again = translate::load_config(kFolder);
+    const weft::ModelConfig c = weft::load_config(kFolder);
+    weft::validate(c);
+    weft::save_config(kFolder, c);
+    const weft::ModelConfig again = weft::load_config(kFolder);
     require(again.d_model == c.d_model && again.heads == c.heads && again.dropout == c.dropout);
   } catch (const weft::Error& e) {
     require(*e.what() != '\0');

@@ -1,0 +1,40 @@
+#include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/tasks/german/grammar.h>
+
+#include <utility>
+
+namespace weft {
+namespace {
+
+// The corpus is part of the task: every run, whatever its seed, is judged on the same sentences.
+constexpr uint64_t kToySeed = 1;
+// Many sentences seen a few times each teach more than a few seen often.
+constexpr ToySizes kToySizes{.train = 60000};
+
+Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
+  Split split{name, {}, {}};
+  for (SentencePair& pair : pairs) {
+    split.text.source.push_back(std::move(pair.source));
+    split.text.target.push_back(std::move(pair.target));
+    split.gold.push_back(std::move(pair.alignment));
+  }
+  return split;
+}
+
+}  // namespace
+
+Corpus toy_corpus() {
+  ToyCorpus toy = make_toy_corpus(kToySeed, kToySizes);
+  return {to_split("train", std::move(toy.train)),
+          to_split("valid", std::move(toy.valid)),
+          {to_split("held-out", std::move(toy.test)),
+           to_split("compositional", std::move(toy.compositional))}};
+}
+
+Corpus read_corpus(const CorpusFiles& files) {
+  return {{"train", read_parallel(files.train_source, files.train_target), {}},
+          {"valid", read_parallel(files.valid_source, files.valid_target), {}},
+          {}};
+}
+
+}  // namespace weft

@@ -1,0 +1,38 @@
+// What the program trains and is judged on: parallel text in splits, from files or from the
+// built-in grammar.
+#pragma once
+
+#include <weft/seq2seq/metrics/alignment.h>
+#include <weft/seq2seq/text/text_file.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+/// Sentences for one purpose. `gold` holds the word alignment of each pair, or is empty.
+struct Split {
+  std::string name;
+  ParallelText text;
+  std::vector<std::vector<Link>> gold;
+};
+
+struct Corpus {
+  Split train, valid;
+  std::vector<Split> tests;  ///< judged once, after training
+};
+
+struct CorpusFiles {
+  std::filesystem::path train_source, train_target, valid_source, valid_target;
+};
+
+/// The built-in grammar's sentences: tests are "held-out" and "compositional", with gold
+/// alignments.
+Corpus toy_corpus();
+
+/// Throws on files that are missing, empty, not UTF-8 or of different line counts.
+Corpus read_corpus(const CorpusFiles& files);
+
+}  // namespace weft

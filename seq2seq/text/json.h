@@ -1,0 +1,31 @@
+// Small JSON files: one flat object of numbers, strings and lists of strings, keys in order, so
+// that people can read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weft {
+
+/// Null stands for a number that is not finite.
+using JsonValue = std::variant<int64_t, double, std::string, std::vector<std::string>>;
+using JsonObject = std::vector<std::pair<std::string, JsonValue>>;
+
+/// {"step":20,"loss":3.5}
+std::string to_json_line(const JsonObject& object);
+/// The same with a line for each value and a line feed at the end.
+std::string to_json_text(const JsonObject& object);
+
+/// Throws Error if `text` is no JSON, or no object of such values.
+JsonObject parse_json(const std::string& text);
+
+/// The value under `key`. Throw Error if there is none, or one of another type.
+int64_t integer_at(const JsonObject& object, const std::string& key);
+double number_at(const JsonObject& object, const std::string& key);
+const std::string& string_at(const JsonObject& object, const std::string& key);
+const std::vector<std::string>& strings_at(const JsonObject& object, const std::string& key);
+
+}  // namespace weft

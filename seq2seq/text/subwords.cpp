@@ -1,0 +1,185 @@
+// Byte-pair encoding through SentencePiece. A model is handed over as the protocol buffer
+// ModelProto (sentencepiece_model.proto), of which a few fields are enough.
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+#include <weft/core/check.h>
+#include <weft/seq2seq/text/subwords.h>
+#include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/text/vocabulary.h>
+
+#include <bit>
+#include <set>
+
+namespace weft {
+namespace {
+
+// --- writing a ModelProto
+
+constexpr unsigned kVarint = 0, kBytes = 2, kFixed32 = 5;  // wire types
+
+void put_varint(std::string& out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+void put_number(std::string& out, unsigned field, uint64_t value) {
+  put_varint(out, field << 3 | kVarint);
+  put_varint(out, value);
+}
+
+void put_bytes(std::string& out, unsigned field, const std::string& bytes) {
+  put_varint(out, field << 3 | kBytes);
+  put_varint(out, bytes.size());
+  out += bytes;
+}
+
+void put_float(std::string& out, unsigned field, float value) {
+  put_varint(out, field << 3 | kFixed32);
+  const auto bits = std::bit_cast<uint32_t>(value);
+  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(bits >> shift);
+}
+
+enum class PieceType { kNormal = 1, kUnknownPiece = 2, kControl = 3 };
+
+std::string piece_proto(const std::string& piece, float score, PieceType type) {
+  std::string proto;
+  put_bytes(proto, 1, piece);
+  put_float(proto, 2, score);
+  put_number(proto, 3, static_cast<uint64_t>(type));
+  return proto;
+}
+
+std::string model_proto(const std::vector<std::string>& specials,
+                        const std::vector<std::string>& pieces) {
+  constexpr uint64_t kBpe = 2;
+  std::string proto, trainer, normalizer;
+  for (int64_t id = 0; id < std::ssize(specials); ++id) {
+    const auto type = id == kUnknown ? PieceType::kUnknownPiece : PieceType::kControl;
+    put_bytes(proto, 1, piece_proto(specials[static_cast<size_t>(id)], 0, type));
+  }
+  float score = 0;  // merges with a higher score come first
+  for (const std::string& piece : pieces) {
+    put_bytes(proto, 1, piece_proto(piece, score--, PieceType::kNormal));
+  }
+  put_number(trainer, 3, kBpe);
+  put_bytes(trainer, 44, kUnknownText);
+  put_bytes(normalizer, 1, "identity");
+  put_bytes(proto, 2, trainer);
+  put_bytes(proto, 3, normalizer);
+  return proto;
+}
+
+// --- learning
+
+// Longer lines SentencePiece would leave out, with a line on stderr.
+constexpr size_t kMaxSentenceBytes = 4192;
+
+class Sentences : public sentencepiece::SentenceIterator {
+ public:
+  explicit Sentences(std::span<const std::string> all) : all_(all) { skip(); }
+
+  bool done() const override { return at_ == all_.size(); }
+  void Next() override {
+    ++at_;
+    skip();
+  }
+  const std::string& value() const override { return all_[at_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  void skip() {
+    while (!done() && value().size() > kMaxSentenceBytes) ++at_;
+  }
+
+  std::span<const std::string> all_;
+  size_t at_ = 0;
+};
+
+// How many ids the specials, the characters and the blank need.
+int64_t smallest_size(std::span<const std::string> sentences) {
+  std::set<char32_t> characters{U'\u2581'};
+  for (Sentences s(sentences); !s.done(); s.Next()) {
+    for (const char32_t c : decode_utf8(s.value())) characters.insert(c);
+  }
+  for (const char32_t left_out : {U' ', U'\t', U'\0', U'\u2585'}) characters.erase(left_out);
+  return kSpecials + std::ssize(characters);
+}
+
+std::string train(std::span<const std::string> sentences, int64_t size) {
+  const std::unordered_map<std::string, std::string> options{
+      {"model_type", "bpe"},
+      {"vocab_size", std::to_string(size)},
+      {"normalization_rule_name", "identity"},
+      {"character_coverage", "1.0"},
+      {"pad_id", std::to_string(kPad)},
+      {"unk_id", std::to_string(kUnknown)},
+      {"bos_id", std::to_string(kBegin)},
+      {"eos_id", std::to_string(kEnd)},
+      {"hard_vocab_limit", "false"},  // a shortage is reported below, in our words
+      {"max_sentence_length", std::to_string(kMaxSentenceBytes)},
+      {"num_threads", "1"},
+      {"minloglevel", "3"}};
+  Sentences iterator(sentences);
+  std::string model;
+  const auto status = sentencepiece::SentencePieceTrainer::Train(options, &iterator, &model);
+  check(status.ok(), "train_subwords: SentencePiece cannot learn from {} sentences: {}",
+        sentences.size(), status.ToString());
+  return model;
+}
+
+}  // namespace
+
+struct SubwordCoder::Processor : sentencepiece::SentencePieceProcessor {
+  explicit Processor(const std::string& model) {
+    const auto status = LoadFromSerializedProto(model);
+    check(status.ok(), "SubwordCoder: SentencePiece rejects the pieces: {}", status.ToString());
+  }
+};
+
+std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size) {
+  const int64_t smallest = smallest_size(sentences);
+  check(smallest > kSpecials + 1,
+        "train_subwords: expected text; got {} sentences, all blank or of more than {} bytes",
+        sentences.size(), kMaxSentenceBytes);
+  constexpr int64_t kLargest = 1000000;
+  check(size >= smallest && size <= kLargest,
+        "train_subwords: size must be in [{}, {}], room for {} specials and {} characters of "
+        "the text; got {}",
+        smallest, kLargest, kSpecials, smallest - kSpecials, size);
+  sentencepiece::SentencePieceProcessor trained;
+  const auto status = trained.LoadFromSerializedProto(train(sentences, size));
+  check(status.ok(), "train_subwords: SentencePiece made a broken model: {}", status.ToString());
+  check(trained.GetPieceSize() == size,
+        "train_subwords: the text is too small for {} pieces; got {}; ask for at most that "
+        "many",
+        size, trained.GetPieceSize());
+  std::vector<std::string> pieces;
+  for (int64_t id = kSpecials; id < size; ++id) {
+    pieces.push_back(trained.IdToPiece(static_cast<int>(id)));
+  }
+  return pieces;
+}
+
+SubwordCoder::SubwordCoder(const std::vector<std::string>& specials,
+                           const std::vector<std::string>& pieces)
+    : processor_(std::make_unique<Processor>(model_proto(specials, pieces))) {}
+
+SubwordCoder::~SubwordCoder() = default;
+
+std::vector<int64_t> SubwordCoder::encode(const std::string& text) const {
+  std::vector<int> ids;
+  const auto status = processor_->Encode(text, &ids);
+  check(status.ok(), "Vocabulary::encode: SentencePiece failed: {}", status.ToString());
+  return {ids.begin(), ids.end()};
+}
+
+std::string SubwordCoder::decode(std::span<const int64_t> ids) const {
+  std::vector<int> narrow;
+  for (const int64_t id : ids) narrow.push_back(static_cast<int>(id));
+  std::string text;
+  const auto status = processor_->Decode(narrow, &text);
+  check(status.ok(), "Vocabulary::decode: SentencePiece failed: {}", status.ToString());
+  return text;
+}
+
+}  // namespace weft

@@ -1,0 +1,36 @@
+// Byte-pair encoding through SentencePiece, seen as a list of pieces: merges are ranked by their
+// place in the list, so the list is the whole model, and SentencePiece never reads a file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+inline constexpr const char* kUnknownText = "\u2047";
+
+/// The pieces of a joint vocabulary of `size` ids, without the specials; see train_subwords.
+std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size);
+
+class SubwordCoder {
+ public:
+  /// `specials` are the names of the first ids, kUnknown among them, and `pieces` those of the
+  /// rest.
+  SubwordCoder(const std::vector<std::string>& specials, const std::vector<std::string>& pieces);
+  ~SubwordCoder();
+  SubwordCoder(const SubwordCoder&) = delete;
+  SubwordCoder& operator=(const SubwordCoder&) = delete;
+
+  std::vector<int64_t> encode(const std::string& text) const;
+  /// `ids` must be in range.
+  std::string decode(std::span<const int64_t> ids) const;
+
+ private:
+  struct Processor;
+  std::unique_ptr<Processor> processor_;
+};
+
+}  // namespace weft

@@ -1,0 +1,78 @@
+// Reading text, with errors that name the file and the line.
+#include <weft/core/atomic_file.h>
+#include <weft/core/check.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/utf8.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace weft {
+namespace {
+
+void check_utf8(const std::string& line, const std::string& name, size_t number) {
+  if (const auto at = invalid_utf8(line)) {
+    fail("read: expected UTF-8; got byte 0x{:02x} at line {}, byte {} of '{}'",
+         static_cast<unsigned char>(line[*at]), number, *at + 1, name);
+  }
+}
+
+std::ifstream open(const std::filesystem::path& file) {
+  std::error_code ignored;  // the stream knows more
+  check(!std::filesystem::is_directory(file, ignored),
+        "read: expected a file; got the directory '{}'", file.string());
+  std::ifstream in(file, std::ios::binary);
+  check(in.is_open(), "read: cannot open '{}': {}", file.string(), std::strerror(errno));
+  return in;
+}
+
+std::vector<std::string> read_corpus(const std::filesystem::path& file) {
+  std::vector<std::string> lines = read_lines(file);
+  check(!lines.empty(), "read_parallel: expected at least one line; got the empty file '{}'",
+        file.string());
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> read_lines(std::istream& in, const std::string& name) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    check_utf8(line, name, lines.size() + 1);
+    lines.push_back(std::move(line));
+  }
+  check(!in.bad(), "read: cannot read '{}' beyond line {}", name, lines.size());
+  return lines;
+}
+
+std::vector<std::string> read_lines(const std::filesystem::path& file) {
+  std::ifstream in = open(file);
+  return read_lines(in, file.string());
+}
+
+ParallelText read_parallel(const std::filesystem::path& source,
+                           const std::filesystem::path& target) {
+  ParallelText text{read_corpus(source), read_corpus(target)};
+  check(text.source.size() == text.target.size(),
+        "read_parallel: expected files of equally many lines; got {} in '{}' and {} in '{}'",
+        text.source.size(), source.string(), text.target.size(), target.string());
+  return text;
+}
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in = open(file);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  check(!in.bad(), "read: cannot read '{}' beyond byte {}", file.string(), bytes.size());
+  return bytes;
+}
+
+void write_file(const std::filesystem::path& file, const std::string& bytes) {
+  AtomicFile out("write", file.string());
+  out.write(bytes.data(), bytes.size());
+  out.commit();
+}
+
+}  // namespace weft

@@ -1,0 +1,35 @@
+// Reading text, one sentence a line, UTF-8, lines end with LF or CRLF; and writing small files
+// whole.
+#pragma once
+
+#include <filesystem>
+#include <istream>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+/// Sentence i of `source` and sentence i of `target` say the same.
+struct ParallelText {
+  std::vector<std::string> source, target;
+};
+
+/// The lines without their ends; a last line without an end counts. NUL and other control
+/// characters are ordinary characters. Throws on invalid UTF-8 with `name`, the line and the byte.
+std::vector<std::string> read_lines(std::istream& in, const std::string& name);
+
+/// The lines of a file. Throws if it cannot be read.
+std::vector<std::string> read_lines(const std::filesystem::path& file);
+
+/// Two files of equally many lines. Throws on an empty file and on counts that differ.
+ParallelText read_parallel(const std::filesystem::path& source,
+                           const std::filesystem::path& target);
+
+/// The bytes of a file, as they are. Throws if it cannot be read.
+std::string read_file(const std::filesystem::path& file);
+
+/// Replaces `file` by one with these bytes: written beside it, flushed to the disk and renamed, so
+/// that a crash or a full disk leaves the old file. Throws with the system's reason.
+void write_file(const std::filesystem::path& file, const std::string& bytes);
+
+}  // namespace weft

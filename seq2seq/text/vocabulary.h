@@ -1,0 +1,64 @@
+// From text to ids and back: whole words (for the toy corpus) or subwords by byte-pair encoding
+// (Sennrich et al., ACL 2016), computed by SentencePiece. Both sides of a corpus share a
+// vocabulary.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+inline constexpr int64_t kPad = 0;      ///< fills up a batch
+inline constexpr int64_t kUnknown = 1;  ///< a word or character that the training text lacks
+inline constexpr int64_t kBegin = 2;    ///< what the decoder reads first
+inline constexpr int64_t kEnd = 3;      ///< ends a sentence
+inline constexpr int64_t kSpecials = 4;
+
+class Vocabulary {
+ public:
+  virtual ~Vocabulary() = default;
+
+  /// Ids of a sentence, without begin and end. Whatever the text says, the only special id among
+  /// them is kUnknown. Runs of blanks count as one; ill-formed UTF-8 is unknown.
+  virtual std::vector<int64_t> encode(const std::string& text) const = 0;
+
+  /// The text of ids; pad, begin and end are left out, unknown is written as U+2047 (double
+  /// question mark). Throws on an id outside [0, size).
+  virtual std::string decode(std::span<const int64_t> ids) const = 0;
+
+  /// What stands for one id, for people: a word, or a subword with U+2581 for a blank before it.
+  std::string piece(int64_t id) const;
+
+  /// Number of ids, the specials included.
+  int64_t size() const;
+
+  /// Writes vocabulary.json, a readable list of the pieces in order of their ids.
+  void save(const std::filesystem::path& dir) const;
+
+ protected:
+  Vocabulary(std::string kind, std::vector<std::string> pieces);
+  void check_ids(std::span<const int64_t> ids) const;
+  const std::vector<std::string>& pieces() const { return pieces_; }
+
+ private:
+  std::string kind_;
+  std::vector<std::string> pieces_;  // of id kSpecials, kSpecials + 1, ...
+};
+
+/// Every word of both sides, sorted.
+std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
+                                            std::span<const std::string> target = {});
+
+/// Byte-pair encoding with `size` ids, specials included, learnt from `sentences`: identity
+/// normalization, every character covered; the same input gives the same pieces.
+/// Throws if the text has too many characters, or too little variety, for `size`.
+std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size);
+
+/// Reads what save() wrote. Throws on a file that is missing or damaged.
+std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir);
+
+}  // namespace weft

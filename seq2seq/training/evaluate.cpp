@@ -1,0 +1,65 @@
+#include <weft/autograd/grad_mode.h>
+#include <weft/core/error.h>
+#include <weft/core/parallel.h>
+#include <weft/seq2seq/metrics/bleu.h>
+#include <weft/seq2seq/training/evaluate.h>
+
+namespace weft {
+namespace {
+
+constexpr int64_t kSentencesAtOnce = 1024;  // for a thread
+
+}  // namespace
+
+std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text) {
+  std::vector<Pair> pairs(text.source.size());
+  parallel_for(std::ssize(pairs), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      pairs[i] = {encode_source(vocabulary, text.source[i]),
+                  encode_target(vocabulary, text.target[i])};
+  });
+  return pairs;
+}
+
+double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
+                 std::span<const Batch> batches) {
+  NoGrad no_grad;
+  double total = 0;
+  int64_t tokens = 0;
+  for (const Batch& batch : batches) {
+    const Tensor mean =
+        model.loss(pad_ids(pairs, batch, &Pair::source), pad_ids(pairs, batch, &Pair::target), 0);
+    const int64_t n = predicted_tokens(pairs, batch);
+    total += mean.item() * static_cast<double>(n);
+    tokens += n;
+  }
+  return total / static_cast<double>(tokens);
+}
+
+TranslationScores score_translations(TranslationModel& model, const Vocabulary& vocabulary,
+                                     const Split& split) {
+  TranslationScores scores;
+  scores.translations = translate_all(model, vocabulary, split.text.source);
+  const std::vector<std::string>& references = split.text.target;
+  scores.bleu = bleu(scores.translations, references, {BleuTokenizer::kNone, false}).score;
+  size_t equal = 0;
+  for (size_t i = 0; i < references.size(); ++i) equal += scores.translations[i] == references[i];
+  scores.exact_match = static_cast<double>(equal) / static_cast<double>(references.size());
+  return scores;
+}
+
+AlignmentScores::Head best_alignment_head(TranslationModel& model, const Vocabulary& vocabulary,
+                                          const Split& split, ReadAt step) {
+  if (split.gold.size() != split.text.source.size())
+    throw Error("alignment: the split \"" + split.name + "\" has no gold alignments");
+  AlignmentScores scores(step);
+  for (size_t i = 0; i < split.gold.size(); ++i) {
+    const Ids source = encode_source(vocabulary, split.text.source[i]);
+    const Ids target = encode_target(vocabulary, split.text.target[i]);
+    scores.add(model.cross_attention(source, target), static_cast<int64_t>(source.size()) - 1,
+               static_cast<int64_t>(target.size()) - 2, split.gold[i]);
+  }
+  return scores.best();
+}
+
+}  // namespace weft

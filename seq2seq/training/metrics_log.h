@@ -1,0 +1,65 @@
+// What a training run leaves behind for people and programs: metrics.jsonl, one JSON object a line
+// as training goes on, and summary.json at its end.
+#pragma once
+
+#include <weft/seq2seq/text/json.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+/// One log interval of training. Times are seconds of training.
+struct TrainingRecord {
+  int64_t step = 0, epoch = 0;
+  double loss = 0;               ///< mean per target token over the interval, nats
+  double tokens_per_second = 0;  ///< target tokens
+  double learning_rate = 0;
+  double gradient_norm = 0;  ///< before clipping
+  double seconds = 0;
+};
+
+struct ValidationRecord {
+  int64_t step = 0;
+  double seconds = 0;
+  double valid_loss = 0;  ///< mean per target token, nats
+  double bleu = 0;
+};
+
+/// Appends to a file; every line reaches the system at once. Numbers that are not finite are
+/// written as null.
+class MetricsLog {
+ public:
+  /// The log of a run that goes on from `step`: lines of later steps, which a crash left behind,
+  /// are cut off, for they will be written again. Throws if the file cannot be opened.
+  MetricsLog(const std::filesystem::path& file, int64_t step);
+
+  /// Throw if the line cannot be written (a full disk); half a line does not stay.
+  void write(const TrainingRecord& record);
+  void write(const ValidationRecord& record);
+
+ private:
+  void write_line(const JsonObject& line);
+
+  std::filesystem::path file_;
+  std::ofstream out_;
+};
+
+struct Summary {
+  std::string task;
+  int64_t steps = 0;
+  double seconds = 0;  ///< of training
+  int64_t parameters = 0;
+  double tokens_per_second = 0;
+  /// Results by name, in order: exact_match as a fraction, bleu, alignment_error_rate, ...
+  std::vector<std::pair<std::string, double>> scores;
+};
+
+/// Writes the summary whole or not at all.
+void write_summary(const std::filesystem::path& file, const Summary& summary);
+
+}  // namespace weft

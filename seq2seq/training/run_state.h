@@ -1,0 +1,50 @@
+// Where a training run stands and what it depends on, as text for its checkpoints: a run that goes
+// on must be the same run, or its weights would be those of neither.
+#pragma once
+
+#include <weft/core/serialize.h>
+#include <weft/seq2seq/text/batching.h>
+#include <weft/seq2seq/training/config.h>
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+/// All that a resumed run needs beside weights, optimizer and schedule.
+struct Position {
+  int64_t step = 0, epoch = 0, batch = 0;  ///< the next batch of the epoch
+  double seconds = 0;                      ///< of training so far
+  int64_t tokens = 0;                      ///< target tokens seen so far
+  double best_score = -1;
+  int64_t validations_since_best = 0;
+  int64_t validated_step = 0;  ///< of the last validation
+};
+
+/// Settings by name, as text.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// What weights follow from: the optimizer's settings, the order of batches, the corpus.
+Settings run_settings(const TrainConfig& config, std::span<const Pair> corpus);
+/// What a model is made of, its vocabulary aside.
+Settings model_settings(const ModelConfig& config);
+
+Metadata to_metadata(const Position& position, const Settings& settings);
+
+/// The position in the checkpoint `file`. Throws an error that names both values if one of
+/// `settings` is not what the saved run had, or if the position is damaged.
+Position position_from(const Metadata& metadata, const Settings& settings, const std::string& file);
+
+/// Throws an error that names both values unless the checkpoint `file` is of such a model: weights
+/// of the same shapes may still be of another one.
+void check_saved_model(const Metadata& metadata, const ModelConfig& config,
+                       const std::string& file);
+
+/// Throws an error that names both values if the user gave an option of the model that contradicts
+/// the saved one.
+void check_model_options(const ModelConfig& asked, const ModelConfig& saved,
+                         const std::set<std::string>& given);
+
+}  // namespace weft

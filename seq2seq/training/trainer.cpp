@@ -1,0 +1,198 @@
+#include <unistd.h>
+#include <weft/core/check.h>
+#include <weft/optim/checkpoint.h>
+#include <weft/optim/clip.h>
+#include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/interrupt.h>
+#include <weft/seq2seq/training/trainer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <span>
+
+namespace weft {
+namespace {
+
+bool fits(const Pair& pair, int64_t max_tokens) {
+  return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
+}
+
+// All that a run which goes on must have in common with the saved one.
+Settings all_settings(const ModelConfig& model, const TrainConfig& train,
+                      std::span<const Pair> pairs) {
+  Settings all = run_settings(train, pairs);
+  for (auto& setting : model_settings(model)) all.push_back(std::move(setting));
+  return all;
+}
+
+}  // namespace
+
+Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
+                 const Corpus& corpus, const Stopwatch& since_start)
+    : config_(train),
+      vocabulary_(vocabulary),
+      corpus_(corpus),
+      since_start_(since_start),
+      generator_(train.seed),
+      model_(model, generator_),
+      optimizer_(model_.named_parameters(),
+                 {.lr = train.learning_rate, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9}),
+      schedule_(optimizer_, schedules::warmup_decay(train.warmup, train.decay)),
+      pairs_(encode_pairs(vocabulary, corpus.train.text)),
+      valid_(encode_pairs(vocabulary, corpus.valid.text)),
+      valid_batches_(training_batches(valid_, train.max_tokens, 0, 0)),
+      settings_(all_settings(model, train, pairs_)),
+      at_(train.resume ? restore() : Position{}),
+      progress_(std::cerr, isatty(STDERR_FILENO) != 0) {
+  const bool any = std::any_of(pairs_.begin(), pairs_.end(),
+                               [&](const Pair& pair) { return fits(pair, train.max_tokens); });
+  check(any, "train: no pair fits into --max-tokens {}", train.max_tokens);
+  check(!valid_batches_.batches.empty(), "train: no validation pair fits into --max-tokens {}",
+        train.max_tokens);
+}
+
+bool Trainer::run() {
+  metrics_.emplace(config_.model_dir / "metrics.jsonl", at_.step);
+  const InterruptScope scope;
+  while (!finished()) train_epoch();
+  if (interrupted()) {
+    if (at_.best_score < 0) save(kBestCheckpoint);  // so that there is a model to translate with
+    save(kLastCheckpoint);
+    progress_.print(
+        fmt::format("interrupted at step {}; saved, --resume goes on from here", at_.step));
+    return false;
+  }
+  if (at_.validated_step != at_.step) validate();
+  return true;
+}
+
+int64_t Trainer::parameters() const {
+  int64_t count = 0;
+  for (const Tensor& p : optimizer_.parameters()) count += p.numel();
+  return count;
+}
+
+bool Trainer::finished() const {
+  return interrupted() || (config_.steps && at_.step >= config_.steps) ||
+         (config_.epochs && at_.epoch >= config_.epochs) ||
+         (config_.minutes > 0 && at_.seconds >= 60 * config_.minutes) ||
+         at_.validations_since_best >= config_.patience;
+}
+
+void Trainer::train_epoch() {
+  const TrainingBatches epoch =
+      training_batches(pairs_, config_.max_tokens, config_.seed, at_.epoch);
+  if (!std::exchange(ready_, true)) say_ready(epoch.skipped);
+  const auto count = static_cast<int64_t>(epoch.batches.size());
+  batches_per_epoch_ = count;
+  while (at_.batch < count && !finished()) {
+    update(epoch.batches);
+    if (config_.validate_every && at_.step % config_.validate_every == 0) validate();
+  }
+  if (at_.batch < count) return;
+  at_.batch = 0;
+  ++at_.epoch;
+  if (!config_.validate_every) validate();
+}
+
+void Trainer::say_ready(int64_t skipped) {
+  const auto say_left_out = [&](int64_t count, const char* what, const char* of) {
+    if (count > 0)
+      progress_.print(fmt::format("{} {} pairs are longer than --max-tokens {} and are left out{}",
+                                  count, what, config_.max_tokens, of));
+  };
+  say_left_out(skipped, "training", "");
+  say_left_out(valid_batches_.skipped, "validation", " of the validation loss");
+  progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
+                              pairs_.size(), vocabulary_.size(), parameters(),
+                              since_start_.seconds()));
+}
+
+// One update from the next batches of the epoch.
+void Trainer::update(const std::vector<Batch>& batches) {
+  const Stopwatch watch;
+  const auto end =
+      std::min<int64_t>(at_.batch + config_.accumulate, static_cast<int64_t>(batches.size()));
+  const std::span parts(batches.begin() + at_.batch, batches.begin() + end);
+  const BatchLoss loss = accumulate_gradients(model_, pairs_, parts, config_.label_smoothing);
+  at_.batch = end;
+  const double rate = optimizer_.lr();
+  const double norm = step_optimizer();
+  at_.seconds += watch.seconds();
+  at_.tokens += loss.tokens;
+  ++at_.step;
+  note({at_.step, at_.epoch, loss.mean, 0, rate, norm, at_.seconds}, loss.tokens, watch.seconds());
+}
+
+double Trainer::step_optimizer() {
+  const double norm = grad_norm(optimizer_.parameters());
+  check(std::isfinite(norm),
+        "train: the gradient's norm is {} at step {}; a lower --lr or a --clip may help", norm,
+        at_.step);
+  optimizer_.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
+  optimizer_.zero_grad();
+  schedule_.step();
+  return norm;
+}
+
+// Sums up the interval for the log and moves the progress line.
+void Trainer::note(TrainingRecord record, int64_t tokens, double seconds) {
+  interval_.loss += record.loss * static_cast<double>(tokens);
+  interval_.tokens += tokens;
+  interval_.seconds += seconds;
+  record.loss = interval_.loss / static_cast<double>(interval_.tokens);
+  record.tokens_per_second = static_cast<double>(interval_.tokens) / interval_.seconds;
+  progress_.update(
+      {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
+  if (at_.step % config_.log_every != 0) return;
+  metrics_->write(record);
+  interval_ = {};
+}
+
+int64_t Trainer::total_steps() const {
+  const int64_t by_epochs =
+      config_.epochs * ((batches_per_epoch_ + config_.accumulate - 1) / config_.accumulate);
+  if (!config_.steps || !by_epochs) return std::max(config_.steps, by_epochs);
+  return std::min(config_.steps, by_epochs);
+}
+
+double Trainer::fraction() const {
+  const double by_steps =
+      total_steps() ? static_cast<double>(at_.step) / static_cast<double>(total_steps()) : 0;
+  return std::min(
+      1.0, std::max(by_steps, config_.minutes > 0 ? at_.seconds / (60 * config_.minutes) : 0));
+}
+
+void Trainer::validate() {
+  model_.eval();
+  const double loss = mean_loss(model_, valid_, valid_batches_.batches);
+  const TranslationScores scores = score_translations(model_, vocabulary_, corpus_.valid);
+  model_.train();
+  at_.validated_step = at_.step;
+  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, scores.bleu});
+  progress_.print(fmt::format("step {}  validation: loss {:.3f}  BLEU {:.2f}  exact {:.1f} %",
+                              at_.step, loss, scores.bleu, 100 * scores.exact_match));
+  const bool best = scores.bleu > at_.best_score;
+  at_.validations_since_best = best ? 0 : at_.validations_since_best + 1;
+  if (best) {
+    at_.best_score = scores.bleu;
+    save(kBestCheckpoint);
+  }
+  save(kLastCheckpoint);
+}
+
+TrainingRun Trainer::state() {
+  return {model_, &optimizer_, &schedule_, {{"dropout", generator_}}};
+}
+
+void Trainer::save(const char* name) {
+  save_checkpoint((config_.model_dir / name).string(), state(), to_metadata(at_, settings_));
+}
+
+Position Trainer::restore() {
+  const std::string file = (config_.model_dir / kLastCheckpoint).string();
+  return position_from(load_checkpoint(file, state()), settings_, file);
+}
+
+}  // namespace weft

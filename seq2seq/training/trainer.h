@@ -1,0 +1,85 @@
+// The training loop: batches to updates, with a log, validations and checkpoints on the way.
+#pragma once
+
+#include <weft/optim/adam.h>
+#include <weft/optim/checkpoint.h>
+#include <weft/optim/schedules.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/text/batching.h>
+#include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/metrics_log.h>
+#include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/run_state.h>
+
+#include <chrono>
+#include <optional>
+
+namespace weft {
+
+/// The checkpoint in a model directory from which training goes on.
+inline constexpr const char* kLastCheckpoint = "last.safetensors";
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+class Trainer {
+ public:
+  /// Goes on from the last checkpoint if `train` says so, and writes nothing yet. All arguments
+  /// must outlive the trainer; `since_start` tells the user how long it took to get ready. Throws
+  /// if the checkpoint is damaged or of another run, or if no pair fits into a batch, for
+  /// training or for validation.
+  Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
+          const Corpus& corpus, const Stopwatch& since_start);
+
+  /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
+  /// it. Throws if the loss leaves the numbers.
+  bool run();
+
+  const Position& position() const { return at_; }
+  int64_t parameters() const;
+
+ private:
+  bool finished() const;
+  void train_epoch();
+  void update(const std::vector<Batch>& batches);
+  double step_optimizer();
+  void note(TrainingRecord record, int64_t tokens, double seconds);
+  int64_t total_steps() const;
+  double fraction() const;
+  void validate();
+  void save(const char* name);
+  Position restore();
+  TrainingRun state();
+  void say_ready(int64_t skipped);
+
+  const TrainConfig& config_;
+  const Vocabulary& vocabulary_;
+  const Corpus& corpus_;
+  const Stopwatch& since_start_;
+  Generator generator_;  // of initial weights and dropout
+  TranslationModel model_;
+  Adam optimizer_;
+  Schedule schedule_;
+  std::vector<Pair> pairs_, valid_;
+  TrainingBatches valid_batches_;
+  Settings settings_;
+  Position at_;
+  std::optional<MetricsLog> metrics_;  // once it runs
+  Progress progress_;
+  int64_t batches_per_epoch_ = 0;
+  bool ready_ = false;
+  struct {
+    double loss = 0, seconds = 0;
+    int64_t tokens = 0;
+  } interval_;
+};
+
+}  // namespace weft

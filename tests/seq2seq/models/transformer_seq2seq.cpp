@@ -1,0 +1,74 @@
+// The translation model as training and search use it.
+#include <weft/autograd/grad_mode.h>
+#include <weft/nn/init.h>
+#include <weft/seq2seq/decoding/beam_search.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/evaluate.h>
+#include <weft/tests/catch.h>
+
+#include <limits>
+
+using namespace weft;
+
+namespace {
+
+constexpr ModelConfig kSmall{
+    .vocabulary = 12, .d_model = 8, .layers = 1, .heads = 2, .ffn = 16, .dropout = 0};
+
+// Targets of quite different lengths.
+const std::vector<Pair> kPairs{{{4, 5, 3}, {2, 6, 3}},
+                               {{7, 3}, {2, 8, 9, 10, 11, 4, 3}},
+                               {{5, 6, 7, 3}, {2, 4, 3}},
+                               {{11, 10, 3}, {2, 5, 6, 7, 3}}};
+
+// Loss and gradients of these batches, from the same initial weights.
+struct Result {
+  BatchLoss loss;
+  std::vector<std::vector<double>> gradients;
+};
+Result gradients(const std::vector<Batch>& batches) {
+  TranslationModel model(kSmall, weft::Generator(3));
+  Result result{accumulate_gradients(model, kPairs, batches, 0.1), {}};
+  for (const auto& p : model.named_parameters())
+    result.gradients.push_back(p.tensor.grad().to_vector<double>());
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("accumulating the parts of a batch gives what the whole batch gives") {
+  const Result whole = gradients({{0, 1, 2, 3}}), parts = gradients({{0, 2}, {1}, {3}});
+  CHECK(whole.loss.tokens == 14);
+  CHECK(parts.loss.tokens == 14);
+  CHECK(parts.loss.mean == Approx(whole.loss.mean).epsilon(1e-6));
+  REQUIRE(parts.gradients.size() == whole.gradients.size());
+  for (size_t p = 0; p < whole.gradients.size(); ++p) {
+    for (size_t i = 0; i < whole.gradients[p].size(); ++i)
+      CHECK(parts.gradients[p][i] == Approx(whole.gradients[p][i]).margin(1e-5));
+  }
+}
+
+TEST_CASE("the mean loss weighs every token of its batches the same") {
+  TranslationModel model(kSmall, weft::Generator(3));
+  const double whole = mean_loss(model, kPairs, std::vector<Batch>{{0, 1, 2, 3}});
+  CHECK(mean_loss(model, kPairs, std::vector<Batch>{{0, 2}, {1}, {3}}) ==
+        Approx(whole).epsilon(1e-6));
+}
+
+TEST_CASE("beam search refuses weights that give no numbers") {
+  TranslationModel model(kSmall, weft::Generator(3));
+  model.eval();
+  {
+    const weft::NoGrad no_grad;
+    weft::init::constant(model.named_parameters()[0].tensor,
+                         std::numeric_limits<double>::quiet_NaN());
+  }
+  for (const int64_t beam : {1, 3}) {
+    CHECK(message_of([&] {
+            beam_search(model, pad_ids(std::vector<Ids>{{4, kEnd}}), {beam, 1});
+          }) ==
+          "beam_search: log-probabilities must be numbers; got nan for id 3: the weights of the "
+          "model are damaged");
+  }
+}

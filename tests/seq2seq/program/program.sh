@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# The program `weft` from outside: trains, stops, goes on, translates, and answers bad input.
+# usage: program.sh PROGRAM CASE
+set -euo pipefail
+program=$1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# A small corpus and a model so small that a step takes about a millisecond.
+small=(--d-model 16 --layers 1 --heads 2 --ffn 32 --dropout 0.1 --max-tokens 256 --log-every 10)
+for i in $(seq 300); do echo "ein haus $((i * 7919 % 997)) am see"; done >"$dir/de"
+for i in $(seq 300); do echo "a house $((i * 7919 % 997)) by the lake"; done >"$dir/en"
+head -n 20 "$dir/de" >"$dir/valid.de"
+head -n 20 "$dir/en" >"$dir/valid.en"
+corpus=(--train-source "$dir/en" --train-target "$dir/de" --valid-source "$dir/valid.en"
+  --valid-target "$dir/valid.de" --vocab-size 60)
+
+train_command=("$program" train "${corpus[@]}" "${small[@]}")
+
+train() { # MODEL_DIR ARGS...
+  "${train_command[@]}" --model-dir "$@" >>"$dir/log" 2>&1 ||
+    { cat "$dir/log" >&2; fail "train $*"; }
+}
+
+# Runs the program, which must fail with exactly one line that holds the given text.
+expect_error() { # TEXT ARGS...
+  local text=$1 out
+  shift
+  if out=$("$program" "$@" 2>&1 </dev/null >/dev/null); then fail "no error from: $*"; fi
+  [ "$(wc -l <<<"$out")" = 1 ] || fail "more than one line from: $*"$'\n'"$out"
+  grep -qF -- "$text" <<<"$out" || fail "expected \"$text\" from: $*; got: $out"
+}
+
+# Weights and optimizer state must be equal to the byte; the header also holds the time it took.
+same_tensors() { # A B WHAT
+  local skip_a skip_b
+  skip_a=$(($(od -An -tu8 -N8 "$1") + 8))
+  skip_b=$(($(od -An -tu8 -N8 "$2") + 8))
+  cmp -i "$skip_a:$skip_b" "$1" "$2" || fail "$3"
+}
+
+steps_of() { # MODEL_DIR: the steps in its log, in order
+  grep -o '"step":[0-9]*' "$1/metrics.jsonl"
+}
+
+case_resume() { # a run that was stopped twice, once by kill -9, ends with the very same bytes
+  local steps=(--steps 60 --validate-every 20 --accumulate 2)
+  train "$dir/whole" "${steps[@]}"
+  train "$dir/parts" "${steps[@]}" --steps 20
+  "${train_command[@]}" --model-dir "$dir/parts" --resume "${steps[@]}" >"$dir/log" 2>&1 &
+  local pid=$!
+  for _ in $(seq 200); do
+    grep -q '"step":40' "$dir/parts/metrics.jsonl" && break
+    sleep 0.05
+  done
+  kill -9 $pid 2>/dev/null || true
+  wait $pid 2>/dev/null || true
+  echo '{"step":50000,"loss":1.0}' >>"$dir/parts/metrics.jsonl" # as if it had got further
+  train "$dir/parts" --resume "${steps[@]}"
+  same_tensors "$dir/whole/last.safetensors" "$dir/parts/last.safetensors" "resumed weights differ"
+  steps_of "$dir/whole" >"$dir/expected"
+  steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a resumed run must log each step once"
+  train "$dir/parts" --resume "${steps[@]}" # nothing is left to do, nor to validate
+  steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a finished run was validated again"
+}
+
+case_threads() { # the same bytes at any number of threads
+  for n in 1 2 3; do train "$dir/t$n" --steps 20 --threads $n; done
+  same_tensors "$dir/t1/last.safetensors" "$dir/t2/last.safetensors" "2 threads differ from 1"
+  same_tensors "$dir/t1/last.safetensors" "$dir/t3/last.safetensors" "3 threads differ from 1"
+}
+
+case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
+  local signal pid
+  for signal in INT TERM; do
+    "${train_command[@]}" --model-dir "$dir/$signal" --steps 1000000 >"$dir/log" 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+      grep -q '"step":20' "$dir/$signal/metrics.jsonl" 2>/dev/null && break
+      sleep 0.05
+    done
+    kill -$signal $pid || fail "nothing to interrupt"
+    wait $pid || fail "a run interrupted by $signal must exit with 0"
+    [ -f "$dir/$signal/last.safetensors" ] || fail "no checkpoint after $signal"
+    train "$dir/$signal" --resume --steps 21
+  done
+}
+
+case_toy() { # the built-in corpus: scores, examples, attention
+  "$program" train --task toy --model-dir "$dir/m" "${small[@]}" --steps 2 >"$dir/out" 2>"$dir/log" ||
+    { cat "$dir/log" >&2; fail "train"; }
+  grep -q 'ready after' "$dir/log" || fail "training must say when it is ready"
+  grep -q 'translated exactly' "$dir/out" || fail "no score"
+  for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
+    grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
+  done
+  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
+  grep -q '</svg>' "$dir/a.svg" || fail "no picture"
+  expect_error "0xff at byte 5 of --sentence" show --model-dir "$dir/m" --sentence $'the \xff'
+  expect_error "--d-model 16; got 32" train --task toy --model-dir "$dir/m" --resume --d-model 32
+}
+
+case_run() { # a line out for each line in, whatever is in it
+  train "$dir/m" --steps 20
+  { echo "a house by the lake"; echo; printf 'house %.0s' $(seq 800); echo; echo "zxcvb  qwert"; printf 'no newline'; } \
+    >"$dir/in"
+  for beam in 1 3; do
+    "$program" run --model-dir "$dir/m" --beam $beam <"$dir/in" >"$dir/out"
+    [ "$(wc -l <"$dir/out")" = 5 ] || fail "expected 5 lines, got $(wc -l <"$dir/out")"
+    [ -z "$(sed -n 2p "$dir/out")" ] || fail "an empty line must stay empty"
+  done
+  "$program" run --model-dir "$dir/m" </dev/null >"$dir/out"
+  [ ! -s "$dir/out" ] || fail "no lines in, but lines out"
+}
+
+case_files() { # training on files, with subwords
+  printf 'house %.0s' $(seq 500) >>"$dir/valid.en"
+  printf 'haus %.0s' $(seq 500) >>"$dir/valid.de"
+  train "$dir/m" --steps 10 --accumulate 3
+  grep -q '^1 validation pairs are longer than --max-tokens 256' "$dir/log" || fail "a pair left out must be said"
+  "$program" run --model-dir "$dir/m" <"$dir/en" >"$dir/out"
+  "$program" score --hypothesis "$dir/out" --reference "$dir/de" --tokenize none | grep -q '^BLEU|' || fail "score"
+}
+
+case_errors() {
+  printf 'a b\nc d\n' >"$dir/two"
+  printf 'a b\n' >"$dir/one"
+  printf 'ok\n\xff\xfe\n' >"$dir/bad"
+  : >"$dir/empty"
+  local files=(--train-target "$dir/two" --valid-source "$dir/two" --valid-target "$dir/two")
+  expect_error "needs a corpus" train --model-dir "$dir/m"
+  expect_error "--nonsense" train --task toy --model-dir "$dir/m" --nonsense
+  expect_error "no/such/file" train --model-dir "$dir/m" --train-source no/such/file "${files[@]}"
+  expect_error "1" train --model-dir "$dir/m" --train-source "$dir/one" "${files[@]}"
+  expect_error "UTF-8" train --model-dir "$dir/m" --train-source "$dir/bad" "${files[@]}"
+  expect_error "empty" train --model-dir "$dir/m" --train-source "$dir/empty" "${files[@]}"
+  expect_error "heads" train --task toy --model-dir "$dir/m" --d-model 30 --heads 4
+  local option name
+  for option in "--lr -1" "--lr inf" "--decay inf" "--clip nan" "--dropout 1" "--label-smoothing nan" "--minutes nan" \
+    "--steps -1" "--epochs 99999999999999999999" "--accumulate 0" "--seed -1" "--seed 99999999999999999999" \
+    "--threads 0" "--layers 0"; do
+    name=${option%% *}
+    # shellcheck disable=SC2086  # an option and its value
+    expect_error "${name#--}: " train --task toy --model-dir "$dir/m" $option
+  done
+  expect_error "nonsense" nonsense
+  expect_error "see weft run --help" run
+  expect_error "no pair fits into --max-tokens 1" train --model-dir "$dir/m" "${corpus[@]}" --max-tokens 1
+  printf 'haus %.0s' $(seq 500) >"$dir/long"
+  expect_error "no validation pair fits into --max-tokens 256" train --model-dir "$dir/m" --max-tokens 256 \
+    "${corpus[@]}" --valid-source "$dir/long" --valid-target "$dir/long"
+  [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
+  expect_error "config.json" run --model-dir "$dir/nothing"
+  expect_error "--length-penalty" run --model-dir "$dir/nothing" --length-penalty nan
+  expect_error "--beam" run --model-dir "$dir/nothing" --beam 0
+  expect_error "2" score --hypothesis "$dir/two" --reference "$dir/one"
+  expect_error "checkpoint" train --task toy --model-dir "$dir/nothing" --resume
+  if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
+    fail "a full disk must be an error"
+  fi
+  train "$dir/small" --steps 2
+  local again=(train --model-dir "$dir/small" "${corpus[@]}" --max-tokens 256)
+  expect_error "--seed 1; got 7" "${again[@]}" --resume --seed 7
+  expect_error "--lr 0.005; got 0.25" "${again[@]}" --resume --lr 0.25
+  expect_error "--layers 1; got 3" "${again[@]}" --resume --layers 3
+  expect_error "corpus of 300 pairs" "${again[@]}" --resume --train-source "$dir/de"
+  expect_error "--resume" "${again[@]}"
+  expect_error "cannot create '/dev/null/m': Not a directory" train --task toy --model-dir /dev/null/m
+  expect_error "no pair fits" "${again[@]}" --overwrite --max-tokens 1
+  [ -f "$dir/small/best.safetensors" ] || fail "a run that cannot begin removed the model"
+  if "$program" run --model-dir "$dir/small" <"$dir" 2>"$dir/log"; then fail "a folder is no standard input"; fi
+  cp -r "$dir/small" "$dir/other"
+  sed -i 's/"heads": 2/"heads": 4/' "$dir/other/config.json" # weights of the same shapes
+  expect_error "--heads 2; config.json has 4" run --model-dir "$dir/other"
+  cp "$dir/small/config.json" "$dir/other"
+  sed -i 's/"d_model": 16/"d_model": 32/' "$dir/other/config.json"
+  expect_error "best.safetensors" run --model-dir "$dir/other"
+  sed -i 's/"layers": 1/"layers": 16000000/; s/"d_model": 32/"d_model": 4096/' "$dir/other/config.json"
+  expect_error "parameters" run --model-dir "$dir/other"
+  head -c 100 "$dir/small/best.safetensors" >"$dir/other/best.safetensors"
+  cp "$dir/small/config.json" "$dir/other"
+  expect_error "best.safetensors" run --model-dir "$dir/other"
+}
+
+"case_$2"
+echo "ok: $2"

@@ -1,0 +1,72 @@
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/temp_dir.h>
+
+#include <sstream>
+
+using namespace weft;
+using Lines = std::vector<std::string>;
+
+namespace {
+Lines lines_of(const std::string& text) {
+  std::istringstream in(text);
+  return read_lines(in, "input");
+}
+}  // namespace
+
+TEST_CASE("read_lines: LF, CRLF, empty lines and a last line without an end") {
+  CHECK(lines_of("a b\r\n\nc") == Lines{"a b", "", "c"});
+  CHECK(lines_of("a\rb\n") == Lines{"a\rb"});
+  CHECK(lines_of("").empty());
+  CHECK(lines_of("\n") == Lines{""});
+}
+
+TEST_CASE("read_lines: NUL bytes and very long lines are ordinary text") {
+  const std::string nul("a\0b", 3), huge(5000000, 'x');
+  CHECK(lines_of(nul + "\n" + huge + "\n") == Lines{nul, huge});
+}
+
+TEST_CASE("read_lines: invalid UTF-8 names file, line and byte") {
+  CHECK(message_of([] { lines_of("gut\nsch\xf6n\n"); }) ==
+        "read: expected UTF-8; got byte 0xf6 at line 2, byte 4 of 'input'");
+}
+
+TEST_CASE("read_lines: a missing file and a folder are errors") {
+  const TempDir dir;
+  const std::string missing = (dir / "none.en").string();
+  CHECK(message_of([&] { read_lines(dir / "none.en"); }) ==
+        "read: cannot open '" + missing + "': No such file or directory");
+  CHECK(message_of([&] { read_lines(dir.path()); }) ==
+        "read: expected a file; got the directory '" + dir.path().string() + "'");
+}
+
+TEST_CASE("read_parallel: pairs line with line") {
+  const TempDir dir;
+  const ParallelText text =
+      read_parallel(dir.write("a.en", "one\ntwo\n"), dir.write("a.de", "eins\r\nzwei"));
+  CHECK(text.source == Lines{"one", "two"});
+  CHECK(text.target == Lines{"eins", "zwei"});
+}
+
+TEST_CASE("read_parallel: different counts and empty files are errors") {
+  const TempDir dir;
+  const auto two = dir.write("two", "a\nb\n"), one = dir.write("one", "a\n");
+  const auto empty = dir.write("empty", "");
+  CHECK(message_of([&] { read_parallel(two, one); }) ==
+        "read_parallel: expected files of equally many lines; got 2 in '" + two.string() +
+            "' and 1 in '" + one.string() + "'");
+  CHECK(message_of([&] { read_parallel(one, empty); }) ==
+        "read_parallel: expected at least one line; got the empty file '" + empty.string() + "'");
+}
+
+TEST_CASE("write_file replaces a file whole and leaves nothing behind") {
+  const TempDir dir;
+  dir.write("f", "old");
+  write_file(dir / "f", "new\n");
+  CHECK(read_file(dir / "f") == "new\n");
+  const auto entries = std::filesystem::directory_iterator(dir.path());
+  CHECK(std::distance(begin(entries), end(entries)) == 1);
+  const std::string inside = (dir / "none" / "f").string();
+  CHECK(message_of([&] { write_file(inside, ""); }) ==
+        "write: cannot write " + inside + ": No such file or directory");
+}
