@@ -215,13 +215,14 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
 // What the fused backward reads beside the inputs.
 struct SavedAttention {
   Saved y;
-  Saved lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
+  Saved top, inverse;  // [B, H, Tq]: kernels::SoftmaxRows
 };
 
 Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
                        const AttentionOptions& o) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
-  const Tensor y = b.saved(s.y), lse = b.saved(s.lse), dy = with_dense_rows(b.dy());
+  const Tensor y = b.saved(s.y), top = b.saved(s.top), inverse = b.saved(s.inverse),
+               dy = with_dense_rows(b.dy());
   const Tensors rooms = gradient_rooms(q, k, v);
   const Tensor &dq = rooms[0], &dk = rooms[1], &dv = rooms[2];
   const Tensor dmask =
@@ -229,7 +230,8 @@ Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::AttentionGrad<T> g;
-    g.y = y.data<T>(), g.lse = lse.data<T>(), g.dy = dy.data<T>();
+    g.y = y.data<T>(), g.dy = dy.data<T>();
+    g.top = top.data<T>(), g.inverse = inverse.data<T>();
     g.y_at = head_strides(y), g.dy_at = head_strides(dy);
     g.dq = writable<T>(dq), g.dk = writable<T>(dk), g.dv = writable<T>(dv);
     g.dq_at = head_strides(dq), g.dk_at = head_strides(dk), g.dv_at = head_strides(dv);
@@ -243,10 +245,12 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
              const AttentionOptions& o) {
   const Tensor q = with_dense_rows(query), k = with_dense_rows(key), v = with_dense_rows(value);
   const Tensor y = heads_like(q, v.size(3))[0];  // [B, H, Tq, Dv]
-  const Tensor lse({q.size(0), q.size(1), q.size(2)}, q.dtype());
+  const Shape rows{q.size(0), q.size(1), q.size(2)};
+  const Tensor top(rows, q.dtype()), inverse(rows, q.dtype());
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y), writable<T>(lse));
+    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y),
+                       kernels::SoftmaxRows<T>{writable<T>(top), writable<T>(inverse)});
   });
   AttentionOptions unmasked = o;
   unmasked.mask = {};
@@ -258,7 +262,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
   return record_fused(
       kAttention, y, {q, k, v, o.mask},
       [with_mask](const Tensors& in) { return compose(in[0], in[1], in[2], with_mask(in)).output; },
-      [with_mask, saved = SavedAttention{save_output(y), save(lse)}](
+      [with_mask, saved = SavedAttention{save_output(y), save(top), save(inverse)}](
           Backward& b, const Tensors& in) { return fused_backward(saved, b, in, with_mask(in)); });
 }
 
