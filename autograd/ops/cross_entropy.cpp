@@ -9,6 +9,8 @@
 #include <weft/core/kernels/cross_entropy.h>
 #include <weft/core/parallel.h>
 
+#include <cmath>
+
 namespace weft {
 namespace {
 
@@ -139,6 +141,22 @@ Tensor reduced(const Tensor& losses, const ClassTargets& t, Reduction reduction)
   return reduction == Reduction::none ? reshape(losses, t.shape) : sum(losses) * t.scale;
 }
 
+// Class weights over the sum of those of the rows that count, float64; zeros if that sum is 0. The
+// largest of them is the unit: the sum itself may overflow, and 1 over it.
+Tensor shares_of(const Tensor& weight, const Tensor& rows) {
+  std::vector<double> w = weight.to_vector<double>();
+  const auto target = rows.to_vector<int64_t>();
+  auto for_each_row = [&](auto f) {
+    for (int64_t t : target)
+      if (t >= 0) f(w[static_cast<size_t>(t)]);
+  };
+  double unit = 0, total = 0;
+  for_each_row([&](double v) { unit = std::max(unit, std::abs(v)); });
+  if (unit > 0) for_each_row([&](double v) { total += v / unit; });
+  for (double& v : w) v = total == 0 ? 0 : v / unit / total;
+  return from_vector(w, weight.shape());
+}
+
 }  // namespace
 
 ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
@@ -154,23 +172,24 @@ ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes,
   const Tensor& w = options.weight;
   check(!w.defined() || w.shape() == Shape{classes}, "{}: weight must be [{}]; got {}", who,
         classes, w.defined() ? w.shape() : Shape());
-  ClassTargets t{reshape(clone(target), {-1}),
-                 w.defined() ? contiguous(to(w.detach(), dtype)) : Tensor(), target.shape()};
-  const std::vector<double> weights =
-      w.defined() ? w.to_vector<double>() : std::vector<double>(static_cast<size_t>(classes), 1);
+  ClassTargets t{reshape(clone(target), {-1}), {}, target.shape()};
   int64_t* row = t.rows.mutable_data<int64_t>();
-  double total = 0;
+  int64_t counted = 0;
   for (int64_t i = 0; i < t.rows.numel(); ++i) {
     const bool counts = row[i] != options.ignore_index;
     check(!counts || (row[i] >= 0 && row[i] < classes),
           "{}: targets must be in [0, {}) or ignore_index {}; got {} in row {}", who, classes,
           options.ignore_index, row[i], i);
     if (counts)
-      total += weights[static_cast<size_t>(row[i])];
+      ++counted;
     else
       row[i] = -1;
   }
-  if (options.reduction == Reduction::mean) t.scale = total > 0 ? 1 / total : 0;
+  const bool averaged = options.reduction == Reduction::mean;
+  if (w.defined())
+    t.weight = contiguous(to(averaged ? shares_of(w, t.rows) : w.detach(), dtype));
+  else if (averaged)
+    t.scale = counted > 0 ? 1 / static_cast<double>(counted) : 0;
   return t;
 }
 
