@@ -173,20 +173,26 @@ TEST_CASE("max and min find the first extreme; a NaN wins", "[kernels]") {
 
 TEST_CASE("logsumexp neither overflows nor loses -inf", "[kernels]") {
   const Row x = {1000, 1001, -kInf, -kInf, -5, -kInf};
-  Row y(2);
-  kernels::logsumexp(x.data(), y.data(), 1, 3,
-                     2);  // columns {1000, -inf, -5} and {1001, -inf, -inf}
+  Row y(2), top(2), log_total(2);
+  // columns {1000, -inf, -5} and {1001, -inf, -inf}
+  kernels::logsumexp(x.data(), y.data(), top.data(), log_total.data(), 1, 3, 2);
   CHECK(y[0] == Approx(1000));
   CHECK(y[1] == Approx(1001));
   const Row empty = {-kInf, -kInf};
-  kernels::logsumexp(empty.data(), y.data(), 1, 2, 1);
-  CHECK(y[0] == -kInf);
+  kernels::logsumexp(empty.data(), y.data(), top.data(), log_total.data(), 1, 2, 1);
+  CHECK((y[0] == -kInf && top[0] == 0 && log_total[0] == 0));
   const auto v = random_vector<float>(1000, 1);
-  float got = 0;
-  kernels::logsumexp(v.data(), &got, 1, 1000, 1);
+  float got = 0, most = 0, rest = 0;
+  kernels::logsumexp(v.data(), &got, &most, &rest, 1, 1000, 1);
   double want = 0;
   for (float e : v) want += std::exp(static_cast<double>(e));
   CHECK(static_cast<double>(got) == Approx(std::log(want)).epsilon(1e-6));
+  CHECK(most == *std::max_element(v.begin(), v.end()));
+  CHECK(rest == Approx(got - most));
+  const std::vector<float> equal = {1e8f, 1e8f, 1e8f};
+  kernels::logsumexp(equal.data(), &got, &most, &rest, 1, 3, 1);
+  CHECK((got == 1e8f && most == 1e8f));
+  CHECK(rest == Approx(std::log(3.0f)));
 }
 
 TEST_CASE("softmax rows and their gradient", "[kernels]") {
