@@ -50,7 +50,7 @@ CHOSEN = [
      "d[i] = p[i] * (d[i] - dot[i]);", "d[i] = p[i] * d[i];",
      "attention: the kernel's softmax gradient lacks a term"),
     ("core/kernels/layer_norm.cpp",
-     "avg_g - (xr[i] - m) * s * avg_gh", "avg_g - (xr[i] - m) * avg_gh",
+     "avg_g - normal(read(x[i]), m) * avg_gh", "avg_g - (read(x[i]) - m.mean) * avg_gh",
      "layer_norm: the kernel's gradient drops 1 / standard deviation"),
     ("core/kernels/dropout.cpp",
      "const T kept = from[j] * keep;", "const T kept = from[j];",
