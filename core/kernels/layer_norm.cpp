@@ -46,54 +46,61 @@ WEFT_INLINE Deviations<T> deviations_of(const T* x, int64_t n, T mean, Read read
   return {sum, squares};
 }
 
-/// Fills in the mean and returns the variance. Deviations from a rounded mean tell by how much it
-/// is off; where that is most of what they show, they are taken again from a better one.
+/// The mean is mean + rest: the latter is what rounding took from the former.
+template <class T>
+struct Center {
+  T mean, rest, variance;
+};
+
+/// Deviations from a rounded mean tell by how much it is off; where that is most of what they show,
+/// as in a row of equal numbers, they are taken again from a better one.
 template <class T, class Read>
-WEFT_INLINE T center(const T* x, int64_t n, Read read, RowMoments<T>& m) {
+WEFT_INLINE Center<T> center_of(const T* x, int64_t n, Read read) {
   const T count = static_cast<T>(n);
   T total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i) total += read(x[i]);
-  m.mean = total / count;
-  Deviations<T> d = deviations_of(x, n, m.mean, read);
-  m.rest = d.sum / count;
-  if (T(4) * m.rest * m.rest > d.squares / count) {
-    m.mean += m.rest;
-    d = deviations_of(x, n, m.mean, read);
-    m.rest = d.sum / count;
+  T mean = total / count;
+  Deviations<T> d = deviations_of(x, n, mean, read);
+  T rest = d.sum / count;
+  if (T(4) * rest * rest > d.squares / count) {
+    mean += rest;
+    d = deviations_of(x, n, mean, read);
+    rest = d.sum / count;
   }
-  const T variance = d.squares / count - m.rest * m.rest;
-  return variance < T(0) ? T(0) : variance;
+  const T variance = d.squares / count - rest * rest;
+  return {mean, rest, variance < T(0) ? T(0) : variance};
 }
 
-/// The moments of a row whose variance is `variance`, too large or too small for sums of squares.
 template <class T>
-RowMoments<T> moments_of_far(const T* x, int64_t n, double eps, T variance) {
-  const T unit = variance < Range<T>::kLeast ? Range<T>::kUp : Range<T>::kDown;
-  RowMoments<T> m{unit, 0, 0, 0};
-  const T v = center(
-      x, n, [unit](T e) { return e * unit; }, m);
-  const T small = static_cast<T>(eps * static_cast<double>(unit) * static_cast<double>(unit));
+WEFT_INLINE RowMoments<T> moments_from(const Center<T>& c, T unit, T eps) {
+  const T rstd = T(1) / sqrt_of(c.variance + eps);
+  return {unit, c.mean, rstd, -c.rest * rstd};
+}
+
+/// The moments of a row whose variance with eps is too large or too small for sums of squares.
+template <class T>
+RowMoments<T> moments_of_far(const T* x, int64_t n, double eps, bool small) {
+  const T unit = small ? Range<T>::kUp : Range<T>::kDown;
   const T least = eps > 0 ? Range<T>::kTiny : T(0);  // equal numbers stay equal
-  m.rstd = T(1) / sqrt_of(v + (small < least ? least : small));
-  return m;
+  const T e = static_cast<T>(eps * static_cast<double>(unit) * static_cast<double>(unit));
+  const auto read = [unit](T v) { return v * unit; };
+  return moments_from(center_of(x, n, read), unit, e < least ? least : e);
 }
 
 template <class T>
 WEFT_INLINE RowMoments<T> moments_of(const T* x, int64_t n, double eps) {
-  RowMoments<T> m{1, 0, 0, 0};
-  const T v = center(
-                  x, n, [](T e) { return e; }, m) +
-              static_cast<T>(eps);
-  if (!(v <= Range<T>::kMost && v >= Range<T>::kLeast)) return moments_of_far(x, n, eps, v);
-  m.rstd = T(1) / sqrt_of(v);
-  return m;
+  const Center<T> c = center_of(x, n, [](T v) { return v; });
+  const T e = static_cast<T>(eps), v = c.variance + e;
+  if (!(v <= Range<T>::kMost && v >= Range<T>::kLeast))
+    return moments_of_far(x, n, eps, v < Range<T>::kLeast);
+  return moments_from(c, T(1), e);
 }
 
 /// h of layer_norm.h for an element in the row's unit.
 template <class T>
 WEFT_INLINE T normal(T x, const RowMoments<T>& m) {
-  return ((x - m.mean) - m.rest) * m.rstd;
+  return (x - m.mean) * m.rstd + m.shift;
 }
 
 template <class T, class Read>

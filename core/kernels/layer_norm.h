@@ -1,6 +1,5 @@
 // Layer normalization over contiguous rows of length n:
-//   y = h gamma + beta,   h = (x - mean) rstd,   rstd = 1 / sqrt(var + eps),   var of the n
-//   elements
+//   y = h gamma + beta,  h = (x - mean) rstd,  rstd = 1 / sqrt(var + eps),  var of the n elements
 // T is float or double; gamma and beta may be null (ones and zeros).
 #pragma once
 
@@ -11,11 +10,11 @@
 namespace weft::kernels {
 
 /// What is kept of a row for the gradient, of x times `unit`: a power of two, 1 but for rows of
-/// numbers so large or so small that their squares leave T. The mean is mean + rest: the latter is
-/// what rounding took from the former, which in a row of equal numbers would be all that is seen.
+/// numbers so large or so small that their squares leave T. h = (x - mean) rstd + shift, where the
+/// latter makes up for what rounding took from the mean: at 1e7 +- 1 that is much of what is seen.
 template <class T>
 struct RowMoments {
-  T unit, mean, rest, rstd;
+  T unit, mean, rstd, shift;
 };
 
 WEFT_KERNELS(

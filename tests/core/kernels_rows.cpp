@@ -270,7 +270,7 @@ TEST_CASE("layer_norm without gamma and beta is with ones and zeros", "[kernels]
 TEST_CASE("layer_norm's affine gradient has the same bits at any number of threads", "[kernels]") {
   const int64_t rows = 1001, n = 130;
   const auto x = random_vector<float>(rows * n, 1), dy = random_vector<float>(rows * n, 2);
-  const std::vector<kernels::RowMoments<float>> moments(1001, {1, 0.1f, 0, 1.5f});
+  const std::vector<kernels::RowMoments<float>> moments(1001, {1, 0.1f, 1.5f, 0});
   const auto d = same_at_any_threads([&] {
     std::vector<float> out(static_cast<size_t>(2 * n));
     kernels::layer_norm_grad_affine(x.data(), moments.data(), dy.data(), out.data(), out.data() + n,
