@@ -66,8 +66,12 @@ void Optimizer::step(double gradient_scale) {
 void Optimizer::prepare(Slot& slot) const {
   Tensor& p = slot.parameter;
   slot.buffers.resize(buffer_names(slot.group).size());
+  slot.fresh = false;
   for (Tensor& b : slot.buffers) {
-    if (!b.defined()) b = zeros(p.shape(), p.dtype());
+    if (!b.defined()) {
+      b = zeros(p.shape(), p.dtype());
+      slot.fresh = true;
+    }
     check(b.shape() == p.shape() && b.dtype() == p.dtype(),
           "{}: parameter \"{}\" became {} {} after its state was made as {} {}", who_, slot.name,
           to_string(p.dtype()), p.shape(), to_string(b.dtype()), b.shape());
@@ -93,8 +97,9 @@ NamedTensors Optimizer::state_dict() const {
     if (slot.steps == 0) continue;
     state.push_back({fmt::format("step.{}", slot.name), from_vector<int64_t>({slot.steps}, {})});
     const std::vector<std::string> names = buffer_names(slot.group);
-    for (size_t b = 0; b < slot.buffers.size(); ++b)
-      state.push_back({fmt::format("{}.{}", names[b], slot.name), slot.buffers[b]});
+    for (size_t b = 0; b < std::min(names.size(), slot.buffers.size()); ++b)
+      if (slot.buffers[b].defined())
+        state.push_back({fmt::format("{}.{}", names[b], slot.name), slot.buffers[b]});
   }
   return state;
 }
@@ -126,9 +131,12 @@ std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) cons
     slot.steps = given.contains(step) ? take(step, {}, kInt64).item<int64_t>() : 0;
     check(slot.steps >= 0, "{}: \"{}\" must not be negative; got {}", who_, step, slot.steps);
     if (slot.steps == 0) continue;
-    for (const std::string& name : buffer_names(slot.group))
-      slot.buffers.push_back(clone(take(fmt::format("{}.{}", name, slot.name),
-                                        slot.parameter.shape(), slot.parameter.dtype())));
+    for (const std::string& buffer : buffer_names(slot.group)) {
+      const std::string name = fmt::format("{}.{}", buffer, slot.name);
+      const bool may_lack = slot.buffers.size() >= always_buffers() && !given.contains(name);
+      slot.buffers.push_back(
+          may_lack ? Tensor() : clone(take(name, slot.parameter.shape(), slot.parameter.dtype())));
+    }
   }
   if (!given.empty()) fail("{}: the state has an unexpected \"{}\"", who_, given.begin()->first);
   return slots;
