@@ -6,12 +6,22 @@
 #include <weft/optim/optimizer.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 
 namespace weft {
 namespace {
 
 constexpr int64_t kChunk = 8192;  // elements: parameter, gradient and moments stay in cache
+
+// As a number of the gradient's type a tiny scale would lose digits: powers of 2 go ahead of it.
+Tensor with_room_for(Tensor gradient, double& scale) {
+  const double least = gradient.dtype() == kFloat32 ? std::numeric_limits<float>::min()
+                                                    : std::numeric_limits<double>::min();
+  for (; scale != 0 && std::abs(scale) < least; scale *= 0x1p60) gradient = gradient * 0x1p-60;
+  return contiguous(gradient);
+}
 
 }  // namespace
 
@@ -48,9 +58,10 @@ void Optimizer::step(double gradient_scale) {
     const Tensor gradient = slots_[i].parameter.grad();
     if (!gradient.defined() || !slots_[i].parameter.requires_grad()) continue;
     prepare(slots_[i]);
-    gradients[i] = contiguous(gradient);
+    double scale = gradient_scale;
+    gradients[i] = with_room_for(gradient, scale);
     for (int64_t at = 0; at < gradient.numel(); at += kChunk)
-      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), gradient_scale}});
+      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), scale}});
   }
   for (size_t i = 0; i < slots_.size(); ++i)
     if (gradients[i].defined()) ++slots_[i].steps;
