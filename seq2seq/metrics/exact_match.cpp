@@ -6,15 +6,20 @@
 
 namespace weft {
 
+int64_t exact_matches(std::span<const std::string> hypotheses,
+                      std::span<const std::string> references) {
+  check(hypotheses.size() == references.size(),
+        "exact_match: needs one reference for each hypothesis; got {} hypotheses and {} references",
+        hypotheses.size(), references.size());
+  return std::inner_product(hypotheses.begin(), hypotheses.end(), references.begin(), int64_t{0},
+                            std::plus<>(), std::equal_to<>());
+}
+
 double exact_match(std::span<const std::string> hypotheses,
                    std::span<const std::string> references) {
-  check(hypotheses.size() == references.size() && !hypotheses.empty(),
-        "exact_match: needs sentences and one reference for each; got {} hypotheses and {} "
-        "references",
-        hypotheses.size(), references.size());
-  const double equal = std::inner_product(hypotheses.begin(), hypotheses.end(), references.begin(),
-                                          0., std::plus<>(), std::equal_to<>());
-  return 100 * equal / static_cast<double>(references.size());
+  check(!hypotheses.empty(), "exact_match: needs at least one sentence; got none");
+  return 100 * static_cast<double>(exact_matches(hypotheses, references)) /
+         static_cast<double>(references.size());
 }
 
 }  // namespace weft

@@ -1,7 +1,6 @@
 #include <weft/autograd/grad_mode.h>
 #include <weft/core/error.h>
 #include <weft/core/parallel.h>
-#include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/training/evaluate.h>
 
 namespace weft {
@@ -34,18 +33,6 @@ double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
     tokens += n;
   }
   return total / static_cast<double>(tokens);
-}
-
-TranslationScores score_translations(TranslationModel& model, const Vocabulary& vocabulary,
-                                     const Split& split) {
-  TranslationScores scores;
-  scores.translations = translate_all(model, vocabulary, split.text.source);
-  const std::vector<std::string>& references = split.text.target;
-  scores.bleu = bleu(scores.translations, references, {BleuTokenizer::kNone, false}).score;
-  size_t equal = 0;
-  for (size_t i = 0; i < references.size(); ++i) equal += scores.translations[i] == references[i];
-  scores.exact_match = static_cast<double>(equal) / static_cast<double>(references.size());
-  return scores;
 }
 
 AlignmentScores::Head best_alignment_head(TranslationModel& model, const Vocabulary& vocabulary,

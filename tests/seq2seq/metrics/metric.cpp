@@ -33,8 +33,9 @@ TEST_CASE("token accuracy counts words at their place, over the longer side") {
 TEST_CASE("exact match counts sentences") {
   CHECK(exact_match(Lines{"a b", "c", "d ", "e"}, Lines{"a b", "c", "d", "f"}) == 50);
   CHECK(message_of([] { exact_match(Lines{"a"}, Lines{}); }) ==
-        "exact_match: needs sentences and one reference for each; got 1 hypotheses and 0 "
-        "references");
+        "exact_match: needs one reference for each hypothesis; got 1 hypotheses and 0 references");
+  CHECK(message_of([] { exact_match(Lines{}, Lines{}); }) ==
+        "exact_match: needs at least one sentence; got none");
 }
 
 TEST_CASE("every metric gives 100 to the references themselves, and is found by its name") {
