@@ -65,7 +65,7 @@ class Trainer {
   const Corpus& corpus_;
   const Stopwatch& since_start_;
   Generator generator_;  // of initial weights and dropout
-  TranslationModel model_;
+  TransformerSeq2Seq model_;
   Adam optimizer_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;
