@@ -77,6 +77,9 @@ void add_training_options(CLI::App& command, TrainConfig& t) {
   add("--decay", t.decay,
       "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root (toy: 2)");
   add("--label-smoothing", t.label_smoothing, "Label smoothing");
+  add("--metric", t.metric,
+      "Chooses the best model: bleu, chrf, exact (match) or tokens (accuracy); by default as "
+      "suits the task");
   add("--clip", t.clip, "Largest gradient norm; 0: no clipping (toy: 1)");
   add("--epochs", t.epochs, "Stop after so many passes; 0: no limit (toy: 4)");
   add("--steps", t.steps, "Stop after so many updates; 0: no limit");

@@ -1,4 +1,6 @@
 #include <fmt/core.h>
+#include <weft/seq2seq/metrics/exact_match.h>
+#include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/program/report.h>
 #include <weft/seq2seq/training/evaluate.h>
 
@@ -40,6 +42,21 @@ void alignment_lines(const LoadedModel& model, const Split& split, std::vector<L
   lines.push_back({"alignment error rate of the best head", "alignment_error_rate", best, true});
 }
 
+// Exact matches and BLEU, which every run shows, and the metric that chose the model.
+void score_lines(const Split& split, const std::vector<std::string>& translations,
+                 const Metric& chosen, const std::string& suffix, std::vector<Line>& lines) {
+  const std::vector<std::string>& references = split.text.target;
+  const auto score = [&](const Metric& metric) { return metric.score(translations, references); };
+  lines.push_back({split.name + ": translated exactly", "exact_match" + suffix,
+                   static_cast<double>(exact_matches(translations, references)) /
+                       static_cast<double>(references.size()),
+                   true});
+  const Metric& bleu = find_metric(builtin_metrics(), "bleu");
+  lines.push_back({split.name + ": BLEU", "bleu" + suffix, score(bleu), false});
+  if (chosen.name == "exact" || chosen.name == "bleu") return;
+  lines.push_back({split.name + ": " + chosen.title, chosen.name + suffix, score(chosen), false});
+}
+
 void draw(const LoadedModel& model, const Split& split, const std::filesystem::path& file) {
   write_file(file,
              draw_svg(show_translation(*model.model, *model.vocabulary, split.text.source[0])));
@@ -50,16 +67,15 @@ void draw(const LoadedModel& model, const Split& split, const std::filesystem::p
 
 void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir) {
   const LoadedModel model = load_model(dir);
+  const Metric& metric = find_metric(builtin_metrics(), summary.metric);
   const std::vector<Split> splits = corpus.tests.empty() ? std::vector{corpus.valid} : corpus.tests;
   std::vector<Line> lines;
   for (const Split& split : splits) {
-    const TranslationScores scores = score_translations(*model.model, *model.vocabulary, split);
     const bool first = &split == splits.data();
-    if (first) print_examples(split, scores.translations);
-    const std::string suffix = first ? "" : "_" + split.name;
-    lines.push_back(
-        {split.name + ": translated exactly", "exact_match" + suffix, scores.exact_match, true});
-    lines.push_back({split.name + ": BLEU", "bleu" + suffix, scores.bleu, false});
+    const std::vector<std::string> translations =
+        translate_all(*model.model, *model.vocabulary, split.text.source);
+    if (first) print_examples(split, translations);
+    score_lines(split, translations, metric, first ? "" : "_" + split.name, lines);
   }
   const bool aligned = !splits[0].gold.empty();
   if (aligned) alignment_lines(model, splits[0], lines);
@@ -72,6 +88,8 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
   write_summary(dir / "summary.json", summary);
   fmt::print("\ntraining   {} steps in {:.1f} s, {:.0f} target tokens/s, {} parameters\n",
              summary.steps, summary.seconds, summary.tokens_per_second, summary.parameters);
+  fmt::print("checkpoint step {}: the best in validation by {}, {:.2f}\n", summary.checkpoint_step,
+             metric.title, summary.valid_score);
   fmt::print("model      {}\n", dir.string());
   if (aligned) draw(model, splits[0], dir / "attention.svg");
 }

@@ -57,7 +57,7 @@ std::unique_ptr<Vocabulary> make_vocabulary(const TrainConfig& train, const Para
 
 }  // namespace
 
-void train(const ModelConfig& asked, const TrainConfig& config) {
+void train(const ModelConfig& asked, TrainConfig config) {
   const Stopwatch since_start;
   validate(config);
   ModelConfig model = asked;
@@ -70,6 +70,7 @@ void train(const ModelConfig& asked, const TrainConfig& config) {
     require_free(config.model_dir);
   }
   const Corpus corpus = config.task == "toy" ? toy_corpus() : read_corpus(config.files);
+  if (config.metric.empty()) config.metric = corpus.metric;
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
   if (!config.resume) model.vocabulary = vocabulary->size();
   Trainer trainer(model, config, *vocabulary, corpus, since_start);
@@ -81,6 +82,9 @@ void train(const ModelConfig& asked, const TrainConfig& config) {
           at.seconds,
           trainer.parameters(),
           static_cast<double>(at.tokens) / std::max(at.seconds, 1e-9),
+          at.best_step,
+          config.metric,
+          at.best_score,
           {}},
          corpus, config.model_dir);
 }

@@ -9,6 +9,6 @@ namespace weft {
 /// then judges the best model. Writes into the model directory: config.json, vocabulary.json,
 /// last.safetensors and best.safetensors (checkpoints), metrics.jsonl, summary.json and, for the
 /// toy task, attention.svg. Throws errors that name the setting or the file.
-void train(const ModelConfig& model, const TrainConfig& train);
+void train(const ModelConfig& model, TrainConfig train);
 
 }  // namespace weft

@@ -1,6 +1,8 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
+#include <weft/seq2seq/text/utf8.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weft {
@@ -21,6 +23,12 @@ Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
   return split;
 }
 
+bool are_mostly_words(const std::vector<std::string>& sentences) {
+  const auto words = std::count_if(sentences.begin(), sentences.end(),
+                                   [](const std::string& s) { return split_words(s).size() <= 1; });
+  return 2 * words > std::ssize(sentences);
+}
+
 }  // namespace
 
 Corpus toy_corpus() {
@@ -28,13 +36,17 @@ Corpus toy_corpus() {
   return {to_split("train", std::move(toy.train)),
           to_split("valid", std::move(toy.valid)),
           {to_split("held-out", std::move(toy.test)),
-           to_split("compositional", std::move(toy.compositional))}};
+           to_split("compositional", std::move(toy.compositional))},
+          "bleu"};
 }
 
 Corpus read_corpus(const CorpusFiles& files) {
-  return {{"train", read_parallel(files.train_source, files.train_target), {}},
-          {"valid", read_parallel(files.valid_source, files.valid_target), {}},
-          {}};
+  Corpus corpus{{"train", read_parallel(files.train_source, files.train_target), {}},
+                {"valid", read_parallel(files.valid_source, files.valid_target), {}},
+                {},
+                {}};
+  corpus.metric = are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu";
+  return corpus;
 }
 
 }  // namespace weft

@@ -22,6 +22,7 @@ struct Split {
 struct Corpus {
   Split train, valid;
   std::vector<Split> tests;  ///< judged once, after training
+  std::string metric;        ///< by which models of this task are compared
 };
 
 struct CorpusFiles {
@@ -32,7 +33,9 @@ struct CorpusFiles {
 /// alignments.
 Corpus toy_corpus();
 
-/// Throws on files that are missing, empty, not UTF-8 or of different line counts.
+/// Its metric is "exact" if most targets are a single word, where BLEU, which compares up to four
+/// words in a row, is always 0; else "bleu". Throws on files that are missing, empty, not UTF-8 or
+/// of different line counts.
 Corpus read_corpus(const CorpusFiles& files);
 
 }  // namespace weft

@@ -1,4 +1,5 @@
 #include <weft/core/check.h>
+#include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/training/config.h>
 
@@ -100,6 +101,7 @@ void validate(const TrainConfig& c) {
   require(c.decay >= 0 && std::isfinite(c.decay), "decay", c.decay, "finite, 0 or more");
   require_rate(c.label_smoothing, "label-smoothing");
   require(c.clip >= 0, "clip", c.clip, "0 or more");
+  if (!c.metric.empty()) find_metric(builtin_metrics(), c.metric);
   require_positive(c.patience, "patience");
   require_positive(c.log_every, "log-every");
   require(c.minutes >= 0, "minutes", c.minutes, "0 or more");

@@ -37,6 +37,7 @@ struct TrainConfig {
   int64_t warmup = 2000;        ///< updates
   double decay = 0.5;           ///< the rate then falls as (warmup / update)^decay
   double label_smoothing = 0.1;
+  std::string metric;  ///< decides which model is the best; empty: the task's choice
   double clip = 0;     ///< largest gradient norm; 0: no clipping
   int64_t epochs = 0;  ///< limits; 0: none
   int64_t steps = 0;

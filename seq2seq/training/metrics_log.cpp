@@ -51,7 +51,7 @@ void MetricsLog::write(const ValidationRecord& record) {
   write_line({{"step", record.step},
               {"seconds", record.seconds},
               {"valid_loss", record.valid_loss},
-              {"bleu", record.bleu}});
+              {record.metric, record.score}});
 }
 
 void MetricsLog::write_line(const JsonObject& line) {
@@ -71,7 +71,10 @@ void write_summary(const std::filesystem::path& file, const Summary& summary) {
                   {"steps", summary.steps},
                   {"seconds", summary.seconds},
                   {"parameters", summary.parameters},
-                  {"tokens_per_second", summary.tokens_per_second}};
+                  {"tokens_per_second", summary.tokens_per_second},
+                  {"checkpoint_step", summary.checkpoint_step},
+                  {"metric", summary.metric},
+                  {"valid_score", summary.valid_score}};
   json.insert(json.end(), summary.scores.begin(), summary.scores.end());
   write_file(file, to_json_text(json));
 }

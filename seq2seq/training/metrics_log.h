@@ -27,7 +27,8 @@ struct ValidationRecord {
   int64_t step = 0;
   double seconds = 0;
   double valid_loss = 0;  ///< mean per target token, nats
-  double bleu = 0;
+  std::string metric;     ///< by which the best model is chosen
+  double score = 0;       ///< per cent, under the metric's name
 };
 
 /// Appends to a file; every line reaches the system at once. Numbers that are not finite are
@@ -55,6 +56,9 @@ struct Summary {
   double seconds = 0;  ///< of training
   int64_t parameters = 0;
   double tokens_per_second = 0;
+  int64_t checkpoint_step = 0;  ///< of the model that was judged, the best in validation
+  std::string metric;           ///< that chose it, and its
+  double valid_score = 0;       ///< score there, in per cent
   /// Results by name, in order: exact_match as a fraction, bleu, alignment_error_rate, ...
   std::vector<std::pair<std::string, double>> scores;
 };

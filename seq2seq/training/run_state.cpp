@@ -50,7 +50,8 @@ Settings run_settings(const TrainConfig& c, std::span<const Pair> corpus) {
           {"warmup", std::to_string(c.warmup)},
           {"decay", text(c.decay)},
           {"label-smoothing", text(c.label_smoothing)},
-          {"clip", text(c.clip)}};
+          {"clip", text(c.clip)},
+          {"metric", c.metric}};
 }
 
 Settings model_settings(const ModelConfig& c) {
@@ -71,7 +72,9 @@ Metadata to_metadata(const Position& at, const Settings& settings) {
                     {"validations_since_best", std::to_string(at.validations_since_best)},
                     {"validated_step", std::to_string(at.validated_step)},
                     {"milliseconds", std::to_string(std::llround(1e3 * at.seconds))},
-                    {"best_score_bits", std::to_string(std::bit_cast<int64_t>(at.best_score))}};
+                    {"best_step", std::to_string(at.best_step)},
+                    {"best_score_bits", std::to_string(std::bit_cast<int64_t>(at.best_score))},
+                    {"best_loss_bits", std::to_string(std::bit_cast<int64_t>(at.best_loss))}};
   for (const auto& setting : settings) metadata[key_of(setting.first)] = setting.second;
   return metadata;
 }
@@ -93,7 +96,9 @@ Position position_from(const Metadata& metadata, const Settings& settings,
           .batch = count("batch"),
           .seconds = 1e-3 * static_cast<double>(count("milliseconds")),
           .tokens = count("tokens"),
+          .best_step = count("best_step"),
           .best_score = std::bit_cast<double>(integer_at(metadata, "best_score_bits")),
+          .best_loss = std::bit_cast<double>(integer_at(metadata, "best_loss_bits")),
           .validations_since_best = count("validations_since_best"),
           .validated_step = count("validated_step")};
 }

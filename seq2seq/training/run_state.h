@@ -18,7 +18,8 @@ struct Position {
   int64_t step = 0, epoch = 0, batch = 0;  ///< the next batch of the epoch
   double seconds = 0;                      ///< of training so far
   int64_t tokens = 0;                      ///< target tokens seen so far
-  double best_score = -1;
+  int64_t best_step = 0;                   ///< of the model kept as the best; 0: none yet
+  double best_score = 0, best_loss = 0;    ///< its validation, by the run's metric
   int64_t validations_since_best = 0;
   int64_t validated_step = 0;  ///< of the last validation
 };

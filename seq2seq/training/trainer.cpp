@@ -2,6 +2,7 @@
 #include <weft/core/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
+#include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/trainer.h>
@@ -34,6 +35,7 @@ Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocab
       vocabulary_(vocabulary),
       corpus_(corpus),
       since_start_(since_start),
+      metric_(find_metric(builtin_metrics(), train.metric)),
       generator_(train.seed),
       model_(model, generator_),
       optimizer_(model_.named_parameters(),
@@ -57,7 +59,7 @@ bool Trainer::run() {
   const InterruptScope scope;
   while (!finished()) train_epoch();
   if (interrupted()) {
-    if (at_.best_score < 0) save(kBestCheckpoint);  // so that there is a model to translate with
+    if (at_.best_step == 0) save(kBestCheckpoint);  // so that there is a model to translate with
     save(kLastCheckpoint);
     progress_.print(
         fmt::format("interrupted at step {}; saved, --resume goes on from here", at_.step));
@@ -104,6 +106,7 @@ void Trainer::say_ready(int64_t skipped) {
   };
   say_left_out(skipped, "training", "");
   say_left_out(valid_batches_.skipped, "validation", " of the validation loss");
+  progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), vocabulary_.size(), parameters(),
                               since_start_.seconds()));
@@ -167,19 +170,33 @@ double Trainer::fraction() const {
 void Trainer::validate() {
   model_.eval();
   const double loss = mean_loss(model_, valid_, valid_batches_.batches);
-  const TranslationScores scores = score_translations(model_, vocabulary_, corpus_.valid);
+  const ParallelText& text = corpus_.valid.text;
+  const std::vector<std::string> translations = translate_all(model_, vocabulary_, text.source);
   model_.train();
+  const double score = metric_.score(translations, text.target);
   at_.validated_step = at_.step;
-  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, scores.bleu});
-  progress_.print(fmt::format("step {}  validation: loss {:.3f}  BLEU {:.2f}  exact {:.1f} %",
-                              at_.step, loss, scores.bleu, 100 * scores.exact_match));
-  const bool best = scores.bleu > at_.best_score;
-  at_.validations_since_best = best ? 0 : at_.validations_since_best + 1;
+  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, metric_.name, score});
+  const std::string chosen =
+      metric_.name == "exact" ? "" : fmt::format("  {} {:.2f}", metric_.title, score);
+  progress_.print(fmt::format("step {}  validation: loss {:.3f}{}  exact {:.1f} %", at_.step, loss,
+                              chosen, exact_match(translations, text.target)));
+  const bool best = is_best(score, loss);
+  // A lower loss is no reason to go on where the score cannot get better.
+  const bool settled = at_.best_step > 0 && metric_.perfect(at_.best_score);
+  at_.validations_since_best = best && !settled ? 0 : at_.validations_since_best + 1;
   if (best) {
-    at_.best_score = scores.bleu;
+    at_.best_step = at_.step;
+    at_.best_score = score;
+    at_.best_loss = loss;
     save(kBestCheckpoint);
   }
   save(kLastCheckpoint);
+}
+
+// By score, and between equal scores by loss.
+bool Trainer::is_best(double score, double loss) const {
+  if (at_.best_step == 0 || metric_.better(score, at_.best_score)) return true;
+  return score == at_.best_score && loss < at_.best_loss;
 }
 
 TrainingRun Trainer::state() {

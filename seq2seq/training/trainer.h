@@ -4,6 +4,7 @@
 #include <weft/optim/adam.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/schedules.h>
+#include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
@@ -44,6 +45,7 @@ class Trainer {
   bool run();
 
   const Position& position() const { return at_; }
+  const Metric& metric() const { return metric_; }
   int64_t parameters() const;
 
  private:
@@ -55,6 +57,7 @@ class Trainer {
   int64_t total_steps() const;
   double fraction() const;
   void validate();
+  bool is_best(double score, double loss) const;
   void save(const char* name);
   Position restore();
   TrainingRun state();
@@ -64,8 +67,9 @@ class Trainer {
   const Vocabulary& vocabulary_;
   const Corpus& corpus_;
   const Stopwatch& since_start_;
-  Generator generator_;  // of initial weights and dropout
-  TranslationModel model_;
+  const Metric& metric_;  // decides which model is kept
+  Generator generator_;   // of initial weights and dropout
+  TransformerSeq2Seq model_;
   Adam optimizer_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;

@@ -66,6 +66,51 @@ case_resume() { # a run that was stopped twice, once by kill -9, ends with the v
   steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a finished run was validated again"
 }
 
+# Dates in words and as one word of figures: 3,000 pairs to train on, 100 others to validate on.
+write_dates() {
+  local months=(january february march april may june july august september october november december)
+  local i k year month day
+  for i in $(seq 3100); do
+    k=$((i * 7919 % 4464)) year=$((2010 + k % 12)) month=$((k / 12 % 12)) day=$((k / 144 + 1))
+    printf '%s %d , %d\t%d-%02d-%02d\n' "${months[$month]}" $day $year $year $((month + 1)) $day
+  done >"$dir/dates"
+  head -n 3000 "$dir/dates" | cut -f1 >"$dir/dates.en"
+  head -n 3000 "$dir/dates" | cut -f2 >"$dir/dates.de"
+  tail -n 100 "$dir/dates" | cut -f1 >"$dir/dates.valid.en"
+  tail -n 100 "$dir/dates" | cut -f2 >"$dir/dates.valid.de"
+}
+
+# The step that validated best by the score under KEY in the log, and among equal ones by loss.
+best_step() { # MODEL_DIR KEY
+  sed -n "s/.*\"step\":\([0-9]*\),.*\"valid_loss\":\([0-9.e-]*\),\"$2\":\([0-9.]*\)}/\3 \2 \1/p" \
+    "$1/metrics.jsonl" | sort -k1,1gr -k2,2g | head -n 1 | cut -d' ' -f3
+}
+
+case_metric() { # targets of one word, whose BLEU is always 0: the model kept is still the best
+  write_dates
+  local run=("$program" train --train-source "$dir/dates.en" --train-target "$dir/dates.de"
+    --valid-source "$dir/dates.valid.en" --valid-target "$dir/dates.valid.de" --vocab-size 60
+    --d-model 32 --layers 1 --heads 2 --ffn 64 --dropout 0 --max-tokens 512 --warmup 100 --validate-every 50)
+  local step metric
+  for metric in exact bleu; do
+    "${run[@]}" --model-dir "$dir/$metric" --steps 400 --patience 5 $([ $metric = exact ] || echo --metric bleu) \
+      >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+    step=$(best_step "$dir/$metric" $metric)
+    [ "$step" -gt 200 ] || fail "by $metric the best model is of step $step"
+    grep -q "\"checkpoint_step\": $step,$" "$dir/$metric/summary.json" || fail "the best by $metric is of step $step"
+    grep -q "^checkpoint step $step: the best in validation by " "$dir/out" || fail "the report must say which model"
+  done
+  grep -q '^the best model is chosen by BLEU$' "$dir/log" || fail "--metric"
+  local score
+  score=$(sed -n 's/.*"valid_score": \([0-9]*\).0,/\1/p' "$dir/exact/summary.json")
+  [ "$score" -ge 60 ] || fail "dates reach only $score %"
+  "$program" run --model-dir "$dir/exact" <"$dir/dates.valid.en" >"$dir/out"
+  [ "$(paste "$dir/out" "$dir/dates.valid.de" | awk '$1 == $2' | wc -l)" = "$score" ] ||
+    fail "the model that was kept is not the one that reached $score %"
+  "${run[@]}" --model-dir "$dir/settled" --steps 50 --metric blue 2>"$dir/log" && fail "no metric"
+  grep -q "must be one of bleu, chrf, exact, tokens; got 'blue'" "$dir/log" || fail "unknown metric"
+}
+
 case_threads() { # the same bytes at any number of threads
   for n in 1 2 3; do train "$dir/t$n" --steps 20 --threads $n; done
   same_tensors "$dir/t1/last.safetensors" "$dir/t2/last.safetensors" "2 threads differ from 1"

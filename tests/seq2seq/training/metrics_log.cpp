@@ -12,7 +12,7 @@ TEST_CASE("metrics are one JSON object a line and are continued by the next run"
   const TempDir dir;
   MetricsLog(dir / "m.jsonl", 0).write(TrainingRecord{20, 1, 3.5, 1000, 0.25, 2, 1.5});
   MetricsLog second(dir / "m.jsonl", 20);
-  second.write(ValidationRecord{20, 1.5, 3.25, 12.5});
+  second.write(ValidationRecord{20, 1.5, 3.25, "bleu", 12.5});
   // Read while the log is still open: lines are flushed.
   CHECK(dir.read("m.jsonl") ==
         R"({"step":20,"epoch":1,"loss":3.5,"tokens_per_second":1000.0,"learning_rate":0.25,)"
@@ -33,32 +33,40 @@ TEST_CASE("what a crashed run logged after its checkpoint is cut off when it goe
 TEST_CASE("a loss that is not a number is written as null") {
   const TempDir dir;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  MetricsLog(dir / "m.jsonl", 0).write(ValidationRecord{1, 0, nan, 0});
+  MetricsLog(dir / "m.jsonl", 0).write(ValidationRecord{1, 0, nan, "bleu", 0});
   CHECK(dir.read("m.jsonl") == R"({"step":1,"seconds":0.0,"valid_loss":null,"bleu":0.0})"
                                "\n");
 }
 
 TEST_CASE("the summary holds the keys in order") {
   const TempDir dir;
-  write_summary(dir / "summary.json",
-                {"toy", 400, 12.5, 12345, 50000, {{"exact_match", 0.995}, {"bleu", 99.5}}});
+  write_summary(dir / "summary.json", {"toy",
+                                       400,
+                                       12.5,
+                                       12345,
+                                       50000,
+                                       350,
+                                       "bleu",
+                                       98.5,
+                                       {{"exact_match", 0.995}, {"bleu", 99.5}}});
   CHECK(dir.read("summary.json") ==
         "{\n  \"task\": \"toy\",\n  \"steps\": 400,\n  \"seconds\": 12.5,\n"
         "  \"parameters\": 12345,\n  \"tokens_per_second\": 50000.0,\n"
+        "  \"checkpoint_step\": 350,\n  \"metric\": \"bleu\",\n  \"valid_score\": 98.5,\n"
         "  \"exact_match\": 0.995,\n  \"bleu\": 99.5\n}\n");
 }
 
 TEST_CASE("no half line stays where a disk fills up") {
   const TempDir dir;
   MetricsLog log(dir / "m.jsonl", 0);
-  log.write(ValidationRecord{1, 0, 2, 3});
+  log.write(ValidationRecord{1, 0, 2, "bleu", 3});
   const std::string whole = dir.read("m.jsonl");
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{whole.size() + 10, before.rlim_max};  // stands for a full disk
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
-  const std::string message = message_of([&] { log.write(ValidationRecord{2, 0, 2, 3}); });
+  const std::string message = message_of([&] { log.write(ValidationRecord{2, 0, 2, "bleu", 3}); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   CHECK(message == "MetricsLog: cannot write '" + (dir / "m.jsonl").string() + "': File too large");

@@ -21,7 +21,9 @@ TEST_CASE("run state: a position comes back as it was saved") {
                     .batch = 3,
                     .seconds = 1.25,
                     .tokens = 900,
+                    .best_step = 4,
                     .best_score = 12.3456789012345,
+                    .best_loss = 0.1234567890123,
                     .validations_since_best = 2,
                     .validated_step = 5};
   const Settings settings = run_settings({}, kCorpus);
@@ -31,7 +33,9 @@ TEST_CASE("run state: a position comes back as it was saved") {
   CHECK(back.batch == 3);
   CHECK(back.seconds == 1.25);
   CHECK(back.tokens == 900);
+  CHECK(back.best_step == 4);
   CHECK(back.best_score == at.best_score);
+  CHECK(back.best_loss == at.best_loss);
   CHECK(back.validations_since_best == 2);
   CHECK(back.validated_step == 5);
 }
@@ -55,6 +59,7 @@ TEST_CASE("run state: a run goes on with the settings it began with") {
   CHECK(with(&TrainConfig::clip, 2) == needs + "--clip 0; got 2");
   CHECK(with(&TrainConfig::max_tokens, 64) == needs + "--max-tokens 4096; got 64");
   CHECK(with(&TrainConfig::accumulate, 2) == needs + "--accumulate 1; got 2");
+  CHECK(with(&TrainConfig::metric, "chrf") == needs + "--metric ; got chrf");
   CHECK(with(&TrainConfig::seed, uint64_t{2}) == needs + "--seed 1; got 2");
 }
 

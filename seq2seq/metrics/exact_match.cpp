@@ -1,0 +1,25 @@
+#include <weft/core/check.h>
+#include <weft/seq2seq/metrics/exact_match.h>
+
+#include <functional>
+#include <numeric>
+
+namespace weft {
+
+int64_t exact_matches(std::span<const std::string> hypotheses,
+                      std::span<const std::string> references) {
+  check(hypotheses.size() == references.size(),
+        "exact_match: needs one reference for each hypothesis; got {} hypotheses and {} references",
+        hypotheses.size(), references.size());
+  return std::inner_product(hypotheses.begin(), hypotheses.end(), references.begin(), int64_t{0},
+                            std::plus<>(), std::equal_to<>());
+}
+
+double exact_match(std::span<const std::string> hypotheses,
+                   std::span<const std::string> references) {
+  check(!hypotheses.empty(), "exact_match: needs at least one sentence; got none");
+  return 100 * static_cast<double>(exact_matches(hypotheses, references)) /
+         static_cast<double>(references.size());
+}
+
+}  // namespace weft

@@ -1,0 +1,18 @@
+// The share of sentences that are written exactly as their reference.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace weft {
+
+/// How many sentences equal their reference. Throws unless there are as many of both.
+int64_t exact_matches(std::span<const std::string> hypotheses,
+                      std::span<const std::string> references);
+
+/// In per cent. Throws if there are no sentences, or not as many of both.
+double exact_match(std::span<const std::string> hypotheses,
+                   std::span<const std::string> references);
+
+}  // namespace weft

@@ -1,0 +1,34 @@
+// What a metric is to the rest: a name and a score of translations against references. A new one is
+// a file with its function and a line in metric.cpp.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+struct Metric {
+  std::string name;   ///< on the command line and in files: "bleu"
+  std::string title;  ///< for people: "BLEU"
+  bool higher_is_better = true;
+  /// The score of hypothesis i against reference i, in per cent. Called with equally many of both,
+  /// at least one.
+  std::function<double(std::span<const std::string> hypotheses,
+                       std::span<const std::string> references)>
+      score;
+
+  /// Whether score `a` is better than `b`.
+  bool better(double a, double b) const { return higher_is_better ? a > b : a < b; }
+  /// Whether no score is better than `value`.
+  bool perfect(double value) const { return higher_is_better ? value >= 100 : value <= 0; }
+};
+
+/// "bleu", "chrf", "exact", "tokens".
+const std::vector<Metric>& builtin_metrics();
+
+/// The metric of that name. Throws an error that lists the names there are.
+const Metric& find_metric(std::span<const Metric> metrics, const std::string& name);
+
+}  // namespace weft
