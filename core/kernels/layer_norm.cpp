@@ -11,12 +11,12 @@ struct Range;
 template <>
 struct Range<float> {
   static constexpr float kLeast = 0x1p-100f, kMost = 0x1p100f, kUp = 0x1p100f, kDown = 0x1p-100f;
-  static constexpr float kTiny = 0x1p-126f;
+  static constexpr float kTiny = 0x1p-126f, kEpsilon = 0x1p-23f;
 };
 template <>
 struct Range<double> {
   static constexpr double kLeast = 0x1p-900, kMost = 0x1p900, kUp = 0x1p700, kDown = 0x1p-700;
-  static constexpr double kTiny = 0x1p-1022;
+  static constexpr double kTiny = 0x1p-1022, kEpsilon = 0x1p-52;
 };
 
 /// f(read), where read(x) is x times the unit: nothing to do in all but few rows.
@@ -74,8 +74,9 @@ WEFT_INLINE Center<T> center_of(const T* x, int64_t n, Read read) {
 
 template <class T>
 WEFT_INLINE RowMoments<T> moments_from(const Center<T>& c, T unit, T eps) {
-  const T rstd = T(1) / sqrt_of(c.variance + eps);
-  return {unit, c.mean, rstd, -c.rest * rstd};
+  const T rstd = T(1) / sqrt_of(c.variance + eps), shift = -c.rest * rstd;
+  // Less than h, which is about 1, can tell is left out: most rows then round but once.
+  return {unit, c.mean, rstd, abs_of(shift) <= Range<T>::kEpsilon ? T(0) : shift};
 }
 
 /// The moments of a row whose variance with eps is too large or too small for sums of squares.
