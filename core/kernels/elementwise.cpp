@@ -7,8 +7,8 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
-constexpr double kSqrtHalf = 0.70710678118654752440, kInvSqrt2Pi = 0.39894228040143267794;
-constexpr double kSqrt2OverPi = 0.79788456080286535588, kTanhCubic = 0.044715;
+constexpr double kInvSqrt2Pi = 0.39894228040143267794, kSqrt2OverPi = 0.79788456080286535588;
+constexpr double kTanhCubic = 0.044715;
 
 template <class T, class F>
 WEFT_INLINE void map(const T* x, int64_t sx, T* y, int64_t n, F f) {
@@ -43,16 +43,72 @@ WEFT_INLINE void map2(const A* a, int64_t sa, const A* b, int64_t sb, R* y, int6
   }
 }
 
-/// The argument of tanh in gelu_tanh.
+/// x within [-end, end]. Beyond `end` a function that saturates has reached its limit in T, and
+/// powers of x would overflow to 0 times infinity.
 template <class T>
-WEFT_INLINE T gelu_inner(T x) {
-  return T(kSqrt2OverPi) * (x + T(kTanhCubic) * x * x * x);
+WEFT_INLINE T within(T x, T end) {
+  return x < -end ? -end : x > end ? end : x;
 }
 
-/// Phi(x), the standard normal distribution function.
+/// sigmoid(x) where x is below 0, times x: x = -infinity gives 0, the limit.
 template <class T>
-WEFT_INLINE T normal_cdf(T x) {
-  return T(0.5) * (T(1) + erf_of(x * T(kSqrtHalf)));
+WEFT_INLINE T silu_of(T x) {
+  const T e = exp_of(-abs_of(x)), v = x < T(-1000) ? T(-1000) : x;
+  return (x < T(0) ? e * v : v) / (T(1) + e);
+}
+
+template <class T>
+WEFT_INLINE T silu_slope(T x) {  // s(x) (1 + x s(-x))
+  const T v = within(x, T(1000));
+  const Sigmoids<T> s = sigmoids_of(v);
+  return s.of * (T(1) + v * s.of_negated);
+}
+
+template <class T>
+WEFT_INLINE T gelu_of(T x) {
+  const T v = within(x, kGaussEnd<T>), a = abs_of(v), tail = normal_tail(a, gauss_of(a));
+  return x < T(0) ? v * tail : x * (T(1) - tail);
+}
+
+template <class T>
+WEFT_INLINE T gelu_slope(T x) {  // Phi(x) + x phi(x)
+  const T a = abs_of(within(x, kGaussEnd<T>)), gauss = gauss_of(a);
+  const T beyond = a * T(kInvSqrt2Pi) * gauss - normal_tail(a, gauss);
+  return x < T(0) ? -beyond : T(1) + beyond;
+}
+
+constexpr double kGeluTanhEnd = 30;
+
+/// Twice the argument of tanh in gelu_tanh: (1 + tanh(z / 2)) / 2 = sigmoid(z).
+template <class T>
+WEFT_INLINE T gelu_inner(T x) {
+  return T(2 * kSqrt2OverPi) * x * (T(1) + T(kTanhCubic) * x * x);
+}
+
+template <class T>
+WEFT_INLINE T gelu_tanh_of(T x) {
+  const T v = within(x, T(kGeluTanhEnd)), z = gelu_inner(v), e = exp_of(-abs_of(z));
+  return (x < T(0) ? e * v : x) / (T(1) + e);
+}
+
+template <class T>
+WEFT_INLINE T gelu_tanh_slope(T x) {  // s(z) (1 + x s(-z) z')
+  const T v = within(x, T(kGeluTanhEnd));
+  const Sigmoids<T> s = sigmoids_of(gelu_inner(v));
+  return s.of *
+         (T(1) + v * s.of_negated * (T(2 * kSqrt2OverPi) * (T(1) + T(3 * kTanhCubic) * v * v)));
+}
+
+template <class T>
+WEFT_INLINE T tanh_slope(T x) {  // 1 / cosh(x)^2
+  const T e = exp_of(T(-2) * abs_of(x)), r = T(1) / (T(1) + e);
+  return T(4) * e * r * r;
+}
+
+template <class T>
+WEFT_INLINE T sigmoid_slope(T x) {
+  const T e = exp_of(-abs_of(x)), r = T(1) / (T(1) + e);
+  return e * r * r;
 }
 
 template <class T>
@@ -147,15 +203,15 @@ void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
     case Unary::tanh:
       return run([](T v) { return tanh_of(v); });
     case Unary::sigmoid:
-      return run([](T v) { return sigmoid_of(v); });
+      return run([](T v) { return sigmoids_of(v).of; });
     case Unary::relu:
       return run([](T v) { return v <= T(0) ? T(0) : v; });
     case Unary::gelu:
-      return run([](T v) { return v * normal_cdf(v); });
+      return run([](T v) { return gelu_of(v); });
     case Unary::gelu_tanh:
-      return run([](T v) { return T(0.5) * v * (T(1) + tanh_of(gelu_inner(v))); });
+      return run([](T v) { return gelu_tanh_of(v); });
     case Unary::silu:
-      return run([](T v) { return v * sigmoid_of(v); });
+      return run([](T v) { return silu_of(v); });
     case Unary::softplus:
       return run([](T v) { return softplus_of(v); });
   }
@@ -182,34 +238,24 @@ void unary(Unary op, const int64_t* x, int64_t sx, int64_t* y, int64_t n) {
 
 template <class T>
 void unary_grad(Unary op, const T* x, const T* y, const T* dy, T* dx, int64_t n) {
-  const T one = T(1);
-  auto from_x = [=](auto f) WEFT_INLINE_LAMBDA { map2(x, 1, dy, 1, dx, n, f); };
-  auto from_y = [=](auto f) WEFT_INLINE_LAMBDA { map2(y, 1, dy, 1, dx, n, f); };
+  auto slope = [=](auto f) WEFT_INLINE_LAMBDA {
+    map2(x, 1, dy, 1, dx, n, [f](T v, T g) WEFT_INLINE_LAMBDA { return g * f(v); });
+  };
   switch (op) {
     case Unary::tanh:
-      return from_y([=](T v, T g) { return g * (one - v * v); });
+      return slope([](T v) { return tanh_slope(v); });
     case Unary::sigmoid:
-      return from_y([=](T v, T g) { return g * v * (one - v); });
+      return slope([](T v) { return sigmoid_slope(v); });
     case Unary::relu:
-      return from_y([](T v, T g) { return v <= T(0) ? T(0) : g; });
+      return map2(y, 1, dy, 1, dx, n, [](T v, T g) { return v <= T(0) ? T(0) : g; });
     case Unary::gelu:
-      return from_x([](T v, T g) {
-        const T density = T(kInvSqrt2Pi) * exp_of(T(-0.5) * v * v);
-        return g * (normal_cdf(v) + v * density);
-      });
+      return slope([](T v) { return gelu_slope(v); });
     case Unary::gelu_tanh:
-      return from_x([=](T v, T g) {
-        const T t = tanh_of(gelu_inner(v));
-        const T inner = T(kSqrt2OverPi) * (one + T(3 * kTanhCubic) * v * v);
-        return g * T(0.5) * (one + t + v * (one - t * t) * inner);
-      });
+      return slope([](T v) { return gelu_tanh_slope(v); });
     case Unary::silu:
-      return from_x([=](T v, T g) {
-        const T s = sigmoid_of(v);
-        return g * s * (one + v * (one - s));
-      });
+      return slope([](T v) { return silu_slope(v); });
     case Unary::softplus:
-      return from_x([](T v, T g) { return g * sigmoid_of(v); });
+      return slope([](T v) { return sigmoids_of(v).of; });
     default:
       __builtin_trap();  // has no kernel of its own
   }

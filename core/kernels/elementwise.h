@@ -38,8 +38,8 @@ WEFT_KERNELS(
     template <class T> void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n);
 
     /// dx[i] = dy[i] op'(x[i]), from x or y = op(x) as suits the op: tanh, sigmoid, relu, gelu,
-    /// gelu_tanh, silu or softplus; all contiguous; dx may be dy. tanh, sigmoid and relu read y
-    /// only, the others x only.
+    /// gelu_tanh, silu or softplus; all contiguous; dx may be dy. relu reads y only, the others x
+    /// only.
     template <class T>
     void unary_grad(Unary op, const T* x, const T* y, const T* dy, T* dx, int64_t n);
 
