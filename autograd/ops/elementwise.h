@@ -23,4 +23,8 @@ Tensor unary(const char* who, kernels::Unary op, const Tensor& x);
 /// recorded.
 Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Tensor& dy);
 
+/// g b a^(b - 1), 0 where b is 0, though factors may leave their type's range; a and b broadcast to
+/// g. Recorded: the gradient of pow, and part of its own (ops/arithmetic.cpp).
+Tensor pow_slope(const Tensor& g, const Tensor& a, const Tensor& b);
+
 }  // namespace weft

@@ -65,8 +65,10 @@ Tensor sqrt(const Tensor& x) {
 
 Tensor rsqrt(const Tensor& x) {
   Tensor y = unary("rsqrt", Unary::rsqrt, x);
-  return record(kRsqrt, y, {x},
-                [y = save_output(y)](Backward& b) { return b.dy() * (pow(b.saved(y), 3) * -0.5); });
+  return record(kRsqrt, y, {x}, [y = save_output(y)](Backward& b) {
+    const Tensor v = b.saved(y);
+    return b.dy() * v * v * (v * -0.5);  // v^3 may leave the range of its type
+  });
 }
 
 Tensor abs(const Tensor& x) {

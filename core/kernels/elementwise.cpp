@@ -1,14 +1,12 @@
-// Elementwise loops: one per op and stride pattern, over the functions of math.h.
+// Elementwise loops: one per op and stride pattern, over the functions of math.h and slopes.h.
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/math.h>
+#include <weft/core/kernels/slopes.h>
 
 #include <type_traits>
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
-
-constexpr double kInvSqrt2Pi = 0.39894228040143267794, kSqrt2OverPi = 0.79788456080286535588;
-constexpr double kTanhCubic = 0.044715;
 
 template <class T, class F>
 WEFT_INLINE void map(const T* x, int64_t sx, T* y, int64_t n, F f) {
@@ -41,79 +39,6 @@ WEFT_INLINE void map2(const A* a, int64_t sa, const A* b, int64_t sb, R* y, int6
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = f(a[i * sa], b[i * sb]);
   }
-}
-
-/// x within [-end, end]. Beyond `end` a function that saturates has reached its limit in T, and
-/// powers of x would overflow to 0 times infinity.
-template <class T>
-WEFT_INLINE T within(T x, T end) {
-  return x < -end ? -end : x > end ? end : x;
-}
-
-/// sigmoid(x) where x is below 0, times x: x = -infinity gives 0, the limit.
-template <class T>
-WEFT_INLINE T silu_of(T x) {
-  const T e = exp_of(-abs_of(x)), v = x < T(-1000) ? T(-1000) : x;
-  return (x < T(0) ? e * v : v) / (T(1) + e);
-}
-
-template <class T>
-WEFT_INLINE T silu_slope(T x) {  // s(x) (1 + x s(-x))
-  const T v = within(x, T(1000));
-  const Sigmoids<T> s = sigmoids_of(v);
-  return s.of * (T(1) + v * s.of_negated);
-}
-
-template <class T>
-WEFT_INLINE T gelu_of(T x) {
-  const T v = within(x, kGaussEnd<T>), a = abs_of(v), tail = normal_tail(a, gauss_of(a));
-  return x < T(0) ? v * tail : x * (T(1) - tail);
-}
-
-template <class T>
-WEFT_INLINE T gelu_slope(T x) {  // Phi(x) + x phi(x)
-  const T a = abs_of(within(x, kGaussEnd<T>)), gauss = gauss_of(a);
-  const T beyond = a * T(kInvSqrt2Pi) * gauss - normal_tail(a, gauss);
-  return x < T(0) ? -beyond : T(1) + beyond;
-}
-
-constexpr double kGeluTanhEnd = 30;
-
-/// Twice the argument of tanh in gelu_tanh: (1 + tanh(z / 2)) / 2 = sigmoid(z).
-template <class T>
-WEFT_INLINE T gelu_inner(T x) {
-  return T(2 * kSqrt2OverPi) * x * (T(1) + T(kTanhCubic) * x * x);
-}
-
-template <class T>
-WEFT_INLINE T gelu_tanh_of(T x) {
-  const T v = within(x, T(kGeluTanhEnd)), z = gelu_inner(v), e = exp_of(-abs_of(z));
-  return (x < T(0) ? e * v : x) / (T(1) + e);
-}
-
-template <class T>
-WEFT_INLINE T gelu_tanh_slope(T x) {  // s(z) (1 + x s(-z) z')
-  const T v = within(x, T(kGeluTanhEnd));
-  const Sigmoids<T> s = sigmoids_of(gelu_inner(v));
-  return s.of *
-         (T(1) + v * s.of_negated * (T(2 * kSqrt2OverPi) * (T(1) + T(3 * kTanhCubic) * v * v)));
-}
-
-template <class T>
-WEFT_INLINE T tanh_slope(T x) {  // 1 / cosh(x)^2
-  const T e = exp_of(T(-2) * abs_of(x)), r = T(1) / (T(1) + e);
-  return T(4) * e * r * r;
-}
-
-template <class T>
-WEFT_INLINE T sigmoid_slope(T x) {
-  const T e = exp_of(-abs_of(x)), r = T(1) / (T(1) + e);
-  return e * r * r;
-}
-
-template <class T>
-WEFT_INLINE T softplus_of(T x) {
-  return (x < T(0) ? T(0) : x) + log1p_of(exp_of(-abs_of(x)));
 }
 
 template <class T>
@@ -283,6 +208,23 @@ void binary(Binary op, const T* a, int64_t sa, const T* b, int64_t sb, T* y, int
 }
 
 template <class T>
+void ratio(const T* u, int64_t su, const T* v, int64_t sv, const T* p, int64_t sp, const T* q,
+           int64_t sq, T* y, int64_t n) {
+  if (sp == 1 && sq == 1 && su == 1 && sv == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i], v[i], p[i], q[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i * su], v[i * sv], p[i * sp], q[i * sq]);
+  }
+}
+
+template <class T>
+void pow_slope(const T* g, int64_t sg, const T* a, int64_t sa, const T* b, int64_t sb, T* y,
+               int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = pow_slope_of(g[i * sg], a[i * sa], b[i * sb]);
+}
+
+template <class T>
 void compare(Compare op, const T* a, int64_t sa, const T* b, int64_t sb, bool* y, int64_t n) {
   auto run = [=](auto f) WEFT_INLINE_LAMBDA { map2(a, sa, b, sb, y, n, f); };
   switch (op) {
@@ -368,6 +310,13 @@ WEFT_INSTANTIATE_ANY(float)
 WEFT_INSTANTIATE_ANY(double)
 WEFT_INSTANTIATE_ANY(int64_t)
 WEFT_INSTANTIATE_ANY(bool)
+
+#define WEFT_INSTANTIATE_SLOPES(T)                                                                \
+  template void ratio(const T*, int64_t, const T*, int64_t, const T*, int64_t, const T*, int64_t, \
+                      T*, int64_t);                                                               \
+  template void pow_slope(const T*, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t);
+WEFT_INSTANTIATE_SLOPES(float)
+WEFT_INSTANTIATE_SLOPES(double)
 
 template bool all_finite(const float*, int64_t, int64_t);
 template bool all_finite(const double*, int64_t, int64_t);
