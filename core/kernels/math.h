@@ -116,7 +116,11 @@ WEFT_INLINE float gauss_of(float a) {
   const float n = t - kRound;
   return exp_scaled((x - n * kLn2High) - n * kLn2Low + rest, t);
 }
-WEFT_INLINE double gauss_of(double a) { return ::exp(-0.5 * (a * a)); }
+WEFT_INLINE double gauss_of(double a) {
+  const uint64_t bits = __builtin_bit_cast(uint64_t, a) & ~uint64_t{0x7ffffff};
+  const double high = __builtin_bit_cast(double, bits), rest = -0.5 * ((a - high) * (a + high));
+  return ::exp(-0.5 * (high * high)) * (1 + rest * (1 + rest / 2 * (1 + rest / 3)));
+}
 
 /// Phi(-a), the standard normal distribution's tail, for a in [0, kGaussEnd] and gauss =
 /// gauss_of(a): gauss t P(t) with t = 1 / (1 + 0.3 a).
@@ -134,8 +138,11 @@ WEFT_INLINE float normal_tail(float a, float gauss) {
   p = p * t + 1.196865175e-01f;
   return gauss * (p * t);
 }
-WEFT_INLINE double normal_tail(double a, double) {
-  return 0.5 * ::erfc(a * 0.70710678118654752440);
+/// erfc(a / sqrt 2) / 2, and what the rounding of a / sqrt 2 took from it.
+WEFT_INLINE double normal_tail(double a, double gauss) {
+  constexpr double kHigh = 0.70710678118654752440, kLow = -4.8336466567264567e-17;
+  const double z = a * kHigh, lost = __builtin_fma(a, kHigh, -z) + a * kLow;
+  return 0.5 * ::erfc(z) - gauss * 0.56418958354775628695 * lost;
 }
 
 WEFT_INLINE float sqrt_of(float x) { return __builtin_sqrtf(x); }
