@@ -263,6 +263,17 @@ Tensor arange(int64_t n, DType dtype) {
   return generate({n}, dtype, [i = int64_t{0}]() mutable { return i++; });
 }
 
+Tensor eye(int64_t n, DType dtype) { return eye(n, n, dtype); }
+
+Tensor eye(int64_t rows, int64_t columns, DType dtype) {
+  Tensor t = zeros({rows, columns}, dtype);
+  dispatch(dtype, [&](auto tag) {
+    auto* p = t.mutable_data<typename decltype(tag)::type>();
+    for (int64_t i = 0; i < std::min(rows, columns); ++i) p[i * columns + i] = 1;
+  });
+  return t;
+}
+
 Tensor randn(const Shape& shape, Generator& generator, DType dtype) {
   return generate(shape, dtype, [&] { return generator.normal(); });
 }

@@ -228,6 +228,9 @@ Tensor ones(const Shape& shape, DType dtype = kFloat32);
 Tensor full(const Shape& shape, double value, DType dtype = kFloat32);
 /// 0, 1, ..., n - 1
 Tensor arange(int64_t n, DType dtype = kInt64);
+/// Ones on the diagonal, zeros elsewhere: [n, n] or [rows, columns].
+Tensor eye(int64_t n, DType dtype = kFloat32);
+Tensor eye(int64_t rows, int64_t columns, DType dtype = kFloat32);
 /// Standard normal, or uniform in [0, 1).
 Tensor randn(const Shape& shape, Generator& generator, DType dtype = kFloat32);
 Tensor rand(const Shape& shape, Generator& generator, DType dtype = kFloat32);
