@@ -23,7 +23,8 @@ struct RunOptions {
   double length_penalty = 1;
   int threads = 0;
 };
-/// Standard input to standard output, a translation for each line.
+/// Standard input to standard output, a translation for each line, as soon as it is there. A line
+/// that is not UTF-8 gives U+FFFD and, after all others were translated, an error.
 void run_command(const RunOptions& options);
 
 struct ScoreOptions {

@@ -37,10 +37,16 @@ std::vector<std::string> read_corpus(const std::filesystem::path& file) {
 
 }  // namespace
 
+void trim_line(std::string& line) {
+  constexpr std::string_view kByteOrderMark = "\ufeff";
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+}
+
 std::vector<std::string> read_lines(std::istream& in, const std::string& name) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
-    if (line.ends_with('\r')) line.pop_back();
+    trim_line(line);
     check_utf8(line, name, lines.size() + 1);
     lines.push_back(std::move(line));
   }

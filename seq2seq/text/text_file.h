@@ -14,6 +14,10 @@ struct ParallelText {
   std::vector<std::string> source, target;
 };
 
+/// Takes from a line what is not its text: the CR of a CRLF, and a byte-order mark before it (also
+/// where files were joined, so that one stands before a line in the middle).
+void trim_line(std::string& line);
+
 /// The lines without their ends; a last line without an end counts. NUL and other control
 /// characters are ordinary characters. Throws on invalid UTF-8 with `name`, the line and the byte.
 std::vector<std::string> read_lines(std::istream& in, const std::string& name);

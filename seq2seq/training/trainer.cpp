@@ -104,7 +104,17 @@ void Trainer::say_ready(int64_t skipped) {
       progress_.print(fmt::format("{} {} pairs are longer than --max-tokens {} and are left out{}",
                                   count, what, config_.max_tokens, of));
   };
+  const auto say_cut = [&](const char* what, const std::vector<std::string>& sources) {
+    const auto count = std::count_if(sources.begin(), sources.end(), [&](const std::string& s) {
+      return is_too_long(vocabulary_, s);
+    });
+    if (count > 0)
+      progress_.print(fmt::format("{} {} sources are longer than {} ids and are cut there", count,
+                                  what, kLongestSource - 1));
+  };
   say_left_out(skipped, "training", "");
+  say_cut("training", corpus_.train.text.source);
+  say_cut("validation", corpus_.valid.text.source);
   say_left_out(valid_batches_.skipped, "validation", " of the validation loss");
   progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",

@@ -158,6 +158,26 @@ case_run() { # a line out for each line in, whatever is in it
   done
   "$program" run --model-dir "$dir/m" </dev/null >"$dir/out"
   [ ! -s "$dir/out" ] || fail "no lines in, but lines out"
+  # An invalid line loses only itself; a long one is cut, and both are said.
+  { echo "a house"; printf 'a \xff\n'; printf 'house %.0s' $(seq 1500); echo; echo "a house"; } >"$dir/in"
+  if "$program" run --model-dir "$dir/m" <"$dir/in" >"$dir/out" 2>"$dir/log"; then fail "no error for an invalid line"; fi
+  [ "$(wc -l <"$dir/out")" = 4 ] || fail "an invalid line must lose only itself"
+  [ "$(sed -n 2p "$dir/out")" = $'\ufffd' ] || fail "an invalid line must be marked"
+  [ -n "$(sed -n 1p "$dir/out")" ] && [ "$(sed -n 1p "$dir/out")" = "$(sed -n 4p "$dir/out")" ] || fail "lost a line"
+  grep -q '^weft: run: line 2: expected UTF-8; got byte 0xff at byte 3$' "$dir/log" || fail "which line is invalid"
+  grep -q '^weft: run: line 3: only its first 1023 ids are translated$' "$dir/log" || fail "which line is too long"
+  [ "$(wc -l <"$dir/log")" = 3 ] || fail "three lines for the user; got $(cat "$dir/log")"
+  # A translation is there before the next line is.
+  mkfifo "$dir/to" "$dir/from"
+  "$program" run --model-dir "$dir/m" <"$dir/to" >"$dir/from" &
+  local pid=$! line
+  exec 3>"$dir/to" 4<"$dir/from"
+  for line in "a house" "by the lake"; do
+    echo "$line" >&3
+    read -r -t 20 _ <&4 || fail "no translation before the end of the input"
+  done
+  exec 3>&-
+  wait $pid || fail "run"
 }
 
 case_files() { # training on files, with subwords

@@ -21,6 +21,11 @@ TEST_CASE("read_lines: LF, CRLF, empty lines and a last line without an end") {
   CHECK(lines_of("\n") == Lines{""});
 }
 
+TEST_CASE("read_lines: a byte-order mark before a line is no letter of it") {
+  CHECK(lines_of("\ufeffthe cat\r\n\ufeffa dog\n") == Lines{"the cat", "a dog"});
+  CHECK(lines_of("\ufeff") == Lines{""});
+}
+
 TEST_CASE("read_lines: NUL bytes and very long lines are ordinary text") {
   const std::string nul("a\0b", 3), huge(5000000, 'x');
   CHECK(lines_of(nul + "\n" + huge + "\n") == Lines{nul, huge});

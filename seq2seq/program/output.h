@@ -1,0 +1,14 @@
+// What the subcommands share.
+#pragma once
+
+#include <string>
+
+namespace weft {
+
+/// Uses so many threads; 0: the library's default.
+void use_threads(int threads);
+
+/// Writes to standard output at once. Throws if it cannot be written, as on a full disk.
+void print(const std::string& text);
+
+}  // namespace weft
