@@ -17,6 +17,7 @@ struct Split {
   std::string name;
   ParallelText text;
   std::vector<std::vector<Link>> gold;
+  int64_t removed = 0;  ///< pairs of its source that had no word on a side
 };
 
 struct Corpus {
@@ -34,8 +35,8 @@ struct CorpusFiles {
 Corpus toy_corpus();
 
 /// Its metric is "exact" if most targets are a single word, where BLEU, which compares up to four
-/// words in a row, is always 0; else "bleu". Throws on files that are missing, empty, not UTF-8 or
-/// of different line counts.
+/// words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws on files
+/// that are missing, empty, not UTF-8 or of different line counts.
 Corpus read_corpus(const CorpusFiles& files);
 
 }  // namespace weft

@@ -68,6 +68,19 @@ ParallelText read_parallel(const std::filesystem::path& source,
   return text;
 }
 
+int64_t remove_empty_pairs(ParallelText& text) {
+  size_t kept = 0;
+  for (size_t i = 0; i < text.source.size(); ++i) {
+    if (split_words(text.source[i]).empty() || split_words(text.target[i]).empty()) continue;
+    std::swap(text.source[kept], text.source[i]);
+    std::swap(text.target[kept++], text.target[i]);
+  }
+  const size_t removed = text.source.size() - kept;
+  text.source.resize(kept);
+  text.target.resize(kept);
+  return static_cast<int64_t>(removed);
+}
+
 std::string read_file(const std::filesystem::path& file) {
   std::ifstream in = open(file);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};

@@ -2,6 +2,7 @@
 // whole.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <istream>
 #include <string>
@@ -28,6 +29,9 @@ std::vector<std::string> read_lines(const std::filesystem::path& file);
 /// Two files of equally many lines. Throws on an empty file and on counts that differ.
 ParallelText read_parallel(const std::filesystem::path& source,
                            const std::filesystem::path& target);
+
+/// Removes the pairs of which a side has no word; how many there were.
+int64_t remove_empty_pairs(ParallelText& text);
 
 /// The bytes of a file, as they are. Throws if it cannot be read.
 std::string read_file(const std::filesystem::path& file);

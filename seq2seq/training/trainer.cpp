@@ -99,27 +99,27 @@ void Trainer::train_epoch() {
 }
 
 void Trainer::say_ready(int64_t skipped) {
-  const auto say_left_out = [&](int64_t count, const char* what, const char* of) {
-    if (count > 0)
-      progress_.print(fmt::format("{} {} pairs are longer than --max-tokens {} and are left out{}",
-                                  count, what, config_.max_tokens, of));
-  };
-  const auto say_cut = [&](const char* what, const std::vector<std::string>& sources) {
-    const auto count = std::count_if(sources.begin(), sources.end(), [&](const std::string& s) {
-      return is_too_long(vocabulary_, s);
-    });
-    if (count > 0)
-      progress_.print(fmt::format("{} {} sources are longer than {} ids and are cut there", count,
-                                  what, kLongestSource - 1));
-  };
-  say_left_out(skipped, "training", "");
-  say_cut("training", corpus_.train.text.source);
-  say_cut("validation", corpus_.valid.text.source);
-  say_left_out(valid_batches_.skipped, "validation", " of the validation loss");
+  say_left_out("training", corpus_.train, skipped, "");
+  say_left_out("validation", corpus_.valid, valid_batches_.skipped, " of the validation loss");
   progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), vocabulary_.size(), parameters(),
                               since_start_.seconds()));
+}
+
+// What of the corpus is not used as it stands.
+void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped, const char* of) {
+  const std::vector<std::string>& sources = split.text.source;
+  const auto cut = std::count_if(sources.begin(), sources.end(), [&](const std::string& sentence) {
+    return is_too_long(vocabulary_, sentence);
+  });
+  const auto say = [&](int64_t count, const std::string& text) {
+    if (count > 0) progress_.print(fmt::format("{} {} {}", count, what, text));
+  };
+  say(split.removed, "pairs have an empty side and are left out");
+  say(cut, fmt::format("sources are longer than {} ids and are cut there", kLongestSource - 1));
+  say(skipped, fmt::format("pairs are longer than --max-tokens {} and are left out{}",
+                           config_.max_tokens, of));
 }
 
 // One update from the next batches of the epoch.

@@ -62,6 +62,7 @@ class Trainer {
   Position restore();
   TrainingRun state();
   void say_ready(int64_t skipped);
+  void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
   const TrainConfig& config_;
   const Vocabulary& vocabulary_;

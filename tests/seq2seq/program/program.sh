@@ -183,7 +183,11 @@ case_run() { # a line out for each line in, whatever is in it
 case_files() { # training on files, with subwords
   printf 'house %.0s' $(seq 500) >>"$dir/valid.en"
   printf 'haus %.0s' $(seq 500) >>"$dir/valid.de"
+  printf '\n  \na house\n' >>"$dir/en"
+  printf 'ein haus\nein haus\n\302\240\n' >>"$dir/de"
   train "$dir/m" --steps 10 --accumulate 3
+  grep -q '^3 training pairs have an empty side and are left out$' "$dir/log" || fail "empty pairs must be said"
+  grep -q '^300 pairs, ' "$dir/log" || fail "empty pairs must be left out"
   grep -q '^1 validation pairs are longer than --max-tokens 256' "$dir/log" || fail "a pair left out must be said"
   "$program" run --model-dir "$dir/m" <"$dir/en" >"$dir/out"
   "$program" score --hypothesis "$dir/out" --reference "$dir/de" --tokenize none | grep -q '^BLEU|' || fail "score"
@@ -194,6 +198,7 @@ case_errors() {
   printf 'a b\n' >"$dir/one"
   printf 'ok\n\xff\xfe\n' >"$dir/bad"
   : >"$dir/empty"
+  printf '\n \n' >"$dir/blank"
   local files=(--train-target "$dir/two" --valid-source "$dir/two" --valid-target "$dir/two")
   expect_error "needs a corpus" train --model-dir "$dir/m"
   expect_error "--nonsense" train --task toy --model-dir "$dir/m" --nonsense
@@ -201,6 +206,7 @@ case_errors() {
   expect_error "1" train --model-dir "$dir/m" --train-source "$dir/one" "${files[@]}"
   expect_error "UTF-8" train --model-dir "$dir/m" --train-source "$dir/bad" "${files[@]}"
   expect_error "empty" train --model-dir "$dir/m" --train-source "$dir/empty" "${files[@]}"
+  expect_error "has words on both sides" train --model-dir "$dir/m" --train-source "$dir/blank" "${files[@]}"
   expect_error "heads" train --task toy --model-dir "$dir/m" --d-model 30 --heads 4
   local option name
   for option in "--lr -1" "--lr inf" "--decay inf" "--clip nan" "--dropout 1" "--label-smoothing nan" "--minutes nan" \

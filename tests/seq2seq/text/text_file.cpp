@@ -53,6 +53,14 @@ TEST_CASE("read_parallel: pairs line with line") {
   CHECK(text.target == Lines{"eins", "zwei"});
 }
 
+TEST_CASE("pairs without a word on a side are removed and counted") {
+  ParallelText text{{"a", "", "b", "c", "\u00a0\t", "d"}, {"1", "2", " ", "3", "", "4"}};
+  CHECK(remove_empty_pairs(text) == 3);
+  CHECK(text.source == Lines{"a", "c", "d"});
+  CHECK(text.target == Lines{"1", "3", "4"});
+  CHECK(remove_empty_pairs(text) == 0);
+}
+
 TEST_CASE("read_parallel: different counts and empty files are errors") {
   const TempDir dir;
   const auto two = dir.write("two", "a\nb\n"), one = dir.write("one", "a\n");
