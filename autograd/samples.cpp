@@ -8,9 +8,9 @@ namespace weft {
 Tensor Samples::normal(const Shape& shape) { return randn(shape, generator_, kFloat64); }
 
 Tensor Samples::uniform(const Shape& shape, double lo, double hi) {
-  Tensor t = rand(shape, generator_, kFloat64);
-  double* p = t.mutable_data<double>();
-  std::for_each_n(p, t.numel(), [&](double& v) { v = lo + v * (hi - lo); });
+  Tensor t(shape, kFloat64);
+  std::generate_n(t.mutable_data<double>(), t.numel(),
+                  [&] { return generator_.uniform<double>(lo, hi); });
   return t;
 }
 

@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
 # Times weft, the floor (only the matrix products of a training step) and the peer (PyTorch) in
-# turn, two threads each, and prints a table of medians:
+# turn, two threads each, and prints a table of medians, and this CPU's peak of arithmetic beside it:
 #   bench/compare.sh [--rounds N] [CASE...]
 #   CASE  a case of weft_bench; all of them if none is named
 #   N     rounds; 3 unless given
-# The floor is gemm_limit.cpp of the folder $PEERS_DIR, the peer torch_bench.py, run by $PYTHON; see
-# peers.sh. A column whose program is missing stays empty.
+# The peers are in bench/peers; $PYTHON (python3 unless set) should know torch, or its columns stay
+# empty. OpenBLAS runs with the kernels that are fastest on this CPU; the table says which.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/peers.sh
 
-all=(train_toy train_tiny train_small train_base cross_toy cross_mid cross_long cross_4k
-  op_overhead)
 usage="usage: bench/compare.sh [--rounds N] [CASE...]"
 rounds=3
 cases=()
@@ -25,30 +23,33 @@ while [ $# -gt 0 ]; do
       ;;
     -*) die "unknown option '$1'; $usage" ;;
     *)
-      [[ " ${all[*]} " == *" $1 "* ]] || die "no case '$1'; cases: ${all[*]}"
       cases+=("$1")
       ;;
   esac
   shift
 done
-[ ${#cases[@]} -gt 0 ] || cases=("${all[@]}")
-
 out=build/compare
 scripts/setup.sh release weft_bench
+weft_bench=build/release/bench/weft_bench
 mkdir -p $out
 results=$out/results.tsv # side, case, milliseconds, peak memory in MB: a line for each run
 : >$results
 
-floor=
-if [[ " ${cases[*]}" != *" train_"* ]]; then
-  say "no floor: it is known for training steps only"
-elif [ ! -r "$peers/gemm_limit.cpp" ]; then
-  say "no floor: $peers has no gemm_limit.cpp (set PEERS_DIR)"
-else
-  floor=$out/gemm_limit
-  "${CXX:-g++}" -O3 -fopenmp "$peers/gemm_limit.cpp" -lopenblas -o $floor
-fi
-find_torch torch_bench.py
+declare -A work # case -> the option that stands for its work, the same in weft_bench and the peers
+all=()
+while read -r name option; do
+  all+=("$name")
+  work[$name]=$option
+done < <($weft_bench --list)
+for name in "${cases[@]}"; do
+  [ -n "${work[$name]:-}" ] || die "no case '$name'; cases: ${all[*]}"
+done
+[ ${#cases[@]} -gt 0 ] || cases=("${all[@]}")
+
+floor=$(build_peer gemm_floor)
+peak=$("$(build_peer peak)" 2)
+use_fastest_core "$floor"
+find_torch
 
 # note SIDE CASE KEY: takes the milliseconds, at KEY, from a line of JSON on standard input
 note() {
@@ -60,12 +61,15 @@ note() {
   say "  $2, $1: $(printf %.4g "$ms") ms"
 }
 
-# run_torch STEPS CASE BLAS OWN: a line of JSON from the peer; 0 steps are its own default
+# run_torch STEPS CASE BLAS OWN: a line of JSON from the peer
 run_torch() {
-  OPENBLAS_NUM_THREADS=$3 "$python" "$peers/torch_bench.py" \
-    --threads "$4" --case "$2" --steps "$1" 2>>$out/torch.log ||
-    die "PyTorch failed in $2; see $out/torch.log"
+  # shellcheck disable=SC2086  # an option and its value
+  OPENBLAS_NUM_THREADS=$3 "$python" "$peers/torch_bench.py" ${work[$2]} --threads "$4" \
+    --steps "$1" 2>>$out/torch.log || die "PyTorch failed in $2; see $out/torch.log"
 }
+
+# steps_of CASE LARGE: as many steps as the case deserves, LARGE if it is no toy
+steps_of() { [[ $1 == *_toy || $1 == op_overhead ]] && echo 40 || echo "$2"; }
 
 torch_cost() { run_torch "$@" | value ms; }
 
@@ -73,32 +77,27 @@ declare -A setting # case -> OpenBLAS's threads and PyTorch's
 if [ -n "$torch" ]; then
   for name in "${cases[@]}"; do
     say "the peer's best setting for $name, in a short pass"
-    steps=5
-    [[ $name != *_toy && $name != op_overhead ]] || steps=0
-    setting[$name]=$(fastest_setting torch_cost $steps "$name")
+    setting[$name]=$(fastest_setting torch_cost "$(steps_of "$name" 5)" "$name")
   done
 fi
 
 for ((round = 1; round <= rounds; ++round)); do
   say "round $round of $rounds"
-  if [ -n "$floor" ]; then # the program has no choice of cases
-    products=$($floor 2)
-    for name in "${cases[@]}"; do
-      line=$(grep "\"$name\"" <<<"$products") || continue
-      note floor "$name" gemm_ms <<<"$line"
-    done
-  fi
   for name in "${cases[@]}"; do
-    build/release/bench/weft_bench --threads 2 --case "$name" | note weft "$name" ms
+    # shellcheck disable=SC2086  # an option and its value
+    [[ ${work[$name]} != --train* ]] || $floor 2 ${work[$name]#--train } | note floor "$name" ms
+    $weft_bench --threads 2 --case "$name" | note weft "$name" ms
     # shellcheck disable=SC2086  # two words
-    [ -z "$torch" ] || run_torch 0 "$name" ${setting[$name]} | note torch "$name" ms
+    [ -z "$torch" ] || run_torch "$(steps_of "$name" 9)" "$name" ${setting[$name]} | note torch "$name" ms
     [ "$name" != train_small ] ||
-      build/release/bench/weft_bench --threads 1 --case "$name" | note one_thread "$name" ms
+      $weft_bench --threads 1 --case "$name" | note one_thread "$name" ms
   done
 done
 
 echo
 echo "Medians of $rounds round(s), two threads. Milliseconds of op_overhead: microseconds of an op."
+echo "OpenBLAS with OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE. This CPU's peak in registers, two threads:" \
+  "$(value gflop_per_s <<<"$peak") GFLOP/s."
 [ -z "$torch" ] || echo "PyTorch $torch has the best of four settings for each case," \
   "OPENBLAS_NUM_THREADS x --threads, found in a short pass before the rounds."
 # of SIDE FIELD: the median of a field of the results, for the case $name

@@ -63,14 +63,16 @@ struct AttentionBench {
     q = numbers(a.batch * a.queries * model), k = numbers(a.batch * a.keys * model, 2);
     v = numbers(a.batch * a.keys * model, 3), dy = numbers(a.batch * a.queries * model, 4);
     y = dq = dy, dk = dv = k;
-    lse.resize(static_cast<size_t>(a.batch * a.heads * a.queries));
+    top.resize(static_cast<size_t>(a.batch * a.heads * a.queries));
+    inverse.resize(top.size());
     a.q = q.data(), a.k = k.data(), a.v = v.data();
     a.q_at = {a.queries * model, a.width, model};
     a.k_at = a.v_at = {a.keys * model, a.width, model};
-    g.y = y.data(), g.lse = lse.data(), g.dy = dy.data(), g.dq = dq.data(), g.dk = dk.data();
+    g.y = y.data(), g.top = top.data(), g.inverse = inverse.data(), g.dy = dy.data(),
+    g.dq = dq.data(), g.dk = dk.data();
     g.dv = dv.data(), g.y_at = g.dy_at = g.dq_at = a.q_at, g.dk_at = g.dv_at = a.k_at;
   }
-  void forward() { kernels::attention(a, y.data(), a.q_at, lse.data()); }
+  void forward() { kernels::attention(a, y.data(), a.q_at, {top.data(), inverse.data()}); }
   void backward() { kernels::attention_grad(a, g); }
   double flops(double products) const {
     return 2 * products * static_cast<double>(a.batch * a.heads * a.queries * a.keys * a.width);
@@ -78,7 +80,7 @@ struct AttentionBench {
 
   kernels::Attention<float> a;
   kernels::AttentionGrad<float> g;
-  std::vector<float> q, k, v, dy, y, lse, dq, dk, dv;
+  std::vector<float> q, k, v, dy, y, top, inverse, dq, dk, dv;
 };
 
 void bench_attention(State& state) {

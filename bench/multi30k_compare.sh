@@ -4,8 +4,9 @@
 #   bench/multi30k_compare.sh [--minutes M] [--rounds N]
 #   M  minutes of training for each run; 2 unless given
 #   N  rounds; 1 unless given
-# The peer is torch_multi30k.py of the folder $PEERS_DIR, run by $PYTHON, which must know torch and
-# sentencepiece; see peers.sh. Seconds are those of updates: neither side counts validation.
+# The peer is bench/peers/torch_multi30k.py, run by $PYTHON, which must know torch and sentencepiece.
+# OpenBLAS runs with the kernels that are fastest on this CPU. Seconds are those of updates: neither
+# side counts validation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/peers.sh
@@ -39,33 +40,27 @@ weft_rate() {
   value tokens_per_second <$out/weft/summary.json | awk '{ printf "%.0f\n", $1 }'
 }
 
-# torch_rate MINUTES BLAS OWN: stops the peer where its training is over and validation would begin.
-torch_rate() {
-  local log=$out/torch.jsonl
-  : >$log
-  OPENBLAS_NUM_THREADS=$2 "$python" "$peers/torch_multi30k.py" "$corpus" --minutes "$1" \
-    --threads "$3" --valid-every 1e9 --out $out/torch >$log 2>$out/torch.log &
-  process=$!
-  trap 'kill $process 2>/dev/null' EXIT # of the subshell that this runs in
-  until mean_rate "$1" <$log; do
-    kill -0 $process 2>/dev/null || die "PyTorch failed; see $out/torch.log"
-    sleep 0.5
+# Where multi30k.sh, which ran before, found the corpus or put it.
+find_corpus() {
+  for corpus in "${MULTI30K_DIR:-}" ../shared/multi30k data/multi30k; do
+    [ ! -d "$corpus" ] || break
   done
+  corpus=$(cd "$corpus" && pwd)
 }
 
-# Prints the mean over the epochs in the peer's log, if they make up so many minutes.
-# A line: {"epoch": 1, "step": 508, "train_s": 921, "loss": 4.2, "tok_s": 1900}
-mean_rate() {
-  awk -F '[:,}]' -v minutes="$1" '
-    /tok_s/ { tokens += $10 * ($6 - seconds); seconds = $6 }
-    END { if (!seconds || seconds < int(60 * minutes)) exit 1; printf "%.0f\n", tokens / seconds }'
+# torch_rate MINUTES BLAS OWN
+torch_rate() {
+  OPENBLAS_NUM_THREADS=$2 "$python" "$peers/torch_multi30k.py" "$corpus" --minutes "$1" \
+    --threads "$3" >$out/torch.jsonl 2>$out/torch.log || die "PyTorch failed; see $out/torch.log"
+  value tokens_per_s <$out/torch.jsonl | tail -n 1
 }
 
 # Milliseconds a target token.
 torch_cost() { torch_rate 0.2 "$@" | awk '{ print 1e3 / $1 }'; }
 
-find_torch torch_multi30k.py
+find_torch
 [ -n "$torch" ] || exit 1
+use_fastest_core "$(build_peer gemm_floor)"
 setting=
 : >$out/weft.rates
 : >$out/torch.rates
@@ -74,10 +69,7 @@ for ((round = 1; round <= rounds; ++round)); do
   rate=$(weft_rate)
   say "  $rate target tokens/s"
   echo "$rate" >>$out/weft.rates
-  for corpus in "${MULTI30K_DIR:-}" ../shared/multi30k data/multi30k; do # as multi30k.sh does
-    [ ! -d "$corpus" ] || break
-  done
-  corpus=$(cd "$corpus" && pwd)
+  find_corpus
   [ -n "$setting" ] || setting=$(fastest_setting torch_cost)
   say "round $round of $rounds: PyTorch for $minutes minutes (progress: $out/torch.jsonl)"
   # shellcheck disable=SC2086  # two words

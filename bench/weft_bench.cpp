@@ -1,7 +1,7 @@
-// Training steps and attention calls, timed: the same cases, sizes and JSON keys as the peers'
-// benchmark programs. Every case runs in a process of its own, so that peak memory is its own.
-// usage: weft_bench [--case NAME | --train SIZES | --attention SIZES] [--threads N] [--steps N]
-//                   [--profile]
+// Training steps and attention calls, timed. The cases are listed here only: the peers take their
+// sizes from --list. Every case runs in a process of its own, so that peak memory is its own.
+// usage: weft_bench [--list | --case NAME | --train SIZES | --attention SIZES] [--threads N]
+//                   [--steps N] [--profile]
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -156,6 +156,17 @@ void print(const std::string& name, const Result& r) {
   fmt::print(", \"peak_rss_mb\": {:.1f}}}\n", peak_rss_mb());
 }
 
+// The named cases, a line each: the name and the peers' option for the same work.
+void print_list() {
+  for (const TrainCase& c : kTrainCases)
+    fmt::print("{} --train {},{},{},{},{},{},{},{},{}\n", c.name, c.d_model, c.ffn, c.heads,
+               c.encoder, c.decoder, c.vocabulary, c.batch, c.source, c.target);
+  for (const AttentionCase& c : kAttentionCases)
+    fmt::print("{} --attention {},{},{},{},{}\n", c.name, c.batch, c.queries, c.keys, c.width,
+               c.heads);
+  fmt::print("op_overhead --op-overhead\n");
+}
+
 using Run = std::function<Result(int steps)>;
 
 std::map<std::string, Run> cases() {
@@ -212,7 +223,7 @@ int run_program(int argc, char** argv) {
   CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
   std::string name;
   int threads = num_threads(), steps = 0;
-  bool profile = false;
+  bool profile = false, list = false;
   std::vector<int64_t> train, attention;
   std::map<std::string, Run> all = cases();
   std::vector<std::string> names;
@@ -229,6 +240,7 @@ int run_program(int argc, char** argv) {
   add_sizes("--train", train, 9,
             "A training step: d_model,ffn,heads,encoder,decoder,vocabulary,batch,source,target");
   add_sizes("--attention", attention, 5, "Cross-attention: batch,queries,keys,width,heads");
+  one->add_flag("--list", list, "Print the named cases and the peers' options for them");
   one->require_option(0, 1);
   app.add_option("--threads", threads, "Threads to use")
       ->check(CLI::Range(1, 1024))
@@ -238,6 +250,10 @@ int run_program(int argc, char** argv) {
   app.add_flag("--profile", profile,
                "Print time and calls per op and per module, warm-up included");
   CLI11_PARSE(app, argc, argv);
+  if (list) {
+    print_list();
+    return 0;
+  }
   set_num_threads(threads);
   if (!train.empty()) all[name = "train"] = sized_training(train);
   if (!attention.empty()) all[name = "attention"] = sized_attention(attention);

@@ -55,6 +55,17 @@ int64_t Generator::below(int64_t n) {
 
 double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
+template <class T>
+T Generator::uniform(double lo, double hi) {
+  check(lo <= hi, "Generator::uniform: lo must not exceed hi; got {} and {}", lo, hi);
+  const T x = static_cast<T>(lo + (hi - lo) * uniform()), end = static_cast<T>(hi);
+  const T start = static_cast<T>(lo);
+  return x < end ? x : start < end ? std::nextafter(end, start) : start;
+}
+
+template float Generator::uniform(double, double);
+template double Generator::uniform(double, double);
+
 double Generator::normal() {  // Box and Muller, one of the pair
   const double u = 1.0 - uniform(), v = uniform();
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);

@@ -37,6 +37,10 @@ class Generator {
   int64_t below(int64_t n);
   /// Uniform in [0, 1).
   double uniform();
+  /// Uniform in [lo, hi) as T, float or double: a number that would be rounded up to hi is the one
+  /// below it. Error unless lo <= hi; where they are equal as T, that number.
+  template <class T>
+  T uniform(double lo, double hi);
   /// Standard normal.
   double normal();
 

@@ -268,6 +268,8 @@ Tensor randn(const Shape& shape, Generator& generator, DType dtype) {
 }
 
 Tensor rand(const Shape& shape, Generator& generator, DType dtype) {
+  if (dtype == kFloat32)
+    return generate(shape, dtype, [&] { return generator.uniform<float>(0, 1); });
   return generate(shape, dtype, [&] { return generator.uniform(); });
 }
 

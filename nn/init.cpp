@@ -16,7 +16,7 @@ void fill(const Tensor& t, F&& next) {
   dispatch_floating("init", t.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* p = into.mutable_data<T>("init");
-    std::generate(p, p + t.numel(), [&] { return static_cast<T>(next()); });
+    std::generate(p, p + t.numel(), [&] { return static_cast<T>(next(TypeTag<T>{})); });
   });
 }
 
@@ -33,15 +33,15 @@ Fans fans_of(const Tensor& t) {
 }  // namespace
 
 void constant(const Tensor& t, double value) {
-  fill(t, [value] { return value; });
+  fill(t, [value](auto) { return value; });
 }
 
 void uniform(const Tensor& t, double lo, double hi, Generator& generator) {
-  fill(t, [&] { return lo + (hi - lo) * generator.uniform(); });
+  fill(t, [&](auto tag) { return generator.uniform<typename decltype(tag)::type>(lo, hi); });
 }
 
 void normal(const Tensor& t, double mean, double deviation, Generator& generator) {
-  fill(t, [&] { return mean + deviation * generator.normal(); });
+  fill(t, [&](auto) { return mean + deviation * generator.normal(); });
 }
 
 void xavier_uniform(const Tensor& t, Generator& generator, double gain) {

@@ -45,6 +45,7 @@ class AdamFamily : public OptimizerOf<Options> {
   using typename Optimizer::Part;
   using typename Optimizer::Slot;
   std::vector<std::string> buffer_names(size_t group) const override;
+  size_t always_buffers() const override { return 2; }
   void update(const Slot& slot, const Tensor& gradient, const Part& part) const override;
 };
 

@@ -8,6 +8,7 @@
 #include <weft/optim/clip.h>
 
 #include <cmath>
+#include <limits>
 
 namespace weft {
 namespace {
@@ -26,20 +27,42 @@ bool takes_part(const Tensor& p) { return p.requires_grad() && p.grad().defined(
 // std::max would drop a nan.
 double larger_or_nan(double a, double b) { return a >= b || std::isnan(a) ? a : b; }
 
-double norm_of(const Tensors& gradients, double p) {
+double largest_of(const Tensors& gradients) {
+  double largest = 0;
+  for (const Tensor& g : gradients)
+    if (g.numel() > 0) largest = larger_or_nan(largest, max(abs(g)).item());
+  return largest;
+}
+
+double sum_of_powers(const Tensors& gradients, double p) {
   double total = 0;
-  for (const Tensor& g : gradients) {
-    if (g.numel() == 0) continue;
-    if (std::isinf(p))
-      total = larger_or_nan(total, max(abs(g)).item());
-    else
-      total += p == 2 ? sum_of_squares(g) : sum(pow(abs(g), p)).item();
-  }
-  return std::isinf(p) ? total : std::pow(total, 1 / p);
+  for (const Tensor& g : gradients)
+    total += p == 2 ? sum_of_squares(g) : sum(pow(abs(g), p)).item();
+  return total;
+}
+
+double norm_of(const Tensors& gradients, double p) {
+  if (std::isinf(p)) return largest_of(gradients);
+  constexpr double kLeast = 1e-30;  // below it a float32 power may have lost digits
+  const double total = sum_of_powers(gradients, p);
+  if (total >= kLeast && std::isfinite(total)) return std::pow(total, 1 / p);
+  // Powers beyond the type's range: those of gradients that are scaled to 1 at most.
+  const double largest = largest_of(gradients);
+  if (largest == 0 || !std::isfinite(largest)) return largest;
+  int exponent = 0;
+  std::frexp(largest, &exponent);
+  Tensors fitting;
+  for (const Tensor& g : gradients)
+    fitting.push_back(g * std::ldexp(1, -exponent / 2) * std::ldexp(1, exponent / 2 - exponent));
+  return std::ldexp(std::pow(sum_of_powers(fitting, p), 1 / p), exponent);
 }
 
 // x * factor: in x's memory if nobody else looks at it.
 Tensor scaled(Tensor x, double factor) {
+  const bool tiny = factor < (x.dtype() == kFloat32 ? std::numeric_limits<float>::min()
+                                                    : std::numeric_limits<double>::min());
+  // As a number of x's type such a factor has lost digits.
+  if (tiny && factor > 0) return scaled(scaled(std::move(x), 0x1p-60), factor * 0x1p60);
   if (!x.is_unique() || !x.is_contiguous() || x.requires_grad()) return x * factor;
   dispatch_floating("clip_grad_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

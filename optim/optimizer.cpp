@@ -6,12 +6,22 @@
 #include <weft/optim/optimizer.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 
 namespace weft {
 namespace {
 
 constexpr int64_t kChunk = 8192;  // elements: parameter, gradient and moments stay in cache
+
+// As a number of the gradient's type a tiny scale would lose digits: powers of 2 go ahead of it.
+Tensor with_room_for(Tensor gradient, double& scale) {
+  const double least = gradient.dtype() == kFloat32 ? std::numeric_limits<float>::min()
+                                                    : std::numeric_limits<double>::min();
+  for (; scale != 0 && std::abs(scale) < least; scale *= 0x1p60) gradient = gradient * 0x1p-60;
+  return contiguous(gradient);
+}
 
 }  // namespace
 
@@ -48,9 +58,10 @@ void Optimizer::step(double gradient_scale) {
     const Tensor gradient = slots_[i].parameter.grad();
     if (!gradient.defined() || !slots_[i].parameter.requires_grad()) continue;
     prepare(slots_[i]);
-    gradients[i] = contiguous(gradient);
+    double scale = gradient_scale;
+    gradients[i] = with_room_for(gradient, scale);
     for (int64_t at = 0; at < gradient.numel(); at += kChunk)
-      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), gradient_scale}});
+      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), scale}});
   }
   for (size_t i = 0; i < slots_.size(); ++i)
     if (gradients[i].defined()) ++slots_[i].steps;
@@ -66,8 +77,12 @@ void Optimizer::step(double gradient_scale) {
 void Optimizer::prepare(Slot& slot) const {
   Tensor& p = slot.parameter;
   slot.buffers.resize(buffer_names(slot.group).size());
+  slot.fresh = false;
   for (Tensor& b : slot.buffers) {
-    if (!b.defined()) b = zeros(p.shape(), p.dtype());
+    if (!b.defined()) {
+      b = zeros(p.shape(), p.dtype());
+      slot.fresh = true;
+    }
     check(b.shape() == p.shape() && b.dtype() == p.dtype(),
           "{}: parameter \"{}\" became {} {} after its state was made as {} {}", who_, slot.name,
           to_string(p.dtype()), p.shape(), to_string(b.dtype()), b.shape());
@@ -93,8 +108,9 @@ NamedTensors Optimizer::state_dict() const {
     if (slot.steps == 0) continue;
     state.push_back({fmt::format("step.{}", slot.name), from_vector<int64_t>({slot.steps}, {})});
     const std::vector<std::string> names = buffer_names(slot.group);
-    for (size_t b = 0; b < slot.buffers.size(); ++b)
-      state.push_back({fmt::format("{}.{}", names[b], slot.name), slot.buffers[b]});
+    for (size_t b = 0; b < std::min(names.size(), slot.buffers.size()); ++b)
+      if (slot.buffers[b].defined())
+        state.push_back({fmt::format("{}.{}", names[b], slot.name), slot.buffers[b]});
   }
   return state;
 }
@@ -126,9 +142,12 @@ std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) cons
     slot.steps = given.contains(step) ? take(step, {}, kInt64).item<int64_t>() : 0;
     check(slot.steps >= 0, "{}: \"{}\" must not be negative; got {}", who_, step, slot.steps);
     if (slot.steps == 0) continue;
-    for (const std::string& name : buffer_names(slot.group))
-      slot.buffers.push_back(clone(take(fmt::format("{}.{}", name, slot.name),
-                                        slot.parameter.shape(), slot.parameter.dtype())));
+    for (const std::string& buffer : buffer_names(slot.group)) {
+      const std::string name = fmt::format("{}.{}", buffer, slot.name);
+      const bool may_lack = slot.buffers.size() >= always_buffers() && !given.contains(name);
+      slot.buffers.push_back(
+          may_lack ? Tensor() : clone(take(name, slot.parameter.shape(), slot.parameter.dtype())));
+    }
   }
   if (!given.empty()) fail("{}: the state has an unexpected \"{}\"", who_, given.begin()->first);
   return slots;

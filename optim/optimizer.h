@@ -51,7 +51,8 @@ class Optimizer {
     size_t group;
     Tensor parameter;
     int64_t steps = 0;
-    Tensors buffers;  // as buffer_names() says; none before the first step
+    Tensors buffers;     // as buffer_names() says; none before the first step
+    bool fresh = false;  // whether a buffer was made for the step that is being taken
   };
 
   /// `who` starts error messages. Error unless the parameters are contiguous floating leaves, each
@@ -60,6 +61,9 @@ class Optimizer {
 
   virtual double base_lr(size_t group) const = 0;
   virtual std::vector<std::string> buffer_names(size_t group) const = 0;
+  /// How many of those every parameter that was updated has; the options that ask for the others
+  /// may be switched on later.
+  virtual size_t always_buffers() const = 0;
   /// Elements [begin, begin + n) of a parameter, and what their gradient is multiplied with.
   struct Part {
     int64_t begin, n;

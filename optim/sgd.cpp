@@ -29,7 +29,7 @@ void Sgd::update(const Slot& slot, const Tensor& gradient, const Part& part) con
                               .weight_decay = o.weight_decay,
                               .nesterov = o.nesterov,
                               .maximize = o.maximize,
-                              .first = slot.steps == 1,
+                              .first = slot.fresh,
                               .grad_scale = part.gradient_scale};
   dispatch_floating(who(), gradient.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

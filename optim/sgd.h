@@ -1,6 +1,6 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD.
 //   g = gradient + weight_decay p
-//   b = momentum b + (1 - dampening) g       (b = g in the first step)
+//   b = momentum b + (1 - dampening) g       (b = g in the first step that has momentum)
 //   p = p - lr b                             (Nesterov: p - lr (g + momentum b))
 #pragma once
 
@@ -17,7 +17,8 @@ struct SgdOptions {
   bool maximize = false;  ///< climb instead of descend
 };
 
-/// State: `momentum_buffer.<parameter>` where momentum is not 0.
+/// State: `momentum_buffer.<parameter>` where momentum is not 0. A step without momentum drops it:
+/// momentum that is switched on (again) begins with that step's gradient.
 class Sgd : public OptimizerOf<SgdOptions> {
  public:
   explicit Sgd(const NamedTensors& parameters, const SgdOptions& options = {})
@@ -27,6 +28,7 @@ class Sgd : public OptimizerOf<SgdOptions> {
 
  private:
   std::vector<std::string> buffer_names(size_t group) const override;
+  size_t always_buffers() const override { return 0; }
   void update(const Slot& slot, const Tensor& gradient, const Part& part) const override;
 };
 

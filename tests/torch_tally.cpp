@@ -81,9 +81,27 @@ std::string torch_table_row(const std::string& name, const TorchTally& t) {
                      t.tensors, t.first, t.second, t.single, t.own);
 }
 
-std::string torch_table_rest(const std::map<std::string, const char*>& reasons) {
+std::string torch_table_missing(const std::set<std::string>& declared,
+                                const std::set<std::string>& compared,
+                                const std::map<std::string, const char*>& reasons) {
+  std::string text;
+  for (const auto& [name, reason] : reasons) {
+    INFO(name << ": " << reason);
+    CHECK(declared.contains(name));
+    CHECK_FALSE(compared.contains(name));
+  }
+  for (const std::string& name : declared) {
+    if (compared.contains(name)) continue;
+    const auto reason = reasons.find(name);
+    text += fmt::format("  not compared: {}, {}\n", name,
+                        reason == reasons.end() ? "no fixture yet" : reason->second);
+  }
+  return text;
+}
+
+std::string torch_table_different(const std::map<std::string, const char*>& reasons) {
   std::string text;
   for (const auto& [name, reason] : reasons)
-    text += fmt::format("  not compared: {}, {}\n", name, reason);
+    text += fmt::format("  differs on purpose: {}, {}\n", name, reason);
   return text;
 }

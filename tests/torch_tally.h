@@ -5,6 +5,7 @@
 #include <weft/core/tensor.h>
 
 #include <map>
+#include <set>
 #include <string>
 
 /// float32 may be so many times as far from float64 as PyTorch's: 2. Kernels that sum in many lanes
@@ -31,8 +32,13 @@ struct TorchTally {
 /// The heading of a table of tallies, and a line of it.
 std::string torch_table_heading(const std::string& what);
 std::string torch_table_row(const std::string& name, const TorchTally& tally);
-/// What the table leaves out, each with its reason.
-std::string torch_table_rest(const std::map<std::string, const char*>& reasons);
+/// A line for each of `declared` that is not among `compared`: its reason, or that it has no
+/// fixture yet. CHECKs that no reason outlived its cause.
+std::string torch_table_missing(const std::set<std::string>& declared,
+                                const std::set<std::string>& compared,
+                                const std::map<std::string, const char*>& reasons);
+/// What differs on purpose, each with its reason.
+std::string torch_table_different(const std::map<std::string, const char*>& reasons);
 
 /// Largest difference over max(floor, largest magnitude); equal infinities do not differ. Infinite
 /// where something is NaN, or shape or dtype (float32 for float64 apart) differ.

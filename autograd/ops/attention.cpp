@@ -2,10 +2,10 @@
 //
 //   S = scale q k^T + mask,  A = softmax(S) where allowed and 0 elsewhere,  y = dropout(A) v
 //
-// A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
-// the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
-// at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
-// second order runs through the composition.
+// A masked score is -inf before the softmax (0 where the query may attend to nothing) and its
+// weight is set to exactly 0 after it: the gradient through both is exactly 0. NaN and inf at a
+// masked position reach nobody. The fused path (core/kernels/attention.h) never holds A; second
+// order runs through the composition.
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
@@ -75,9 +75,12 @@ double scale_of(const AttentionOptions& o, const Tensor& q) {
   return o.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
 }
 
-double lowest(DType dtype) {
-  return dtype == kFloat32 ? static_cast<double>(std::numeric_limits<float>::lowest())
-                           : std::numeric_limits<double>::lowest();
+// What stands for the scores that are not allowed: -inf, below any that a mask may have made; 0 in
+// rows of nothing else, whose softmax is then no NaN. Shape of `allowed`, but its last dim is 1.
+Tensor hidden_scores(const Tensor& allowed, DType dtype) {
+  const OpScope inside;
+  const Tensor some = gt(sum(allowed, {-1}, true), 0);
+  return where(some, scalar(-std::numeric_limits<double>::infinity(), dtype), scalar(0, dtype));
 }
 
 // Whether y stands behind x in each row, as the parts of one packed projection do.
@@ -143,7 +146,7 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
 
   Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
   if (o.mask.defined() && o.mask.dtype() != kBool) scores = scores + where(allowed, o.mask, zero);
-  if (allowed.defined()) scores = where(allowed, scores, scalar(lowest(q.dtype()), q.dtype()));
+  if (allowed.defined()) scores = where(allowed, scores, hidden_scores(allowed, q.dtype()));
   named(scores, "scores");
   Tensor weights = softmax(scores, -1);  // [B, H, Tq, Tk]
   if (allowed.defined()) weights = where(allowed, weights, zero);
@@ -215,13 +218,14 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
 // What the fused backward reads beside the inputs.
 struct SavedAttention {
   Saved y;
-  Saved lse;  // [B, H, Tq]: log of the sum of exp of each query's scores
+  Saved top, inverse;  // [B, H, Tq]: kernels::SoftmaxRows
 };
 
 Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
                        const AttentionOptions& o) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
-  const Tensor y = b.saved(s.y), lse = b.saved(s.lse), dy = with_dense_rows(b.dy());
+  const Tensor y = b.saved(s.y), top = b.saved(s.top), inverse = b.saved(s.inverse),
+               dy = with_dense_rows(b.dy());
   const Tensors rooms = gradient_rooms(q, k, v);
   const Tensor &dq = rooms[0], &dk = rooms[1], &dv = rooms[2];
   const Tensor dmask =
@@ -229,7 +233,8 @@ Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::AttentionGrad<T> g;
-    g.y = y.data<T>(), g.lse = lse.data<T>(), g.dy = dy.data<T>();
+    g.y = y.data<T>(), g.dy = dy.data<T>();
+    g.top = top.data<T>(), g.inverse = inverse.data<T>();
     g.y_at = head_strides(y), g.dy_at = head_strides(dy);
     g.dq = writable<T>(dq), g.dk = writable<T>(dk), g.dv = writable<T>(dv);
     g.dq_at = head_strides(dq), g.dk_at = head_strides(dk), g.dv_at = head_strides(dv);
@@ -243,10 +248,12 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
              const AttentionOptions& o) {
   const Tensor q = with_dense_rows(query), k = with_dense_rows(key), v = with_dense_rows(value);
   const Tensor y = heads_like(q, v.size(3))[0];  // [B, H, Tq, Dv]
-  const Tensor lse({q.size(0), q.size(1), q.size(2)}, q.dtype());
+  const Shape rows{q.size(0), q.size(1), q.size(2)};
+  const Tensor top(rows, q.dtype()), inverse(rows, q.dtype());
   dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y), writable<T>(lse));
+    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y),
+                       kernels::SoftmaxRows<T>{writable<T>(top), writable<T>(inverse)});
   });
   AttentionOptions unmasked = o;
   unmasked.mask = {};
@@ -258,7 +265,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
   return record_fused(
       kAttention, y, {q, k, v, o.mask},
       [with_mask](const Tensors& in) { return compose(in[0], in[1], in[2], with_mask(in)).output; },
-      [with_mask, saved = SavedAttention{save_output(y), save(lse)}](
+      [with_mask, saved = SavedAttention{save_output(y), save(top), save(inverse)}](
           Backward& b, const Tensors& in) { return fused_backward(saved, b, in, with_mask(in)); });
 }
 

@@ -9,6 +9,8 @@
 #include <weft/core/kernels/cross_entropy.h>
 #include <weft/core/parallel.h>
 
+#include <cmath>
+
 namespace weft {
 namespace {
 
@@ -80,41 +82,47 @@ const T* pointer(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
-void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, Tensor& loss,
-               Tensor& lse) {
+// Of each row's softmax: the largest logit, and the sum of exp of the others' distances from it.
+struct RowSoftmax {
+  Tensor top, total;
+};
+
+void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, const Tensor& loss,
+               const RowSoftmax& rows) {
   const int64_t classes = x.size(-1);
   dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *z = x.data<T>(), *weight = pointer<T>(t.weight);
     const int64_t* target = t.rows.data<int64_t>();
-    T *out = static_cast<T*>(loss.raw()), *kept = static_cast<T*>(lse.raw());
+    T *out = static_cast<T*>(loss.raw()), *top = static_cast<T*>(rows.top.raw()),
+      *total = static_cast<T*>(rows.total.raw());
     for_rows(loss.numel(), classes, [=](int64_t begin, int64_t end) {
       kernels::cross_entropy_rows(z + begin * classes, target + begin, weight, smoothing,
-                                  out + begin, kept + begin, end - begin, classes);
+                                  out + begin, top + begin, total + begin, end - begin, classes);
     });
   });
 }
 
-Tensor gradient_of(const Tensor& x, const Tensor& lse, const ClassTargets& t, double smoothing,
+Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& t, double smoothing,
                    const Tensor& dloss) {
   Tensor dx(x.shape(), x.dtype());
   const int64_t classes = x.size(-1);
   dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *z = x.data<T>(), *kept = lse.data<T>(), *dy = dloss.data<T>(),
-            *weight = pointer<T>(t.weight);
+    const T *z = x.data<T>(), *top = rows.top.data<T>(), *total = rows.total.data<T>(),
+            *dy = dloss.data<T>(), *weight = pointer<T>(t.weight);
     const int64_t* target = t.rows.data<int64_t>();
     T* out = static_cast<T*>(dx.raw());
-    for_rows(lse.numel(), classes, [=](int64_t begin, int64_t end) {
-      kernels::cross_entropy_grad_rows(z + begin * classes, kept + begin, target + begin, weight,
-                                       smoothing, dy + begin, out + begin * classes, end - begin,
-                                       classes);
+    for_rows(dloss.numel(), classes, [=](int64_t begin, int64_t end) {
+      kernels::cross_entropy_grad_rows(z + begin * classes, top + begin, total + begin,
+                                       target + begin, weight, smoothing, dy + begin,
+                                       out + begin * classes, end - begin, classes);
     });
   });
   return dx;
 }
 
-Tensor logits_gradient(const Backward& b, const Tensor& x, const Tensor& lse,
+Tensor logits_gradient(const Backward& b, const Tensor& x, const RowSoftmax& rows,
                        const SavedTargets& saved) {
   const CrossEntropyOptions options = saved.options(b);
   if (grad_enabled()) {
@@ -124,13 +132,29 @@ Tensor logits_gradient(const Backward& b, const Tensor& x, const Tensor& lse,
   }
   const ClassTargets t = saved.checked(b);
   const Tensor dloss = options.reduction == Reduction::none
-                           ? contiguous(reshape(b.dy(), lse.shape()))
-                           : full(lse.shape(), b.dy().item() * t.scale, x.dtype());
-  return gradient_of(x, lse, t, options.label_smoothing, dloss);
+                           ? contiguous(reshape(b.dy(), rows.top.shape()))
+                           : full(rows.top.shape(), b.dy().item() * t.scale, x.dtype());
+  return gradient_of(x, rows, t, options.label_smoothing, dloss);
 }
 
 Tensor reduced(const Tensor& losses, const ClassTargets& t, Reduction reduction) {
   return reduction == Reduction::none ? reshape(losses, t.shape) : sum(losses) * t.scale;
+}
+
+// Class weights over the sum of those of the rows that count, float64; zeros if that sum is 0. The
+// largest of them is the unit: the sum itself may overflow, and 1 over it.
+Tensor shares_of(const Tensor& weight, const Tensor& rows) {
+  std::vector<double> w = weight.to_vector<double>();
+  const auto target = rows.to_vector<int64_t>();
+  auto for_each_row = [&](auto f) {
+    for (int64_t t : target)
+      if (t >= 0) f(w[static_cast<size_t>(t)]);
+  };
+  double unit = 0, total = 0;
+  for_each_row([&](double v) { unit = std::max(unit, std::abs(v)); });
+  if (unit > 0) for_each_row([&](double v) { total += v / unit; });
+  for (double& v : w) v = total == 0 ? 0 : v / unit / total;
+  return from_vector(w, weight.shape());
 }
 
 }  // namespace
@@ -148,23 +172,24 @@ ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes,
   const Tensor& w = options.weight;
   check(!w.defined() || w.shape() == Shape{classes}, "{}: weight must be [{}]; got {}", who,
         classes, w.defined() ? w.shape() : Shape());
-  ClassTargets t{reshape(clone(target), {-1}),
-                 w.defined() ? contiguous(to(w.detach(), dtype)) : Tensor(), target.shape()};
-  const std::vector<double> weights =
-      w.defined() ? w.to_vector<double>() : std::vector<double>(static_cast<size_t>(classes), 1);
+  ClassTargets t{reshape(clone(target), {-1}), {}, target.shape()};
   int64_t* row = t.rows.mutable_data<int64_t>();
-  double total = 0;
+  int64_t counted = 0;
   for (int64_t i = 0; i < t.rows.numel(); ++i) {
     const bool counts = row[i] != options.ignore_index;
     check(!counts || (row[i] >= 0 && row[i] < classes),
           "{}: targets must be in [0, {}) or ignore_index {}; got {} in row {}", who, classes,
           options.ignore_index, row[i], i);
     if (counts)
-      total += weights[static_cast<size_t>(row[i])];
+      ++counted;
     else
       row[i] = -1;
   }
-  if (options.reduction == Reduction::mean) t.scale = total > 0 ? 1 / total : 0;
+  const bool averaged = options.reduction == Reduction::mean;
+  if (w.defined())
+    t.weight = contiguous(to(averaged ? shares_of(w, t.rows) : w.detach(), dtype));
+  else if (averaged)
+    t.scale = counted > 0 ? 1 / static_cast<double>(counted) : 0;
   return t;
 }
 
@@ -209,15 +234,17 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
         logits.shape());
   const Tensor x = contiguous(logits);
   const ClassTargets t = targets_for(x, target, options);
-  Tensor losses(t.rows.shape(), x.dtype()), lse(t.rows.shape(), x.dtype());
-  losses_of(x, t, options.label_smoothing, losses, lse);
+  const Tensor losses(t.rows.shape(), x.dtype());
+  const RowSoftmax rows{Tensor(t.rows.shape(), x.dtype()), Tensor(t.rows.shape(), x.dtype())};
+  losses_of(x, t, options.label_smoothing, losses, rows);
   const Tensor y = [&] {
     const OpScope inside;
     return reduced(losses, t, options.reduction);
   }();
   return record(kCrossEntropy, y, {x},
-                [x = save(x), lse = save(lse), s = SavedTargets(target, options, t)](Backward& b) {
-                  return logits_gradient(b, b.saved(x), b.saved(lse), s);
+                [x = save(x), top = save(rows.top), total = save(rows.total),
+                 s = SavedTargets(target, options, t)](Backward& b) {
+                  return logits_gradient(b, b.saved(x), {b.saved(top), b.saved(total)}, s);
                 });
 }
 

@@ -9,14 +9,15 @@ namespace weft {
 /// Checked targets of N rows over V classes.
 struct ClassTargets {
   Tensor rows;       ///< int64 [N]; -1 where a row does not count
-  Tensor weight;     ///< [V] in the dtype of the logits, or undefined
+  Tensor weight;     ///< [V] in the dtype of the logits, or undefined; of a mean: shares of the sum
   Shape shape;       ///< of the targets as given
   double scale = 1;  ///< what the sum of the losses is multiplied by
 };
 
-/// `batch` is the shape that the targets must have. With Reduction::mean, `scale` is one over the
-/// summed class weights of the rows that count; 0 if that sum is 0, so a batch in which nothing
-/// counts gives loss 0 and gradients 0 (PyTorch: NaN).
+/// `batch` is the shape that the targets must have. With Reduction::mean, each class weight is
+/// divided by the sum of those of the rows that count, which keeps weights of any size in range;
+/// without weights `scale` is one over the number of these rows. Where the sum is 0, so is the loss
+/// with its gradients, as of a batch in which nothing counts (PyTorch: NaN).
 ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
                            const Tensor& target, const CrossEntropyOptions& options);
 

@@ -144,7 +144,7 @@ class BlockedLoss {
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
     const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
             *bias = memory(b_), scale = static_cast<T>(targets_.scale);
-    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first;
+    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first, *none = nullptr;
     kernels::gather_rows<T>(memory(h_), index, h, n, width_);
     auto finish = [&](int64_t begin, int64_t end) {
       T* zb = z + begin * classes_;
@@ -156,7 +156,7 @@ class BlockedLoss {
                                             loss + begin, end - begin, classes_);
       else
         kernels::cross_entropy_rows(static_cast<const T*>(zb), target + begin, weight, smoothing_,
-                                    loss + begin, static_cast<T*>(nullptr), end - begin, classes_);
+                                    loss + begin, none, none, end - begin, classes_);
     };
     to_logits_->multiply(n, h, width_, z, classes_, finish);
     if (learn) add_gradients(index, n, first > 0, d);

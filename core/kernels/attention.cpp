@@ -70,13 +70,13 @@ void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroup
 }  // namespace
 
 template <class T>
-void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse) {
+void attention(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows) {
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
   ScratchOfRanges<T> scratch(attention_scratch(a));
   parallel_for(a.batch * a.heads * blocks, grain_for(a, std::min(a.queries, kBlockQueries)),
                [&](int64_t first, int64_t last) {
                  const FlushSubnormals flush;
-                 attention_blocks(a, y, y_at, lse, scratch.next(), first, last);
+                 attention_blocks(a, y, y_at, rows, scratch.next(), first, last);
                });
 }
 
@@ -94,8 +94,8 @@ void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
   if (count > 1) add_shares(a, g, groups);
 }
 
-template void attention(const Attention<float>&, float*, HeadStrides, float*);
-template void attention(const Attention<double>&, double*, HeadStrides, double*);
+template void attention(const Attention<float>&, float*, HeadStrides, const SoftmaxRows<float>&);
+template void attention(const Attention<double>&, double*, HeadStrides, const SoftmaxRows<double>&);
 template void attention_grad(const Attention<float>&, const AttentionGrad<float>&);
 template void attention_grad(const Attention<double>&, const AttentionGrad<double>&);
 

@@ -2,7 +2,7 @@
 // is linear in the lengths (after Dao et al., "FlashAttention", 2022; Rabe and Staats 2021).
 //
 //   S = scale Q K^T + bias,  P = softmax(S) over the keys that may be attended to,
-//   Y = dropout(P) V,        lse_i = log sum_j exp S_ij
+//   Y = dropout(P) V
 //
 // and with D_i = sum_d dY_id Y_id, M the dropout mask (0 or 1 / (1 - p)):
 //
@@ -49,10 +49,19 @@ struct Attention {
   RandomKey key;
 };
 
+/// Of each query's softmax, what backward makes its weights again from: P_ij = exp(S_ij - top_i)
+/// inverse_i, [B, H, Tq] each, contiguous. Kept apart, because in their one number, log sum exp, a
+/// large top (a mask of -1e9 on every key) would round the sum away. A query that may attend to
+/// nothing has top +inf and inverse 0.
+template <class T>
+struct SoftmaxRows {
+  T *top = nullptr, *inverse = nullptr;
+};
+
 template <class T>
 struct AttentionGrad {
-  const T* y = nullptr;    ///< as attention() gave it, like dy [B, H, Tq, value_width]
-  const T* lse = nullptr;  ///< as attention() gave it
+  const T* y = nullptr;  ///< as attention() gave it, like dy [B, H, Tq, value_width]
+  const T *top = nullptr, *inverse = nullptr;  ///< as attention() gave them
   const T* dy = nullptr;
   HeadStrides y_at, dy_at;
   T *dq = nullptr, *dk = nullptr, *dv = nullptr;  ///< overwritten
@@ -60,10 +69,10 @@ struct AttentionGrad {
   T* dbias = nullptr;  ///< null, or [B, H, Tq, Tk], contiguous: dS, overwritten
 };
 
-/// Writes y [B, H, Tq, value_width] and lse [B, H, Tq], contiguous (+inf for a query that may
-/// attend to nothing). Threads inside; the same bits at any number of threads.
+/// Writes y [B, H, Tq, value_width] and `rows`. Threads inside; the same bits at any number of
+/// threads.
 template <class T>
-void attention(const Attention<T>& a, T* y, HeadStrides y_at, T* lse);
+void attention(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows);
 
 /// The gradients of attention(). Threads over (batch, head), and over keys where these are few: dq
 /// is then made in parts, which depend on the shape alone.

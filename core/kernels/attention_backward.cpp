@@ -1,4 +1,4 @@
-// Attention backward: the weights of each block are made again from the scores and lse.
+// Attention backward: the weights of each block are made again from the scores.
 #include <weft/core/kernels/attention_scores.h>
 
 namespace weft::kernels::WEFT_ISA {
@@ -58,7 +58,8 @@ class Memory {
 template <class T>
 struct Queries {
   Panel<T> q_transposed, dy_transposed, q, dy;
-  alignas(kVectorBytes) T lse[kLine];
+  alignas(kVectorBytes) T top[kLine];
+  alignas(kVectorBytes) T inverse[kLine];
   alignas(kVectorBytes) T dot[kLine];  // D of attention.h
 };
 
@@ -174,7 +175,7 @@ void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Bloc
   const T* q = a.q + offset(a.q_at, n.b, n.h) + n.q0 * a.q_at.row;
   const T* y = g.y + offset(g.y_at, n.b, n.h) + n.q0 * g.y_at.row;
   const T* dy = g.dy + offset(g.dy_at, n.b, n.h) + n.q0 * g.dy_at.row;
-  const T* lse = g.lse + (n.b * a.heads + n.h) * a.queries + n.q0;
+  const int64_t row = (n.b * a.heads + n.h) * a.queries + n.q0;
   out.q_transposed = pack_panel(a.width, n.nq, Strided<T>{q, 1, a.q_at.row}, m.q_transposed);
   out.dy_transposed =
       pack_panel(a.value_width, n.nq, Strided<T>{dy, 1, g.dy_at.row}, m.dy_transposed);
@@ -182,7 +183,8 @@ void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Bloc
   out.q = panel(once, n.nq, a.width, Strided<T>{q, a.q_at.row, 1}, m.q);
   out.dy = panel(once, n.nq, a.value_width, Strided<T>{dy, g.dy_at.row, 1}, m.dy);
   for (int64_t i = 0; i < lanes_of<T>(n.nq); ++i) {
-    out.lse[i] = i < n.nq ? lse[i] : -kMinusInfinity<T>;  // a weight of 0
+    out.top[i] = i < n.nq ? g.top[row + i] : -kMinusInfinity<T>;  // a weight of 0
+    out.inverse[i] = i < n.nq ? g.inverse[row + i] : T(0);
     out.dot[i] = i < n.nq ? dot(y + i * g.y_at.row, dy + i * g.dy_at.row, a.value_width) : T(0);
   }
 }
@@ -191,7 +193,7 @@ void gather_queries(const Attention<T>& a, const AttentionGrad<T>& g, const Bloc
 template <class T>
 void through_softmax(const Attention<T>& a, const Block& n, const Memory<T>& m,
                      const Queries<T>& queries) {
-  const T *lse = queries.lse, *dot = queries.dot;
+  const T *top = queries.top, *inverse = queries.inverse, *dot = queries.dot;
   const int64_t lanes = lanes_of<T>(n.nq);
   if (a.dropout > 0) dropout_mask(a, n, m.mask);
   for (int64_t j = 0; j < n.nk; ++j) {
@@ -199,13 +201,13 @@ void through_softmax(const Attention<T>& a, const Block& n, const Memory<T>& m,
     if (a.dropout > 0) {
       const T* mask = m.mask + j * kLine;
       each_lane<T>(lanes, [=](int64_t i) WEFT_INLINE_LAMBDA {
-        const T weight = exp_below(p[i] - lse[i]);
+        const T weight = exp_below(p[i] - top[i]) * inverse[i];
         p[i] = weight * mask[i];
         d[i] = weight * (mask[i] * d[i] - dot[i]);
       });
     } else {
       each_lane<T>(lanes, [=](int64_t i) WEFT_INLINE_LAMBDA {
-        p[i] = exp_below(p[i] - lse[i]);
+        p[i] = exp_below(p[i] - top[i]) * inverse[i];
         d[i] = p[i] * (d[i] - dot[i]);
       });
     }

@@ -25,8 +25,9 @@ WEFT_KERNELS(
     template <class T> int64_t attention_grad_scratch(const Attention<T>& a);
 
     /// Blocks [first, last) of queries, numbered (b H + h) ceil(Tq / kBlockQueries) + block.
-    template <class T> void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, T* lse,
-                                             T* scratch, int64_t first, int64_t last);
+    template <class T>
+    void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows,
+                          T* scratch, int64_t first, int64_t last);
     /// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of keys.
     template <class T>
     void attention_grad_cells(const Attention<T>& a, const AttentionGrad<T>& g,

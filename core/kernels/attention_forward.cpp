@@ -75,14 +75,15 @@ void scale_rows(int64_t rows, int64_t n, const T* factor, T* y, int64_t step) {
   }
 }
 
-/// y = sums / r.sum and lse = top + log sum.
+/// y = sums / r.sum, and what backward needs of the softmax.
 template <class T>
-void finish(const Attention<T>& a, int64_t nq, Running<T>& r, T* y, int64_t step, T* lse) {
+void finish(const Attention<T>& a, int64_t nq, const Running<T>& r, T* y, int64_t step,
+            const SoftmaxRows<T>& rows) {
   for (int64_t i = 0; i < nq; ++i) {
-    lse[i] = r.sum[i] == T(0) ? -kMinusInfinity<T> : r.top[i] + log_of(r.sum[i]);
-    r.shrink[i] = r.sum[i] == T(0) ? T(0) : T(1) / r.sum[i];
+    rows.top[i] = r.sum[i] == T(0) ? -kMinusInfinity<T> : r.top[i];
+    rows.inverse[i] = r.sum[i] == T(0) ? T(0) : T(1) / r.sum[i];
   }
-  scale_rows(nq, a.value_width, r.shrink, y, step);
+  scale_rows(nq, a.value_width, rows.inverse, y, step);
 }
 
 template <class T>
@@ -94,7 +95,7 @@ void drop(const Block& n, int64_t lanes, const T* mask, T* weights) {
 /// One block of queries against all keys. v(k0, nk) is the panel of a block of values.
 template <class T, class Values>
 void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T* y, int64_t step,
-            T* lse) {
+            const SoftmaxRows<T>& rows) {
   const int64_t lanes = lanes_of<T>(n.nq);
   const T* q = a.q + offset(a.q_at, n.b, n.h) + n.q0 * a.q_at.row;
   const T* k = a.k + offset(a.k_at, n.b, n.h);
@@ -119,7 +120,7 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
     multiply(n.nq, a.value_width, n.nk, Strided<T>{memory.scores, 1, kLine}, v(n.k0, n.nk),
              Scale<T>{T(1), T(1)}, y, step);
   }
-  finish(a, n.nq, running, y, step, lse);
+  finish(a, n.nq, running, y, step, rows);
 }
 
 }  // namespace
@@ -130,8 +131,8 @@ int64_t attention_scratch(const Attention<T>& a) {
 }
 
 template <class T>
-void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, T* lse, T* scratch,
-                      int64_t first, int64_t last) {
+void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows,
+                      T* scratch, int64_t first, int64_t last) {
   const Memory<T> memory(a, scratch);
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
   int64_t packed_head = -1;
@@ -153,14 +154,16 @@ void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, T* lse, T* 
       if (!shared) return borrow_panel(nk, a.value_width, part(k0), room(k0));
       return Panel<T>{room(k0), kTileColumns<T>, nk * kTileColumns<T>};
     };
+    const int64_t row = head * a.queries + q0;
     attend(a, n, memory, values, y + offset(y_at, n.b, n.h) + q0 * y_at.row, y_at.row,
-           lse + head * a.queries + q0);
+           SoftmaxRows<T>{rows.top + row, rows.inverse + row});
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                \
-  template int64_t attention_scratch(const Attention<T>&); \
-  template void attention_blocks(const Attention<T>&, T*, HeadStrides, T*, T*, int64_t, int64_t);
+#define WEFT_INSTANTIATE(T)                                                                       \
+  template int64_t attention_scratch(const Attention<T>&);                                        \
+  template void attention_blocks(const Attention<T>&, T*, HeadStrides, const SoftmaxRows<T>&, T*, \
+                                 int64_t, int64_t);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 

@@ -32,21 +32,21 @@ WEFT_INLINE T sum_of(const T* weight, int64_t classes) {
 
 template <class T>
 void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight, double smoothing,
-                        T* loss, T* lse, int64_t rows, int64_t classes) {
+                        T* loss, T* top, T* total, int64_t rows, int64_t classes) {
   const T confidence = static_cast<T>(1 - smoothing);
   const T share = static_cast<T>(smoothing / static_cast<double>(classes));
-  const T all = sum_of(weight, classes);
+  const T all = share > T(0) ? sum_of(weight, classes) : T(0);
   for (int64_t r = 0; r < rows; ++r, logits += classes) {
     const int64_t t = target[r];
     loss[r] = 0;
-    if (lse) lse[r] = 0;
+    if (top) top[r] = total[r] = 0;
     if (t < 0) continue;
     const T m = extreme_of<true>(logits, classes);
-    T total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t j = 0; j < classes; ++j) total += exp_of(logits[j] - m);
-    const T log_total = log_of(total);
-    if (lse) lse[r] = m + log_total;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < classes; ++j) sum += exp_of(logits[j] - m);
+    if (top) top[r] = m, total[r] = sum;
+    const T log_total = log_of(sum);
     loss[r] = confidence * (weight ? weight[t] : T(1)) * (log_total + (m - logits[t]));
     if (share > T(0))  // 0 times an infinite logit would be NaN
       loss[r] += share * (all * log_total + weighted_drop(logits, m, weight, classes));
@@ -54,27 +54,27 @@ void cross_entropy_rows(const T* logits, const int64_t* target, const T* weight,
 }
 
 template <class T>
-void cross_entropy_grad_rows(const T* logits, const T* lse, const int64_t* target, const T* weight,
-                             double smoothing, const T* dloss, T* dlogits, int64_t rows,
-                             int64_t classes) {
+void cross_entropy_grad_rows(const T* logits, const T* top, const T* total, const int64_t* target,
+                             const T* weight, double smoothing, const T* dloss, T* dlogits,
+                             int64_t rows, int64_t classes) {
   const T confidence = static_cast<T>(1 - smoothing);
   const T share = static_cast<T>(smoothing / static_cast<double>(classes));
-  const T all = sum_of(weight, classes);
+  const T all = share > T(0) ? sum_of(weight, classes) : T(0);
   for (int64_t r = 0; r < rows; ++r, logits += classes, dlogits += classes) {
     const int64_t t = target[r];
     if (t < 0) {
       for (int64_t j = 0; j < classes; ++j) dlogits[j] = 0;
       continue;
     }
-    const T on_target = dloss[r] * confidence * (weight ? weight[t] : T(1)), z = lse[r];
-    const T smooth = dloss[r] * share, mass = on_target + smooth * all;
+    const T on_target = dloss[r] * confidence * (weight ? weight[t] : T(1)), m = top[r];
+    const T smooth = dloss[r] * share, mass = (on_target + smooth * all) / total[r];
     if (weight && share > T(0)) {
 #pragma omp simd
       for (int64_t j = 0; j < classes; ++j)
-        dlogits[j] = mass * exp_of(logits[j] - z) - smooth * weight[j];
+        dlogits[j] = mass * exp_of(logits[j] - m) - smooth * weight[j];
     } else {
 #pragma omp simd
-      for (int64_t j = 0; j < classes; ++j) dlogits[j] = mass * exp_of(logits[j] - z) - smooth;
+      for (int64_t j = 0; j < classes; ++j) dlogits[j] = mass * exp_of(logits[j] - m) - smooth;
     }
     dlogits[t] -= on_target;
   }
@@ -85,7 +85,7 @@ void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weigh
                                 T dloss, T* loss, int64_t rows, int64_t classes) {
   const T confidence = static_cast<T>(1 - smoothing);
   const T share = static_cast<T>(smoothing / static_cast<double>(classes));
-  const T all = sum_of(weight, classes);
+  const T all = share > T(0) ? sum_of(weight, classes) : T(0);
   for (int64_t r = 0; r < rows; ++r, logits += classes) {
     const int64_t t = target[r];
     loss[r] = 0;
@@ -117,10 +117,10 @@ void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weigh
 }
 
 #define WEFT_INSTANTIATE(T)                                                                      \
-  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, int64_t,  \
-                                   int64_t);                                                     \
-  template void cross_entropy_grad_rows(const T*, const T*, const int64_t*, const T*, double,    \
-                                        const T*, T*, int64_t, int64_t);                         \
+  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, T*,       \
+                                   int64_t, int64_t);                                            \
+  template void cross_entropy_grad_rows(const T*, const T*, const T*, const int64_t*, const T*,  \
+                                        double, const T*, T*, int64_t, int64_t);                 \
   template void cross_entropy_replace_rows(T*, const int64_t*, const T*, double, T, T*, int64_t, \
                                            int64_t);
 WEFT_INSTANTIATE(float)

@@ -30,8 +30,9 @@ template <class T>
 void adam_update(const AdamStep& step, T* p, const T* g, T* m, T* v, T* max_v, int64_t n) {
   const double t = static_cast<double>(step.step);
   const double correction1 = 1 - ::pow(step.beta1, t), correction2 = 1 - ::pow(step.beta2, t);
-  const T beta1 = static_cast<T>(1 - step.beta1), beta2 = static_cast<T>(step.beta2);
-  const T take2 = static_cast<T>(1 - step.beta2), eps = static_cast<T>(step.eps);
+  const T keep1 = static_cast<T>(step.beta1), take1 = static_cast<T>(1 - step.beta1);
+  const T keep2 = static_cast<T>(step.beta2), take2 = static_cast<T>(1 - step.beta2);
+  const T eps = static_cast<T>(step.eps);
   const T rate = static_cast<T>(step.lr / correction1), root = static_cast<T>(::sqrt(correction2));
   const T shrink = static_cast<T>(step.decoupled ? 1 - step.lr * step.weight_decay : 1.0);
   const T decay = static_cast<T>(step.decoupled ? 0.0 : step.weight_decay);
@@ -40,8 +41,8 @@ void adam_update(const AdamStep& step, T* p, const T* g, T* m, T* v, T* max_v, i
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
       const T d = g[i] * sign + decay * p[i];
-      m[i] += beta1 * (d - m[i]);
-      v[i] = v[i] * beta2 + take2 * d * d;
+      m[i] = m[i] * keep1 + take1 * d;  // m + take1 (d - m) would lose a d that is far below m
+      v[i] = v[i] * keep2 + take2 * d * d;
       p[i] = p[i] * shrink - rate * (m[i] / (sqrt_of(second(i)) / root + eps));
     }
   };

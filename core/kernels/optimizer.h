@@ -12,7 +12,7 @@ namespace weft::kernels {
 struct SgdStep {
   double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
   bool nesterov = false, maximize = false;
-  bool first = true;  // the first step sets the momentum buffer to g
+  bool first = true;  // the first step with momentum sets the buffer to g
   double grad_scale = 1;
 };
 

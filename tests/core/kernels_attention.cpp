@@ -49,7 +49,7 @@ HeadStrides packed(int64_t heads, int64_t length, int64_t width) {
 template <class T>
 struct Problem {
   Setting s;
-  std::vector<T> q, k, v, dy, bias, y, lse, dq, dk, dv, dbias;
+  std::vector<T> q, k, v, dy, bias, y, top, inverse, dq, dk, dv, dbias;
   std::unique_ptr<bool[]> allowed;
   Attention<T> a;
 
@@ -102,14 +102,15 @@ struct Problem {
   void run() {
     const HeadStrides y_at = packed(s.H, s.Tq, s.Dv);
     y.assign(dy.size(), T(7));
-    lse.assign(at(s.B * s.H * s.Tq), T(7));
-    kernels::attention(a, y.data(), y_at, lse.data());
+    top.assign(at(s.B * s.H * s.Tq), T(7));
+    inverse = top;
+    kernels::attention(a, y.data(), y_at, {top.data(), inverse.data()});
     dq.assign(q.size(), T(7));
     dk.assign(k.size(), T(7));
     dv.assign(v.size(), T(7));
     dbias.assign(at(s.B * s.H * s.Tq * s.Tk), T(7));
     AttentionGrad<T> g;
-    g.y = y.data(), g.lse = lse.data(), g.dy = dy.data();
+    g.y = y.data(), g.top = top.data(), g.inverse = inverse.data(), g.dy = dy.data();
     g.y_at = g.dy_at = y_at;
     g.dq = dq.data(), g.dk = dk.data(), g.dv = dv.data(), g.dbias = dbias.data();
     g.dq_at = a.q_at, g.dk_at = a.k_at, g.dv_at = a.v_at;
@@ -274,7 +275,8 @@ TEST_CASE("attention without keys or with all of them hidden gives exact zeros",
   none.run();
   CHECK(none.y == std::vector<float>(none.y.size(), 0.0f));
   CHECK(none.dq == std::vector<float>(none.q.size(), 0.0f));
-  CHECK(none.lse == std::vector<float>(none.lse.size(), INFINITY));
+  CHECK(none.top == std::vector<float>(none.top.size(), INFINITY));
+  CHECK(none.inverse == std::vector<float>(none.top.size(), 0.0f));
 
   Problem<float> p({1, 1, 70, 140, 8, 8});
   const bool nothing = false;

@@ -290,11 +290,11 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
         if (weighted)
           for (size_t j = 0; j < n; ++j) w[j] = 0.5 + static_cast<double>(j % 3);
         const double* weight = weighted ? w.data() : nullptr;
-        Row lse(1);
+        Row top(1), total(1);
         auto loss_of = [&](const Row& z) {
           Row loss(1);
-          kernels::cross_entropy_rows(z.data(), &target, weight, smoothing, loss.data(), lse.data(),
-                                      1, classes);
+          kernels::cross_entropy_rows(z.data(), &target, weight, smoothing, loss.data(), top.data(),
+                                      total.data(), 1, classes);
           return loss;
         };
         const Row z = log_softmax(x);
@@ -306,8 +306,8 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
 
         Row dx = x;
         const double dloss = 0.5;
-        kernels::cross_entropy_grad_rows(dx.data(), lse.data(), &target, weight, smoothing, &dloss,
-                                         dx.data(), 1, classes);
+        kernels::cross_entropy_grad_rows(dx.data(), top.data(), total.data(), &target, weight,
+                                         smoothing, &dloss, dx.data(), 1, classes);
         CHECK(largest_difference(dx, numeric_gradient(loss_of, x, {dloss})) < 1e-7);
 
         Row replaced = x, loss(1);
@@ -322,11 +322,12 @@ TEST_CASE("cross_entropy skips a row with a negative target, whatever it holds",
   const std::vector<float> x = {NAN, 1, INFINITY};
   const int64_t target = -1;
   const float *weight = nullptr, dloss = 1;
-  float loss = 1, lse = 1;
-  kernels::cross_entropy_rows(x.data(), &target, weight, 0.1, &loss, &lse, 1, 3);
+  float loss = 1, top = 1, total = 1;
+  kernels::cross_entropy_rows(x.data(), &target, weight, 0.1, &loss, &top, &total, 1, 3);
   CHECK(loss == 0);
   std::vector<float> dx(3, 1.0f);
-  kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.1, &dloss, dx.data(), 1, 3);
+  kernels::cross_entropy_grad_rows(x.data(), &top, &total, &target, weight, 0.1, &dloss, dx.data(),
+                                   1, 3);
   CHECK(dx == std::vector<float>{0, 0, 0});
   std::vector<float> replaced = x;
   kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.1, dloss, &loss, 1, 3);
@@ -338,11 +339,12 @@ TEST_CASE("cross_entropy without smoothing ignores logits of -inf", "[kernels]")
   const std::vector<double> x = {0, -kInf, 0};
   const int64_t target = 0;
   const double *weight = nullptr, dloss = 1;
-  double loss = 0, lse = 0;
-  kernels::cross_entropy_rows(x.data(), &target, weight, 0.0, &loss, &lse, 1, 3);
+  double loss = 0, top = 0, total = 0;
+  kernels::cross_entropy_rows(x.data(), &target, weight, 0.0, &loss, &top, &total, 1, 3);
   CHECK(loss == Approx(std::log(2)));
   std::vector<double> dx(3);
-  kernels::cross_entropy_grad_rows(x.data(), &lse, &target, weight, 0.0, &dloss, dx.data(), 1, 3);
+  kernels::cross_entropy_grad_rows(x.data(), &top, &total, &target, weight, 0.0, &dloss, dx.data(),
+                                   1, 3);
   CHECK(dx == std::vector<double>{-0.5, 0, 0.5});
   std::vector<double> replaced = x;
   kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.0, dloss, &loss, 1, 3);

@@ -1,4 +1,5 @@
 #include <weft/core/random.h>
+#include <weft/core/tensor.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>
@@ -42,6 +43,34 @@ TEST_CASE("below covers its range and rejects an empty one") {
   for (int i = 0; i < 5000; ++i) ++counts[g.below(5)];
   for (int c : counts) CHECK(std::abs(c - 1000) < 150);
   CHECK(message_of([&] { g.below(0); }) == "Generator::below: n must be positive; got 0");
+}
+
+TEST_CASE("uniform numbers stay below their upper bound in either type") {
+  Generator g(0);
+  g.set_state(1, 19351156);  // 1 - 2^-26: nearest in float is 1
+  CHECK(rand({1}, g).item() == 1 - 0x1p-24);
+  g.set_state(1, 19351156);
+  CHECK(rand({1}, g, kFloat64).item() > 1 - 0x1p-24);
+  g.set_state(1, 19351156);
+  CHECK(g.uniform<float>(-3, 5) == std::nextafter(5.0f, 0.0f));
+  // Few numbers lie between these bounds, so that half of the draws round to the upper one.
+  const double above = std::nextafter(1.0, 2.0);
+  const float above32 = std::nextafter(1.0f, 2.0f);
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(g.uniform<double>(1, above) == 1);
+    REQUIRE(g.uniform<float>(1, static_cast<double>(above32)) == 1);
+    REQUIRE(g.uniform<float>(-1, 0) < 0);
+    REQUIRE(g.uniform<float>(0.1, 0.1) == 0.1f);
+  }
+  CHECK(message_of([&] { g.uniform<float>(2, 1); }) ==
+        "Generator::uniform: lo must not exceed hi; got 2 and 1");
+}
+
+TEST_CASE("a seed gives the uniform numbers that it always gave") {
+  Generator a(4), b(4);
+  for (float x : rand({1000}, a).to_vector<float>()) REQUIRE(x == static_cast<float>(b.uniform()));
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(a.uniform<float>(-0.3, 0.3) == static_cast<float>(-0.3 + (0.3 + 0.3) * b.uniform()));
 }
 
 TEST_CASE("a replay draws what the recorder saw drawn, then everything stands where it stood") {

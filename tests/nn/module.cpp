@@ -1,6 +1,8 @@
 // Modules: names, ties, state, dtype, hooks, paths.
 #include <weft/tests/catch.h>
+
 #include <weft/weft.h>
+#include <cmath>
 
 using namespace weft;
 
@@ -211,4 +213,16 @@ TEST_CASE("a module list names its layers by number") {
   CHECK(names(stack.named_parameters()) ==
         std::vector<std::string>{"layers.0.weight", "layers.0.bias", "layers.1.weight"});
   CHECK(stack.layers[1].path() == "layers.1");
+}
+
+TEST_CASE("initializers with an upper bound stay below it") {
+  Generator g(1);
+  const double next = static_cast<double>(std::nextafter(1.0f, 2.0f));
+  const Tensor t = zeros({100});
+  init::uniform(t, 1, next, g);
+  for (float x : t.to_vector<float>()) REQUIRE(x == 1);
+  g.set_state(1, 19351156);  // where a float32 number in [0, 1) would be rounded to 1
+  const Tensor one = zeros({1, 1});
+  init::xavier_uniform(one, g);
+  CHECK(one.item<float>() < static_cast<float>(std::sqrt(3.0)));
 }

@@ -4,6 +4,7 @@
 #include <weft/core/serialize.h>
 #include <weft/optim/adam.h>
 #include <weft/optim/clip.h>
+#include <weft/optim/sgd.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>
@@ -105,6 +106,41 @@ TEST_CASE("a norm that is not finite is returned, or an Error before any change"
         "clip_grad_norm: max_norm must not be negative; got -1");
   CHECK(message_of([] { clip_grad_norm({}, 1, {.norm_type = 0.5}); }) ==
         "clip_grad_norm: norm_type must be at least 1; got 0.5");
+}
+
+TEST_CASE("gradients at either end of their type are clipped to their direction") {
+  struct Case {
+    DType dtype;
+    double size;
+  };
+  for (const Case& c : {Case{kFloat64, 3e200}, Case{kFloat64, 3e-200}, Case{kFloat64, 1e307},
+                        Case{kFloat64, 5e-322}, Case{kFloat32, 1e30}, Case{kFloat32, 3e37},
+                        Case{kFloat32, 1e-30}, Case{kFloat32, 1e-43}})
+    for (const double p : {1.0, 2.0, 3.0, kInfinity}) {
+      CAPTURE(c.size, p);
+      const Tensor a = with_gradient(full({2}, c.size, c.dtype));
+      const Tensor b = with_gradient(full({2}, -c.size, c.dtype));
+      const double unit = a.grad().to_vector<double>()[0];  // as rounded to the type
+      const double ratio = std::isinf(p) ? 1 : std::pow(4, 1 / p);
+      CHECK(std::abs(grad_norm({a, b}, {.norm_type = p}) / (ratio * unit) - 1) < 1e-6);
+      if (c.size < 1) continue;
+      CHECK(clip_grad_norm({a, b}, 2, {.norm_type = p}) == Approx(ratio * unit));
+      CHECK(a.grad().to_vector<double>()[1] == Approx(2 / ratio));
+      CHECK(b.grad().to_vector<double>()[1] == Approx(-2 / ratio));
+    }
+  CHECK(grad_norm({with_gradient(zeros({3}, kFloat64))}) == 0);
+  CHECK(grad_norm({with_gradient(zeros({0}, kFloat64))}) == 0);
+}
+
+TEST_CASE("a clip factor below the normal numbers of float32 keeps its digits") {
+  const Tensor gradient = full({2}, 3e38);
+  const Tensor w = with_gradient(clone(gradient));
+  clip_grad_norm({w}, 1e-3);
+  CHECK(w.grad().to_vector<float>()[0] == Approx(1e-3 / std::sqrt(2)));
+  const Tensor v = with_gradient(gradient);
+  Sgd sgd({{"v", v}}, {.lr = 1});
+  sgd.step(clip_factor(grad_norm({v}), 1e-3));
+  CHECK(v.to_vector<float>()[0] == Approx(-1e-3 / std::sqrt(2)));
 }
 
 TEST_CASE("the norm has the same bits at 1, 2 and 3 threads") {

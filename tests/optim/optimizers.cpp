@@ -141,6 +141,62 @@ TEST_CASE("maximize climbs: the steps of the negated gradient") {
   }
 }
 
+namespace {
+
+// The parameter after steps from 0 along `gradients`; `before` runs before each step.
+template <class O, class Before>
+double walked(O& optimizer, Tensor& w, const std::vector<double>& gradients, Before before) {
+  for (double g : gradients) {
+    before();
+    w.set_grad(full({1}, g, w.dtype()));
+    optimizer.step();
+  }
+  return w.item();
+}
+
+}  // namespace
+
+TEST_CASE("a small gradient after large ones counts in Adam's average") {
+  const double step = 1e-9 / (1e-9 + 1e-8);  // of a gradient alone, in units of lr
+  for (DType dtype : {kFloat32, kFloat64}) {
+    Tensor w = zeros({1}, dtype).set_requires_grad();
+    Tensor decoupled = zeros({1}, dtype).set_requires_grad();
+    Adam adam({{"w", w}}, {.lr = 0.01, .beta1 = 0, .beta2 = 0});
+    AdamW adamw({{"w", decoupled}},
+                {.lr = 0.01, .beta1 = 0, .beta2 = 0, .weight_decay = 0, .amsgrad = false});
+    const std::vector<double> gradients{1e-9, 5, -1, 1e-9};
+    CHECK(walked(adam, w, gradients, [] {}) == Approx(-0.02 * step).epsilon(1e-5));
+    CHECK(walked(adamw, decoupled, gradients, [] {}) == Approx(-0.02 * step).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("momentum that is switched on later starts with the gradient of that step") {
+  for (DType dtype : {kFloat32, kFloat64}) {
+    Tensor w = zeros({1}, dtype).set_requires_grad();
+    Sgd sgd({{"w", w}}, {.lr = 1, .momentum = 0, .dampening = 0.5});
+    int steps = 0;
+    const auto switch_on = [&] { sgd.options().momentum = ++steps > 2 ? 0.5 : 0; };
+    // 1 + 1, then b = 1 and b = 0.5 + 0.5
+    CHECK(walked(sgd, w, {1, 1, 1, 1}, switch_on) == -4);
+    sgd.options().momentum = 0;
+    CHECK(sgd.state_dict().size() == 2);  // lr_factor, step.w
+    CHECK(walked(sgd, w, {1}, [] {}) == -5);
+    sgd.options().momentum = 0.5;
+    CHECK(walked(sgd, w, {3}, [] {}) == -8);
+  }
+}
+
+TEST_CASE("a state saved without momentum continues with it") {
+  Tensor w = zeros({1}).set_requires_grad(), v = zeros({1}).set_requires_grad();
+  Sgd plain({{"w", w}}, {.lr = 1}),
+      momentum({{"w", v}}, {.lr = 1, .momentum = 0.5, .dampening = 1});
+  walked(plain, w, {1}, [] {});
+  momentum.load_state_dict(plain.state_dict());
+  CHECK(momentum.state_dict().size() == 2);
+  momentum.load_state_dict(momentum.state_dict());
+  CHECK(walked(momentum, v, {4, 1}, [] {}) == -6);  // b = 4, then 0.5 b
+}
+
 TEST_CASE("AMSGrad divides by the largest second moment so far") {
   // One large gradient, then none: v decays, its maximum does not.
   const auto second_step = [](bool amsgrad) {
