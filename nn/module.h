@@ -157,14 +157,15 @@ void collect_tensors(T& x, std::vector<Tensor*>& into) {
 
 /// Base of layers: `class Mine : public Layer<Mine>` writes forward(...) with arguments of its
 /// choice and is called like a function. Hooks see tensors, Tensors, pairs and tuples of them;
-/// another type of several tensors lists pointers to them in tensors().
-template <class Self>
-class Layer : public Module {
+/// another type of several tensors lists pointers to them in tensors(). `Base` is what a family of
+/// layers has in common, an interface derived from Module.
+template <class Self, class Base = Module>
+class Layer : public Base {
  public:
   template <class... Args>
   auto operator()(Args&&... args) {
     const ModuleScope scope(*this);
-    if (has_hooks()) return call_with_hooks(std::forward<Args>(args)...);
+    if (this->has_hooks()) return call_with_hooks(std::forward<Args>(args)...);
     return static_cast<Self&>(*this).forward(std::forward<Args>(args)...);
   }
 
@@ -174,14 +175,14 @@ class Layer : public Module {
     std::tuple<detail::HookArg<Args>...> held(std::forward<Args>(args)...);
     ModuleCall call{*this, {}, {}};
     std::apply([&](auto&... a) { (detail::collect_tensors(a, call.inputs), ...); }, held);
-    before_forward(call);
+    this->before_forward(call);
     auto result = std::apply(
         [&](auto&... a) {
           return static_cast<Self&>(*this).forward(static_cast<detail::HookArg<Args>&&>(a)...);
         },
         held);
     detail::collect_tensors(result, call.outputs);
-    after_forward(call);
+    this->after_forward(call);
     return result;
   }
 };

@@ -73,28 +73,34 @@ class Search {
   size_t beam() const { return static_cast<size_t>(options_.beam); }
   int64_t length() const { return live_.empty() ? 0 : static_cast<int64_t>(live_[0].ids.size()); }
 
-  // The best `beam` continuations of a hypothesis; a model has no business writing other specials.
+  // The end of a hypothesis and its best `beam` continuations: an end is no beginning and takes
+  // none of their places. A model has no business writing other specials.
   void add_candidates(size_t row, const float* log_probs, int64_t width,
                       std::vector<Candidate>& all) const {
-    const size_t first = all.size();
+    all.push_back(candidate(row, kEnd, log_probs));
+    const auto first = static_cast<std::ptrdiff_t>(all.size());
     auto worst_first = [](const Candidate& a, const Candidate& b) { return better(a, b); };
-    for (int64_t id = kEnd; id < width; ++id) {
-      const Candidate c{row, id, live_[row].log_prob + static_cast<double>(log_probs[id])};
-      // Nothing is better than NaN, nor worse: there would be no order to search in.
-      check(!std::isnan(c.log_prob),
-            "beam_search: log-probabilities must be numbers; got nan for id {}: the weights of "
-            "the model are damaged",
-            id);
-      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
-      if (all.size() - first < beam()) {
+    for (int64_t id = kEnd + 1; id < width; ++id) {
+      const Candidate c = candidate(row, id, log_probs);
+      if (all.size() - static_cast<size_t>(first) < beam()) {
         all.push_back(c);
-        std::push_heap(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(), worst_first);
-      } else if (better(c, *begin)) {
-        std::pop_heap(begin, all.end(), worst_first);
+        std::push_heap(all.begin() + first, all.end(), worst_first);
+      } else if (better(c, all[static_cast<size_t>(first)])) {
+        std::pop_heap(all.begin() + first, all.end(), worst_first);
         all.back() = c;
-        std::push_heap(begin, all.end(), worst_first);
+        std::push_heap(all.begin() + first, all.end(), worst_first);
       }
     }
+  }
+
+  Candidate candidate(size_t row, int64_t id, const float* log_probs) const {
+    const Candidate c{row, id, live_[row].log_prob + static_cast<double>(log_probs[id])};
+    // Nothing is better than NaN, nor worse: there would be no order to search in.
+    check(!std::isnan(c.log_prob),
+          "beam_search: log-probabilities must be numbers; got nan for id {}: the weights of the "
+          "model are damaged",
+          id);
+    return c;
   }
 
   void finish(const Ids& ids, double log_prob) {
@@ -124,16 +130,16 @@ Tensor last_ids(const std::vector<Search>& searches) {
 
 }  // namespace
 
-std::vector<Ids> beam_search(TranslationModel& model, const PaddedIds& sources,
+std::vector<Ids> beam_search(Seq2SeqModel& model, const PaddedIds& sources,
                              const SearchOptions& options) {
   NoGrad no_grad;
   std::vector<Search> searches;
   for (int64_t length : sources.lengths) searches.emplace_back(longest_output(length), options);
-  Decoding decoding = model.start(sources);
+  const std::unique_ptr<Decoding> decoding = model.start(sources);
   for (;;) {
     const Tensor ids = last_ids(searches);
     if (ids.numel() == 0) break;
-    const Tensor log_probs = model.next_log_probs(decoding, ids);  // [rows, V]
+    const Tensor log_probs = decoding->next_log_probs(ids);  // [rows, V]
     const int64_t width = log_probs.size(1);
     const float* row = log_probs.data<float>();
     Ids kept;  // rows that the next step continues
@@ -145,7 +151,7 @@ std::vector<Ids> beam_search(TranslationModel& model, const PaddedIds& sources,
         kept.push_back(first + static_cast<int64_t>(parent));
       first += rows;
     }
-    decoding.keep(kept);
+    decoding->keep(kept);
   }
   std::vector<Ids> best;
   for (const Search& s : searches) best.push_back(s.best());

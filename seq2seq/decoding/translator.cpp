@@ -2,6 +2,7 @@
 #include <weft/core/error.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/training/run_state.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
   return ids;
 }
 
-std::vector<std::string> translate_all(TranslationModel& model, const Vocabulary& vocabulary,
+std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                        std::span<const std::string> sentences,
                                        const SearchOptions& options) {
   std::vector<Ids> sources;
@@ -57,7 +58,7 @@ std::vector<std::string> translate_all(TranslationModel& model, const Vocabulary
   return translations;
 }
 
-AttentionPicture show_translation(TranslationModel& model, const Vocabulary& vocabulary,
+AttentionPicture show_translation(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                   const std::string& sentence) {
   const Ids source = encode_source(vocabulary, sentence);
   if (source.size() == 1) throw Error("show: the sentence is empty");
@@ -68,7 +69,7 @@ AttentionPicture show_translation(TranslationModel& model, const Vocabulary& voc
   auto label = [&](int64_t id) { return id == kEnd ? std::string("</s>") : vocabulary.piece(id); };
   for (int64_t id : source) picture.source.push_back(label(id));
   for (size_t i = 1; i < target.size(); ++i) picture.target.push_back(label(target[i]));
-  picture.maps = model.cross_attention(source, target);
+  picture.maps = cross_attention(model, source, target);
   return picture;
 }
 
@@ -78,7 +79,7 @@ LoadedModel load_model(const std::filesystem::path& dir) {
   if (loaded.vocabulary->size() != config.vocabulary)
     throw Error(fmt::format("{}: config.json has {} ids, vocabulary.json {}", dir.string(),
                             config.vocabulary, loaded.vocabulary->size()));
-  loaded.model = std::make_unique<TranslationModel>(config, Generator(0));
+  loaded.model = std::make_unique<TransformerSeq2Seq>(config, Generator(0));
   const std::string file = (dir / kBestCheckpoint).string();
   check_saved_model(load_checkpoint(file, {*loaded.model}), config, file);
   loaded.model->eval();

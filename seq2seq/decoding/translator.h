@@ -25,18 +25,18 @@ bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence);
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence);
 
 /// One translation for each sentence; an empty sentence gives an empty one.
-std::vector<std::string> translate_all(TranslationModel& model, const Vocabulary& vocabulary,
+std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                        std::span<const std::string> sentences,
                                        const SearchOptions& options = {});
 
 /// Translates a sentence and gives the cross-attention that led to it: row t is the step that
 /// produced target piece t. Throws on an empty sentence.
-AttentionPicture show_translation(TranslationModel& model, const Vocabulary& vocabulary,
+AttentionPicture show_translation(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                   const std::string& sentence);
 
 struct LoadedModel {
   std::unique_ptr<Vocabulary> vocabulary;
-  std::unique_ptr<TranslationModel> model;  ///< in eval mode, with the best weights
+  std::unique_ptr<Seq2SeqModel> model;  ///< in eval mode, with the best weights
 };
 /// Reads a model directory. Throws errors that name the file and the fault.
 LoadedModel load_model(const std::filesystem::path& dir);

@@ -20,8 +20,7 @@ std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText&
   return pairs;
 }
 
-double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
-                 std::span<const Batch> batches) {
+double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches) {
   NoGrad no_grad;
   double total = 0;
   int64_t tokens = 0;
@@ -35,7 +34,7 @@ double mean_loss(TranslationModel& model, std::span<const Pair> pairs,
   return total / static_cast<double>(tokens);
 }
 
-AlignmentScores::Head best_alignment_head(TranslationModel& model, const Vocabulary& vocabulary,
+AlignmentScores::Head best_alignment_head(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                           const Split& split, ReadAt step) {
   if (split.gold.size() != split.text.source.size())
     throw Error("alignment: the split \"" + split.name + "\" has no gold alignments");
@@ -43,7 +42,7 @@ AlignmentScores::Head best_alignment_head(TranslationModel& model, const Vocabul
   for (size_t i = 0; i < split.gold.size(); ++i) {
     const Ids source = encode_source(vocabulary, split.text.source[i]);
     const Ids target = encode_target(vocabulary, split.text.target[i]);
-    scores.add(model.cross_attention(source, target), static_cast<int64_t>(source.size()) - 1,
+    scores.add(cross_attention(model, source, target), static_cast<int64_t>(source.size()) - 1,
                static_cast<int64_t>(target.size()) - 2, split.gold[i]);
   }
   return scores.best();

@@ -70,7 +70,7 @@ class Trainer {
   const Stopwatch& since_start_;
   const Metric& metric_;  // decides which model is kept
   Generator generator_;   // of initial weights and dropout
-  TranslationModel model_;
+  TransformerSeq2Seq model_;
   Adam optimizer_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;

@@ -28,7 +28,7 @@ struct Result {
   std::vector<std::vector<double>> gradients;
 };
 Result gradients(const std::vector<Batch>& batches) {
-  TranslationModel model(kSmall, weft::Generator(3));
+  TransformerSeq2Seq model(kSmall, weft::Generator(3));
   Result result{accumulate_gradients(model, kPairs, batches, 0.1), {}};
   for (const auto& p : model.named_parameters())
     result.gradients.push_back(p.tensor.grad().to_vector<double>());
@@ -50,14 +50,14 @@ TEST_CASE("accumulating the parts of a batch gives what the whole batch gives") 
 }
 
 TEST_CASE("the mean loss weighs every token of its batches the same") {
-  TranslationModel model(kSmall, weft::Generator(3));
+  TransformerSeq2Seq model(kSmall, weft::Generator(3));
   const double whole = mean_loss(model, kPairs, std::vector<Batch>{{0, 1, 2, 3}});
   CHECK(mean_loss(model, kPairs, std::vector<Batch>{{0, 2}, {1}, {3}}) ==
         Approx(whole).epsilon(1e-6));
 }
 
 TEST_CASE("beam search refuses weights that give no numbers") {
-  TranslationModel model(kSmall, weft::Generator(3));
+  TransformerSeq2Seq model(kSmall, weft::Generator(3));
   model.eval();
   {
     const weft::NoGrad no_grad;
