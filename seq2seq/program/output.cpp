@@ -1,14 +1,9 @@
 #include <weft/core/check.h>
-#include <weft/core/parallel.h>
 #include <weft/seq2seq/program/output.h>
 
 #include <cstdio>
 
 namespace weft {
-
-void use_threads(int threads) {
-  if (threads > 0) set_num_threads(threads);
-}
 
 void print(const std::string& text) {
   const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);

@@ -5,9 +5,6 @@
 
 namespace weft {
 
-/// Uses so many threads; 0: the library's default.
-void use_threads(int threads);
-
 /// Writes to standard output at once. Throws if it cannot be written, as on a full disk.
 void print(const std::string& text);
 

@@ -9,8 +9,6 @@
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/utf8.h>
 
-#include <cmath>
-
 namespace weft {
 namespace {
 
@@ -64,9 +62,8 @@ class Input {
 }  // namespace
 
 void run_command(const RunOptions& o) {
-  check(!std::isnan(o.length_penalty), "run: --length-penalty must be a number; got nan");
-  use_threads(o.threads);
-  const LoadedModel loaded = load_model(o.model_dir);
+  set_num_threads(static_cast<int>(o.threads));
+  const LoadedModel loaded = load_model(o.model_dir.value());
   Input input(*loaded.vocabulary);
   std::vector<bool> invalid;
   for (std::vector<std::string> lines = input.next(invalid); !lines.empty();

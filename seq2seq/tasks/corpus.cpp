@@ -47,7 +47,15 @@ Corpus toy_corpus() {
           to_split("valid", std::move(toy.valid)),
           {to_split("held-out", std::move(toy.test)),
            to_split("compositional", std::move(toy.compositional))},
-          "bleu"};
+          {{"d-model", "64"},
+           {"ffn", "128"},
+           {"dropout", "0"},
+           {"max-tokens", "512"},
+           {"warmup", "800"},
+           {"clip", "1"},
+           {"decay", "2"},
+           {"epochs", "4"},
+           {"metric", "bleu"}}};
 }
 
 Corpus read_corpus(const CorpusFiles& files) {
@@ -55,7 +63,7 @@ Corpus read_corpus(const CorpusFiles& files) {
                 read_split("valid", files.valid_source, files.valid_target),
                 {},
                 {}};
-  corpus.metric = are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu";
+  corpus.defaults = {{"metric", are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu"}};
   return corpus;
 }
 

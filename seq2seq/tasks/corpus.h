@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -20,10 +21,14 @@ struct Split {
   int64_t removed = 0;  ///< pairs of its source that had no word on a side
 };
 
+/// Values that suit a task, by the name of the setting: `metric`, by which its models are compared,
+/// and others where the program's defaults do not suit.
+using TaskDefaults = std::vector<std::pair<std::string, std::string>>;
+
 struct Corpus {
   Split train, valid;
   std::vector<Split> tests;  ///< judged once, after training
-  std::string metric;        ///< by which models of this task are compared
+  TaskDefaults defaults;
 };
 
 struct CorpusFiles {
