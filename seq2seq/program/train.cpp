@@ -1,3 +1,4 @@
+// `weft train`: from a corpus to a model directory, with checkpoints on the way.
 #include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
 #include <weft/seq2seq/decoding/translator.h>

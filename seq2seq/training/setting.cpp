@@ -22,7 +22,7 @@ T parse_number(const std::string& name, const std::string& text) {
   check(error == std::errc() && end == text.data() + text.size() && !has_leading_zero(text),
         "{}: must be {}; got '{}'", name,
         std::is_integral_v<T> ? "a whole number of at most 18 digits, without leading zeros"
-                              : "a number",
+                              : "a number, without leading zeros",
         text);
   return value;
 }
