@@ -27,7 +27,8 @@ ClassTargets targets_for(const Tensor& logits, const Tensor& target,
 }
 
 Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
-  return loss_of_log_probs(log_softmax(logits, -1), targets_for(logits, target, options), options);
+  const ClassTargets t = targets_for(logits, target, options);
+  return loss_of_log_probs(log_softmax(counted_rows(logits, t), -1), t, options);
 }
 
 void add_sample(Samples& s, const char* name, const Tensor& x, const CrossEntropyOptions& options) {
@@ -191,6 +192,14 @@ ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes,
   else if (averaged)
     t.scale = counted > 0 ? 1 / static_cast<double>(counted) : 0;
   return t;
+}
+
+Tensor counted_rows(const Tensor& x, const ClassTargets& targets) {
+  const Tensor counts = [&] {
+    const OpScope inside;
+    return unsqueeze(reshape(ge(targets.rows, 0), targets.shape), -1);
+  }();
+  return where(counts, x, zeros({}, x.dtype()));
 }
 
 SavedTargets::SavedTargets(const Tensor& target, const CrossEntropyOptions& options,

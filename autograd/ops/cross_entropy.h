@@ -21,6 +21,10 @@ struct ClassTargets {
 ClassTargets class_targets(const char* who, const Shape& batch, int64_t classes, DType dtype,
                            const Tensor& target, const CrossEntropyOptions& options);
 
+/// x [..., D], N rows, with zeros in those that do not count: then what stands there, be it NaN,
+/// reaches no gradient of ops that would multiply it by 0.
+Tensor counted_rows(const Tensor& x, const ClassTargets& targets);
+
 /// Targets and class weights as a vjp keeps them: changed in place by the user, they are an error.
 class SavedTargets {
  public:

@@ -24,7 +24,10 @@ constexpr int64_t kBlockLogits = int64_t{1} << 21;  // of one block, if that is 
 
 // in: hidden, weight and maybe bias.
 Tensor composed(const Tensors& in, const Tensor& target, const CrossEntropyOptions& options) {
-  return cross_entropy(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor()), target, options);
+  const Tensor hidden =
+      counted_rows(in[0], class_targets("linear_cross_entropy", target.shape(), in[1].size(0),
+                                        in[0].dtype(), target, options));
+  return cross_entropy(linear(hidden, in[1], in.size() > 2 ? in[2] : Tensor()), target, options);
 }
 
 void add_sample(Samples& s, const char* name, Tensors in, const Tensor& target,
