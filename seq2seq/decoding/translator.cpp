@@ -23,6 +23,12 @@ Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence) {
   return ids;
 }
 
+bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence) {
+  constexpr auto kRoom = static_cast<size_t>(kLongestSource - 1);
+  if (sentence.size() < kRoom) return false;  // an id stands for a byte at least, or a blank before
+  return vocabulary.encode(sentence).size() > kRoom;
+}
+
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
   Ids ids = vocabulary.encode(sentence);
   ids.insert(ids.begin(), kBegin);

@@ -19,6 +19,8 @@ inline constexpr const char* kBestCheckpoint = "best.safetensors";
 
 /// Ids as the encoder reads them: at most kLongestSource, the last of them kEnd.
 Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence);
+/// Whether encode_source would cut the sentence.
+bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence);
 /// Ids as the decoder reads and writes them, between kBegin and kEnd.
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence);
 

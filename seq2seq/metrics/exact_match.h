@@ -1,4 +1,5 @@
-// The share of sentences that are written exactly as their reference.
+// The share of sentences that are their reference, word by word: white space only separates words,
+// and no vocabulary gives it back as it was.
 #pragma once
 
 #include <cstdint>

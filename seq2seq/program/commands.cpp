@@ -1,53 +1,15 @@
+#include <fmt/core.h>
 #include <unistd.h>
-#include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
-#include <weft/core/parallel.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/program/commands.h>
-#include <weft/seq2seq/program/train.h>
+#include <weft/seq2seq/program/output.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
 
-#include <cmath>
-#include <cstdio>
-#include <iostream>
-#include <optional>
-
 namespace weft {
 namespace {
-
-// What suits the toy task, where the user does not say otherwise.
-void set_toy_defaults(ModelConfig& model, TrainConfig& train) {
-  auto unless_given = [&](const char* option, auto& setting, auto value) {
-    if (!train.given.contains(option)) setting = value;
-  };
-  unless_given("d-model", model.d_model, 64);
-  unless_given("ffn", model.ffn, 128);
-  unless_given("dropout", model.dropout, 0.0);
-  unless_given("max-tokens", train.max_tokens, 512);
-  unless_given("warmup", train.warmup, 800);
-  unless_given("clip", train.clip, 1.0);
-  unless_given("decay", train.decay, 2.0);
-  if (train.steps == 0 && train.minutes == 0) unless_given("epochs", train.epochs, 4);
-}
-
-void use_threads(int threads) {
-  if (threads > 0) set_num_threads(threads);
-}
-
-// Throws if standard output could not be written, as on a full disk.
-void print(const std::string& text) {
-  const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
-  check(written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout),
-        "standard output cannot be written");
-}
-
-std::vector<std::string> read_standard_input() {
-  std::vector<std::string> lines = read_lines(std::cin, "standard input");
-  check(!std::ferror(stdin), "run: standard input cannot be read");  // std::cin does not tell
-  return lines;
-}
 
 void check_sentence(const std::string& sentence) {
   if (const auto at = invalid_utf8(sentence)) {
@@ -58,43 +20,22 @@ void check_sentence(const std::string& sentence) {
 
 }  // namespace
 
-void train_command(TrainOptions o) {
-  check(!o.train.task.empty(),
-        "train: needs a corpus: --task toy, or --train-source, --train-target, "
-        "--valid-source and --valid-target");
-  if (o.train.task == "toy") set_toy_defaults(o.model, o.train);
-  use_threads(o.threads);
-  std::optional<weft::Profiler> profiler;
-  if (o.profile) profiler.emplace();
-  train(o.model, o.train);
-  print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
-}
-
-void run_command(const RunOptions& o) {
-  check(!std::isnan(o.length_penalty), "run: --length-penalty must be a number; got nan");
-  use_threads(o.threads);
-  const LoadedModel loaded = load_model(o.model_dir);
-  const std::vector<std::string> lines = read_standard_input();
-  std::string translations;
-  for (const std::string& line :
-       translate_all(*loaded.model, *loaded.vocabulary, lines, {o.beam, o.length_penalty}))
-    translations.append(line).append("\n");
-  print(translations);
-}
-
 void score_command(const ScoreOptions& o) {
-  const BleuOptions options{o.tokenize == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a,
-                            o.lowercase};
-  const ParallelText text = read_parallel(o.hypothesis, o.reference);
+  const BleuOptions options{
+      o.tokenize.value() == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a, o.lowercase};
+  const ParallelText text = read_parallel(o.hypothesis.value(), o.reference.value());
   print(bleu(text.source, text.target, options).to_string() + "\n");
 }
 
 void show_command(const ShowOptions& o) {
   check_sentence(o.sentence);
-  const LoadedModel loaded = load_model(o.model_dir);
+  const LoadedModel loaded = load_model(o.model_dir.value());
+  if (is_too_long(*loaded.vocabulary, o.sentence))
+    fmt::print(stderr, "weft: show: only the first {} ids of --sentence are translated\n",
+               kLongestSource - 1);
   const AttentionPicture picture = show_translation(*loaded.model, *loaded.vocabulary, o.sentence);
   print(draw_for_terminal(picture, isatty(STDOUT_FILENO) != 0));
-  if (!o.svg.empty()) write_file(o.svg, draw_svg(picture));
+  if (!o.svg.value().empty()) write_file(o.svg.value(), draw_svg(picture));
 }
 
 }  // namespace weft

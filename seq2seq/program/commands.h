@@ -2,39 +2,55 @@
 // line.
 #pragma once
 
+#include <weft/core/parallel.h>
 #include <weft/seq2seq/training/config.h>
 
 #include <string>
 
 namespace weft {
 
-struct TrainOptions {
-  ModelConfig model;
-  TrainConfig train;
-  int threads = 0;       ///< 0: the library's default; also below
-  bool profile = false;  ///< print time and calls per op and per module at the end
-};
-/// From a corpus to a model directory.
-void train_command(TrainOptions options);
+/// From a corpus to a model directory, until a limit of the run is reached, scores stop getting
+/// better, or the user interrupts; then judges the best model. Writes into the model directory:
+/// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
+/// (checkpoints), metrics.jsonl, summary.json and, for the toy task, attention.svg. The exit
+/// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
+/// file.
+int train_command(RunConfig config);
 
-struct RunOptions {
-  std::string model_dir;
-  int64_t beam = 1;
-  double length_penalty = 1;
-  int threads = 0;
+struct RunOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<int64_t> beam{*this, 1, {"beam", "",
+      "Beginnings kept at every step; 1 is greedy search", {.least = 1, .most = 100}}};
+  Setting<double> length_penalty{*this, 1, {"length-penalty", "",
+      "0 favours short translations, more favours long", {.least = 0, .most = 10}}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
+  // clang-format on
 };
-/// Standard input to standard output, a translation for each line.
+/// Standard input to standard output, a translation for each line, as soon as it is there. A line
+/// that is not UTF-8 gives U+FFFD and, after all others were translated, an error.
 void run_command(const RunOptions& options);
 
-struct ScoreOptions {
-  std::string hypothesis, reference, tokenize = "13a";
-  bool lowercase = false;
+struct ScoreOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> hypothesis{*this, "", {"hypothesis", "",
+      "File of translations, one a line"}};
+  Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
+  Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
+      "13a for plain text, none for tokenized text"}};
+  Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
+  // clang-format on
 };
 /// Prints the BLEU of a file of translations.
 void score_command(const ScoreOptions& options);
 
-struct ShowOptions {
-  std::string model_dir, sentence, svg;
+struct ShowOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<std::string> sentence{*this, "", {"sentence", "", "What to translate"}};
+  Setting<std::string> svg{*this, "", {"svg", "", "Also write the picture to this file"}};
+  // clang-format on
 };
 /// Draws what the cross-attention looks at while a sentence is translated.
 void show_command(const ShowOptions& options);

@@ -13,7 +13,7 @@ void print_examples(const Split& split, const std::vector<std::string>& translat
   fmt::print("\nSentences that training has not seen ({}):\n", split.name);
   const size_t n = split.text.source.size(), step = std::max<size_t>(1, n / kExamples);
   for (size_t i = 0; i < n; i += step) {
-    const bool right = translations[i] == split.text.target[i];
+    const bool right = exact_matches({&translations[i], 1}, {&split.text.target[i], 1}) == 1;
     fmt::print("\n  source       {}\n  translation  {}\n  reference    {}\n", split.text.source[i],
                translations[i], right ? "the same" : split.text.target[i]);
   }

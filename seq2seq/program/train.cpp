@@ -1,10 +1,15 @@
+// `weft train`: from a corpus to a model directory, with checkpoints on the way.
+#include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/program/commands.h>
+#include <weft/seq2seq/program/output.h>
 #include <weft/seq2seq/program/report.h>
-#include <weft/seq2seq/program/train.h>
+#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace weft {
 namespace {
@@ -26,16 +31,35 @@ void require_free(const std::filesystem::path& dir) {
         dir.string());
 }
 
-// The settings of the run that goes on.
-ModelConfig resumed_config(const ModelConfig& asked, const TrainConfig& train) {
-  const ModelConfig saved = load_config(train.model_dir);
-  check_model_options(asked, saved, train.given);
-  return saved;
+// The task that the user means, with files that a resumed run finds from any directory.
+void settle_task(TrainConfig& c) {
+  Setting<std::string>* files[] = {&c.train_source, &c.train_target, &c.valid_source,
+                                   &c.valid_target};
+  const auto is_given = [](const Setting<std::string>* file) { return !file->value().empty(); };
+  const auto given = std::count_if(std::begin(files), std::end(files), is_given);
+  if (given > 0 && c.task.value().empty()) c.task = "files";
+  check(c.task.value() == "toy" || given == std::ssize(files),
+        "train: needs a corpus: --task toy, or --train-source, --train-target, --valid-source and "
+        "--valid-target");
+  check(c.task.value() == "files" || (c.task.value() == "toy" && given == 0),
+        "task: must be toy, or files and with them; got '{}' and {} files", c.task.value(), given);
+  check(c.task.value() == "files" || !c.subwords.given(),
+        "vocab-size: the toy task has words; got {}", c.subwords.value());
+  for (Setting<std::string>* file : files)
+    if (is_given(file)) *file = std::filesystem::absolute(file->value()).string();
+}
+
+// What suits the task, where the user does not say otherwise. Its length counts where there is no
+// limit at all.
+void suggest_defaults(RunConfig& config, const TaskDefaults& defaults) {
+  const bool limited = config.train.steps > 0 || config.train.minutes > 0;
+  for (const auto& [name, text] : defaults)
+    if (!limited || name != config.train.epochs.info().name) config.find(name).suggest(text);
 }
 
 // A new run's directory: without an older run's files, with what the model is made of.
-void prepare_directory(const std::filesystem::path& dir, const ModelConfig& model,
-                       const Vocabulary& vocabulary) {
+void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
+  const std::filesystem::path dir = config.train.directory();
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   check(!error, "train: cannot create '{}': {}", dir.string(), error.message());
@@ -44,49 +68,68 @@ void prepare_directory(const std::filesystem::path& dir, const ModelConfig& mode
     check(!error, "train: cannot remove '{}': {}", (dir / file).string(), error.message());
   }
   vocabulary.save(dir);
-  save_config(dir, model);
+  save_config(dir, config.model);
 }
 
 std::unique_ptr<Vocabulary> make_vocabulary(const TrainConfig& train, const ParallelText& text) {
-  if (train.resume) return load_vocabulary(train.model_dir);
-  if (train.task == "toy") return word_vocabulary(text.source, text.target);
+  if (train.resume) return load_vocabulary(train.directory());
+  if (train.task.value() == "toy") return word_vocabulary(text.source, text.target);
   std::vector<std::string> sentences = text.source;
   sentences.insert(sentences.end(), text.target.begin(), text.target.end());
   return train_subwords(sentences, train.subwords);
 }
 
-}  // namespace
-
-void train(const ModelConfig& asked, TrainConfig config) {
-  const Stopwatch since_start;
-  validate(config);
-  ModelConfig model = asked;
-  model.vocabulary = kSpecials;  // until the corpus was read
-  validate(model);
-  if (config.resume) {
-    require_checkpoint(config.model_dir);
-    model = resumed_config(asked, config);
-  } else if (!config.overwrite) {
-    require_free(config.model_dir);
+// The run's settings but for what follows from its corpus.
+void settle_run(RunConfig& config) {
+  TrainConfig& train = config.train;
+  check(!train.model_dir.value().empty(), "train: needs --model-dir, the directory of the model");
+  check(!train.resume || !train.overwrite, "train: --resume and --overwrite exclude each other");
+  if (train.resume) {
+    require_checkpoint(train.directory());
+    config.go_on_from(train.directory());
+  } else if (!train.overwrite) {
+    require_free(train.directory());
   }
-  const Corpus corpus = config.task == "toy" ? toy_corpus() : read_corpus(config.files);
-  if (config.metric.empty()) config.metric = corpus.metric;
-  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
-  if (!config.resume) model.vocabulary = vocabulary->size();
-  Trainer trainer(model, config, *vocabulary, corpus, since_start);
-  if (!config.resume) prepare_directory(config.model_dir, model, *vocabulary);
-  if (!trainer.run()) return;
+  settle_task(train);
+}
+
+int train(RunConfig& config) {
+  const Stopwatch since_start;
+  settle_run(config);
+  const Corpus corpus =
+      config.train.task.value() == "toy" ? toy_corpus() : read_corpus(config.train.files());
+  if (!config.train.resume) suggest_defaults(config, corpus.defaults);
+  validate(config.train);
+  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
+  config.model.vocabulary = vocabulary->size();
+  validate(config.model);
+  Trainer trainer(config, *vocabulary, corpus, since_start);
+  if (!config.train.resume) prepare_directory(config, *vocabulary);
+  config.save(config.train.directory());
+  if (!trainer.run()) return 128 + interrupting_signal();
   const Position& at = trainer.position();
-  report({config.task,
+  report({config.train.task,
           at.step,
           at.seconds,
           trainer.parameters(),
           static_cast<double>(at.tokens) / std::max(at.seconds, 1e-9),
           at.best_step,
-          config.metric,
+          config.train.metric,
           at.best_score,
           {}},
-         corpus, config.model_dir);
+         corpus, config.train.directory());
+  return 0;
+}
+
+}  // namespace
+
+int train_command(RunConfig config) {
+  set_num_threads(static_cast<int>(config.train.threads));
+  std::optional<Profiler> profiler;
+  if (config.train.profile) profiler.emplace();
+  const int status = train(config);
+  print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
+  return status;
 }
 
 }  // namespace weft

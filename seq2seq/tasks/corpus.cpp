@@ -1,3 +1,4 @@
+#include <weft/core/check.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/text/utf8.h>
@@ -23,6 +24,15 @@ Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
   return split;
 }
 
+Split read_split(const std::string& name, const std::filesystem::path& source,
+                 const std::filesystem::path& target) {
+  Split split{name, read_parallel(source, target), {}};
+  split.removed = remove_empty_pairs(split.text);
+  check(!split.text.source.empty(), "read_corpus: no pair of '{}' and '{}' has words on both sides",
+        source.string(), target.string());
+  return split;
+}
+
 bool are_mostly_words(const std::vector<std::string>& sentences) {
   const auto words = std::count_if(sentences.begin(), sentences.end(),
                                    [](const std::string& s) { return split_words(s).size() <= 1; });
@@ -37,15 +47,23 @@ Corpus toy_corpus() {
           to_split("valid", std::move(toy.valid)),
           {to_split("held-out", std::move(toy.test)),
            to_split("compositional", std::move(toy.compositional))},
-          "bleu"};
+          {{"d-model", "64"},
+           {"ffn", "128"},
+           {"dropout", "0"},
+           {"max-tokens", "512"},
+           {"warmup", "800"},
+           {"clip", "1"},
+           {"decay", "2"},
+           {"epochs", "4"},
+           {"metric", "bleu"}}};
 }
 
 Corpus read_corpus(const CorpusFiles& files) {
-  Corpus corpus{{"train", read_parallel(files.train_source, files.train_target), {}},
-                {"valid", read_parallel(files.valid_source, files.valid_target), {}},
+  Corpus corpus{read_split("train", files.train_source, files.train_target),
+                read_split("valid", files.valid_source, files.valid_target),
                 {},
                 {}};
-  corpus.metric = are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu";
+  corpus.defaults = {{"metric", are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu"}};
   return corpus;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -17,12 +18,17 @@ struct Split {
   std::string name;
   ParallelText text;
   std::vector<std::vector<Link>> gold;
+  int64_t removed = 0;  ///< pairs of its source that had no word on a side
 };
+
+/// Values that suit a task, by the name of the setting: `metric`, by which its models are compared,
+/// and others where the program's defaults do not suit.
+using TaskDefaults = std::vector<std::pair<std::string, std::string>>;
 
 struct Corpus {
   Split train, valid;
   std::vector<Split> tests;  ///< judged once, after training
-  std::string metric;        ///< by which models of this task are compared
+  TaskDefaults defaults;
 };
 
 struct CorpusFiles {
@@ -34,8 +40,8 @@ struct CorpusFiles {
 Corpus toy_corpus();
 
 /// Its metric is "exact" if most targets are a single word, where BLEU, which compares up to four
-/// words in a row, is always 0; else "bleu". Throws on files that are missing, empty, not UTF-8 or
-/// of different line counts.
+/// words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws on files
+/// that are missing, empty, not UTF-8 or of different line counts.
 Corpus read_corpus(const CorpusFiles& files);
 
 }  // namespace weft

@@ -76,6 +76,13 @@ const std::string& string_at(const JsonObject& object, const std::string& key) {
   return typed_at<std::string>(object, key, "a string");
 }
 
+std::string text_at(const JsonObject& object, const std::string& key) {
+  const JsonValue& value = value_at(object, key);
+  if (const auto* whole = std::get_if<int64_t>(&value)) return std::to_string(*whole);
+  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{}", *number);
+  return string_at(object, key);
+}
+
 const std::vector<std::string>& strings_at(const JsonObject& object, const std::string& key) {
   return typed_at<std::vector<std::string>>(object, key, "a list of strings");
 }

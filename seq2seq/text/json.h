@@ -26,6 +26,8 @@ JsonObject parse_json(const std::string& text);
 int64_t integer_at(const JsonObject& object, const std::string& key);
 double number_at(const JsonObject& object, const std::string& key);
 const std::string& string_at(const JsonObject& object, const std::string& key);
+/// A number or a string, as text.
+std::string text_at(const JsonObject& object, const std::string& key);
 const std::vector<std::string>& strings_at(const JsonObject& object, const std::string& key);
 
 }  // namespace weft

@@ -76,23 +76,26 @@ constexpr size_t kMaxSentenceBytes = 4192;
 
 class Sentences : public sentencepiece::SentenceIterator {
  public:
-  explicit Sentences(std::span<const std::string> all) : all_(all) { skip(); }
+  explicit Sentences(std::span<const std::string> all) : all_(all) { find(); }
 
   bool done() const override { return at_ == all_.size(); }
   void Next() override {
     ++at_;
-    skip();
+    find();
   }
-  const std::string& value() const override { return all_[at_]; }
+  const std::string& value() const override { return value_; }
   sentencepiece::util::Status status() const override { return {}; }
 
  private:
-  void skip() {
-    while (!done() && value().size() > kMaxSentenceBytes) ++at_;
+  // SentencePiece takes only U+0020 for a blank.
+  void find() {
+    while (!done() && all_[at_].size() > kMaxSentenceBytes) ++at_;
+    if (!done()) value_ = with_single_spaces(all_[at_]);
   }
 
   std::span<const std::string> all_;
   size_t at_ = 0;
+  std::string value_;
 };
 
 // How many ids the specials, the characters and the blank need.
@@ -168,7 +171,7 @@ SubwordCoder::~SubwordCoder() = default;
 
 std::vector<int64_t> SubwordCoder::encode(const std::string& text) const {
   std::vector<int> ids;
-  const auto status = processor_->Encode(text, &ids);
+  const auto status = processor_->Encode(with_single_spaces(text), &ids);
   check(status.ok(), "Vocabulary::encode: SentencePiece failed: {}", status.ToString());
   return {ids.begin(), ids.end()};
 }

@@ -24,6 +24,7 @@ class SubwordCoder {
   SubwordCoder(const SubwordCoder&) = delete;
   SubwordCoder& operator=(const SubwordCoder&) = delete;
 
+  /// Words may be separated by any white space.
   std::vector<int64_t> encode(const std::string& text) const;
   /// `ids` must be in range.
   std::string decode(std::span<const int64_t> ids) const;

@@ -37,10 +37,16 @@ std::vector<std::string> read_corpus(const std::filesystem::path& file) {
 
 }  // namespace
 
+void trim_line(std::string& line) {
+  constexpr std::string_view kByteOrderMark = "\ufeff";
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+}
+
 std::vector<std::string> read_lines(std::istream& in, const std::string& name) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
-    if (line.ends_with('\r')) line.pop_back();
+    trim_line(line);
     check_utf8(line, name, lines.size() + 1);
     lines.push_back(std::move(line));
   }
@@ -60,6 +66,19 @@ ParallelText read_parallel(const std::filesystem::path& source,
         "read_parallel: expected files of equally many lines; got {} in '{}' and {} in '{}'",
         text.source.size(), source.string(), text.target.size(), target.string());
   return text;
+}
+
+int64_t remove_empty_pairs(ParallelText& text) {
+  size_t kept = 0;
+  for (size_t i = 0; i < text.source.size(); ++i) {
+    if (split_words(text.source[i]).empty() || split_words(text.target[i]).empty()) continue;
+    std::swap(text.source[kept], text.source[i]);
+    std::swap(text.target[kept++], text.target[i]);
+  }
+  const size_t removed = text.source.size() - kept;
+  text.source.resize(kept);
+  text.target.resize(kept);
+  return static_cast<int64_t>(removed);
 }
 
 std::string read_file(const std::filesystem::path& file) {

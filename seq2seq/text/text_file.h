@@ -2,6 +2,7 @@
 // whole.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <istream>
 #include <string>
@@ -14,6 +15,10 @@ struct ParallelText {
   std::vector<std::string> source, target;
 };
 
+/// Takes from a line what is not its text: the CR of a CRLF, and a byte-order mark before it (also
+/// where files were joined, so that one stands before a line in the middle).
+void trim_line(std::string& line);
+
 /// The lines without their ends; a last line without an end counts. NUL and other control
 /// characters are ordinary characters. Throws on invalid UTF-8 with `name`, the line and the byte.
 std::vector<std::string> read_lines(std::istream& in, const std::string& name);
@@ -24,6 +29,9 @@ std::vector<std::string> read_lines(const std::filesystem::path& file);
 /// Two files of equally many lines. Throws on an empty file and on counts that differ.
 ParallelText read_parallel(const std::filesystem::path& source,
                            const std::filesystem::path& target);
+
+/// Removes the pairs of which a side has no word; how many there were.
+int64_t remove_empty_pairs(ParallelText& text);
 
 /// The bytes of a file, as they are. Throws if it cannot be read.
 std::string read_file(const std::filesystem::path& file);

@@ -146,6 +146,15 @@ std::vector<std::string_view> split_words(std::string_view text) {
   return words;
 }
 
+std::string with_single_spaces(std::string_view text) {
+  std::string result;
+  for (const std::string_view word : split_words(text)) {
+    if (!result.empty()) result += ' ';
+    result += word;
+  }
+  return result;
+}
+
 std::string lower_case(std::string_view text) {
   const std::u32string upper = decode_utf8(text);
   std::u32string lower;

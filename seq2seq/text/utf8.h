@@ -24,6 +24,9 @@ bool is_space(char32_t c);
 /// The maximal runs of characters that are not white space; views into `text`.
 std::vector<std::string_view> split_words(std::string_view text);
 
+/// `text` with one space for each run of white space, and none at its ends.
+std::string with_single_spaces(std::string_view text);
+
 /// Full Unicode lower case as Python's str.lower: with the final sigma and the dotted capital I.
 std::string lower_case(std::string_view text);
 

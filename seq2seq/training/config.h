@@ -1,22 +1,45 @@
 // The settings of a model and of a training run. A model directory keeps the model's in
-// config.json.
+// config.json and, to go on from, those of the run in run.toml.
 #pragma once
 
+#include <weft/core/parallel.h>
 #include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/training/setting.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weft {
 
+/// Far more than any run reaches, and few enough that sums and products of two do not overflow.
+inline constexpr double kMost = 1e12;
+inline constexpr Range kPositive{.least = 1, .most = kMost};
+inline constexpr Range kCount{.least = 0, .most = kMost};
+inline constexpr Range kRate{.least = 0, .most = 1, .with_most = false};
+inline constexpr Range kFinite{.least = 0, .with_most = false};
+inline constexpr Range kAboveZero{.least = 0, .with_least = false, .with_most = false};
+/// Above this a model does not fit any machine that runs it; a damaged file stops here.
+inline constexpr Range kSize{.least = 1, .most = 1 << 24, .with_most = false};
+
 /// What the weights' shapes follow from, and the rates of dropout.
-struct ModelConfig {
+struct ModelConfig : SettingGroup {
+  // clang-format off
   int64_t vocabulary = 0;  ///< number of ids
-  int64_t d_model = 128, layers = 2, heads = 4, ffn = 256;
-  double dropout = 0.1;  ///< of residual branches and embeddings
-  double attention_dropout = 0, activation_dropout = 0;
+  Setting<int64_t> d_model{*this, 128, {"d-model", "Model", "Width", kSize}};
+  Setting<int64_t> layers{*this, 2, {"layers", "Model",
+      "Layers of the encoder, and of the decoder", kSize}};
+  Setting<int64_t> heads{*this, 4, {"heads", "Model", "Attention heads", kSize}};
+  Setting<int64_t> ffn{*this, 256, {"ffn", "Model", "Width of the feed-forward layers", kSize}};
+  Setting<double> dropout{*this, 0.1, {"dropout", "Model",
+      "Dropout of embeddings and residual branches", kRate}};
+  Setting<double> attention_dropout{*this, 0, {"attention-dropout", "Model",
+      "Dropout of attention weights", kRate}};
+  Setting<double> activation_dropout{*this, 0, {"activation-dropout", "Model",
+      "Dropout inside feed-forward layers", kRate}};
+  // clang-format on
 };
 
 /// Throws an error that names the setting and its value.
@@ -26,34 +49,92 @@ void save_config(const std::filesystem::path& dir, const ModelConfig& config);
 /// Throws if config.json is missing, damaged, or asks for what cannot be.
 ModelConfig load_config(const std::filesystem::path& dir);
 
-struct TrainConfig {
-  std::filesystem::path model_dir;
-  std::string task;             ///< "toy", or "files"
-  CorpusFiles files;            ///< of task "files"
-  int64_t subwords = 10000;     ///< size of the subword vocabulary of task "files"
-  int64_t max_tokens = 4096;    ///< of a batch: its longest side times its sentences
-  int64_t accumulate = 1;       ///< batches per update
-  double learning_rate = 5e-3;  ///< reached after warm-up
-  int64_t warmup = 2000;        ///< updates
-  double decay = 0.5;           ///< the rate then falls as (warmup / update)^decay
-  double label_smoothing = 0.1;
-  std::string metric;  ///< decides which model is the best; empty: the task's choice
-  double clip = 0;     ///< largest gradient norm; 0: no clipping
-  int64_t epochs = 0;  ///< limits; 0: none
-  int64_t steps = 0;
-  double minutes = 0;
-  int64_t patience = 10;       ///< validations without a better score before training stops
-  int64_t validate_every = 0;  ///< updates between validations; 0: after each epoch
-  int64_t log_every = 50;      ///< updates between lines of metrics.jsonl
-  uint64_t seed = 1;
-  bool resume = false;     ///< go on from the last checkpoint
-  bool overwrite = false;  ///< replace a model that is there
-  /// Names of the options that the user gave, without dashes: a run that goes on must not
-  /// contradict them.
-  std::set<std::string> given;
+struct TrainConfig : SettingGroup {
+  using enum OnResume;
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "Run",
+      "Directory of the model", {}, kForget}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "Run",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}, kForget}};
+  Setting<bool> profile{*this, false, {"profile", "Run",
+      "Print time and calls per op and per module at the end", {}, kForget}};
+  Setting<bool> resume{*this, false, {"resume", "Run",
+      "Go on from the last checkpoint in the model directory, with the settings of that run; a "
+      "limit given anew replaces its limits", {}, kForget}};
+  Setting<bool> overwrite{*this, false, {"overwrite", "Run",
+      "Replace the model that is in the model directory", {}, kForget}};
+
+  Setting<std::string> task{*this, "", {"task", "Corpus",
+      "toy: the built-in English-German grammar; files: those named below"}};
+  Setting<std::string> train_source{*this, "", {"train-source", "Corpus",
+      "Sentences to train on, one a line", {}, kChange}};
+  Setting<std::string> train_target{*this, "", {"train-target", "Corpus",
+      "Their translations", {}, kChange}};
+  Setting<std::string> valid_source{*this, "", {"valid-source", "Corpus",
+      "Sentences to validate on", {}, kChange}};
+  Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
+      "Their translations", {}, kChange}};
+  Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
+      "Subwords of both languages, special ids included", {.least = 5, .most = kMost}}};
+
+  Setting<int64_t> max_tokens{*this, 4096, {"max-tokens", "Training",
+      "Size of a batch: its longest side times its sentences", kPositive}};
+  Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
+      "Batches whose gradients make one update", kPositive}};
+  Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
+      "Learning rate at the end of warm-up", kAboveZero}};
+  Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
+      "Updates of linear warm-up", kPositive}};
+  Setting<double> decay{*this, 0.5, {"decay", "Training",
+      "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root", kFinite}};
+  Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
+      "Label smoothing", kRate}};
+  Setting<double> clip{*this, 0, {"clip", "Training",
+      "Largest gradient norm; 0: no clipping", kFinite}};
+  Setting<std::string> metric{*this, "", {"metric", "Training",
+      "Chooses the best model: bleu, chrf, exact (match) or tokens (accuracy)"}};
+  Setting<int64_t> seed{*this, 1, {"seed", "Training",
+      "Seed of weights, dropout and order", {.least = 0}}};
+  Setting<int64_t> epochs{*this, 0, {"epochs", "Training",
+      "Stop after so many passes; 0: no limit", kCount, kChange}};
+  Setting<int64_t> steps{*this, 0, {"steps", "Training",
+      "Stop after so many updates; 0: no limit", kCount, kChange}};
+  Setting<double> minutes{*this, 0, {"minutes", "Training",
+      "Stop after so many minutes of training; 0: no limit", kFinite, kChange}};
+  Setting<int64_t> patience{*this, 10, {"patience", "Training",
+      "Stop after so many validations without a better score", kPositive, kChange}};
+  Setting<int64_t> validate_every{*this, 0, {"validate-every", "Training",
+      "Updates between validations; 0: after each epoch", kCount, kChange}};
+  Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
+      "Updates between lines of metrics.jsonl", kPositive, kChange}};
+  // clang-format on
+
+  std::filesystem::path directory() const { return model_dir.value(); }
+  CorpusFiles files() const;
 };
 
 /// Throws an error that names the setting and its value.
 void validate(const TrainConfig& config);
+
+/// All that a call of `weft train` is made of.
+struct RunConfig {
+  ModelConfig model;
+  TrainConfig train;
+
+  /// Of both, in order.
+  std::vector<AnySetting*> settings();
+  std::vector<const AnySetting*> settings() const;
+  /// The setting of that name. Throws an error that names it if there is none.
+  AnySetting& find(const std::string& name);
+
+  /// Takes what a file of TOML gives, a line `name = value` for each setting, where the user has
+  /// not given a value already. Throws errors with the file's name and the line.
+  void read_file(const std::filesystem::path& file);
+  /// Takes the settings of the run in a model directory, and what the user gave to change.
+  /// Throws an error that names both values if the user gave what contradicts the run.
+  void go_on_from(const std::filesystem::path& dir);
+  /// Writes run.toml: every setting but those of one call, with its help.
+  void save(const std::filesystem::path& dir) const;
+};
 
 }  // namespace weft

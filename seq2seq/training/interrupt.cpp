@@ -9,7 +9,7 @@ volatile std::sig_atomic_t g_interrupted = 0;
 constexpr int kSignals[] = {SIGINT, SIGTERM};
 
 void note(int signal) {
-  g_interrupted = 1;
+  g_interrupted = signal;
   std::signal(signal, SIG_DFL);
 }
 
@@ -24,6 +24,6 @@ InterruptScope::~InterruptScope() {
   for (int i = 0; i < 2; ++i) std::signal(kSignals[i], before_[i]);
 }
 
-bool interrupted() { return g_interrupted != 0; }
+int interrupting_signal() { return g_interrupted; }
 
 }  // namespace weft

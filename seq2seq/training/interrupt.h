@@ -16,7 +16,8 @@ class InterruptScope {
   void (*before_[2])(int);
 };
 
-/// Whether a signal came since the last scope began.
-bool interrupted();
+/// The signal that came since the last scope began; 0: none.
+int interrupting_signal();
+inline bool interrupted() { return interrupting_signal() != 0; }
 
 }  // namespace weft

@@ -27,10 +27,10 @@ struct Position {
 /// Settings by name, as text.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// What weights follow from: the optimizer's settings, the order of batches, the corpus.
-Settings run_settings(const TrainConfig& config, std::span<const Pair> corpus);
-/// What a model is made of, its vocabulary aside.
-Settings model_settings(const ModelConfig& config);
+/// What a run's weights and its choice of the best follow from: both sides of its corpus, and the
+/// settings that a resumed run must share.
+Settings run_settings(const RunConfig& config, std::span<const Pair> corpus,
+                      std::span<const Pair> validation);
 
 Metadata to_metadata(const Position& position, const Settings& settings);
 
@@ -42,10 +42,5 @@ Position position_from(const Metadata& metadata, const Settings& settings, const
 /// of the same shapes may still be of another one.
 void check_saved_model(const Metadata& metadata, const ModelConfig& config,
                        const std::string& file);
-
-/// Throws an error that names both values if the user gave an option of the model that contradicts
-/// the saved one.
-void check_model_options(const ModelConfig& asked, const ModelConfig& saved,
-                         const std::set<std::string>& given);
 
 }  // namespace weft

@@ -4,7 +4,6 @@
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
@@ -19,44 +18,42 @@ bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
 }
 
-// All that a run which goes on must have in common with the saved one.
-Settings all_settings(const ModelConfig& model, const TrainConfig& train,
-                      std::span<const Pair> pairs) {
-  Settings all = run_settings(train, pairs);
-  for (auto& setting : model_settings(model)) all.push_back(std::move(setting));
-  return all;
-}
-
 }  // namespace
 
-Trainer::Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
-                 const Corpus& corpus, const Stopwatch& since_start)
-    : config_(train),
+Trainer::Trainer(const RunConfig& config, const Vocabulary& vocabulary, const Corpus& corpus,
+                 const Stopwatch& since_start)
+    : config_(config.train),
       vocabulary_(vocabulary),
       corpus_(corpus),
       since_start_(since_start),
-      metric_(find_metric(builtin_metrics(), train.metric)),
-      generator_(train.seed),
-      model_(model, generator_),
+      metric_(find_metric(builtin_metrics(), config_.metric)),
+      generator_(static_cast<uint64_t>(config_.seed)),
+      model_(config.model, generator_),
       optimizer_(model_.named_parameters(),
-                 {.lr = train.learning_rate, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9}),
-      schedule_(optimizer_, schedules::warmup_decay(train.warmup, train.decay)),
+                 {.lr = config_.learning_rate, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9}),
+      schedule_(optimizer_, schedules::warmup_decay(config_.warmup, config_.decay)),
       pairs_(encode_pairs(vocabulary, corpus.train.text)),
       valid_(encode_pairs(vocabulary, corpus.valid.text)),
-      valid_batches_(training_batches(valid_, train.max_tokens, 0, 0)),
-      settings_(all_settings(model, train, pairs_)),
-      at_(train.resume ? restore() : Position{}),
+      valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
+      settings_(run_settings(config, pairs_, valid_)),
+      at_(config_.resume ? restore() : Position{}),
       progress_(std::cerr, isatty(STDERR_FILENO) != 0) {
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
-                               [&](const Pair& pair) { return fits(pair, train.max_tokens); });
-  check(any, "train: no pair fits into --max-tokens {}", train.max_tokens);
+                               [&](const Pair& pair) { return fits(pair, config_.max_tokens); });
+  check(any, "train: no pair fits into --max-tokens {}", config_.max_tokens.value());
   check(!valid_batches_.batches.empty(), "train: no validation pair fits into --max-tokens {}",
-        train.max_tokens);
+        config_.max_tokens.value());
 }
 
 bool Trainer::run() {
-  metrics_.emplace(config_.model_dir / "metrics.jsonl", at_.step);
+  metrics_.emplace(config_.directory() / "metrics.jsonl", at_.step);
   const InterruptScope scope;
+  if (finished())
+    progress_.print(
+        fmt::format("the run is finished already, at step {}: {}; a larger limit would "
+                    "let it go on",
+                    at_.step, why_finished()));
+  const int64_t first = at_.step;
   while (!finished()) train_epoch();
   if (interrupted()) {
     if (at_.best_step == 0) save(kBestCheckpoint);  // so that there is a model to translate with
@@ -66,7 +63,17 @@ bool Trainer::run() {
     return false;
   }
   if (at_.validated_step != at_.step) validate();
+  if (at_.step > first) say_end();
   return true;
+}
+
+void Trainer::say_end() {
+  progress_.print(fmt::format("stopped at step {}: {}", at_.step, why_finished()));
+  if (at_.step < config_.warmup)
+    progress_.print(
+        fmt::format("warning: this was within the warm-up of {} updates (--warmup), so "
+                    "the learning rate came to only {:.2g} of --lr {:g}",
+                    config_.warmup.value(), optimizer_.lr(), config_.learning_rate.value()));
 }
 
 int64_t Trainer::parameters() const {
@@ -75,16 +82,22 @@ int64_t Trainer::parameters() const {
   return count;
 }
 
-bool Trainer::finished() const {
-  return interrupted() || (config_.steps && at_.step >= config_.steps) ||
-         (config_.epochs && at_.epoch >= config_.epochs) ||
-         (config_.minutes > 0 && at_.seconds >= 60 * config_.minutes) ||
-         at_.validations_since_best >= config_.patience;
+// The limit that is reached, for the user; empty while there is none.
+std::string Trainer::why_finished() const {
+  const TrainConfig& c = config_;
+  if (c.steps > 0 && at_.step >= c.steps) return fmt::format("--steps {}", c.steps.value());
+  if (c.epochs > 0 && at_.epoch >= c.epochs) return fmt::format("--epochs {}", c.epochs.value());
+  if (c.minutes > 0 && at_.seconds >= 60 * c.minutes)
+    return fmt::format("--minutes {}", c.minutes.value());
+  if (at_.validations_since_best >= c.patience)
+    return fmt::format("{} validations in a row without a better score (--patience {})",
+                       at_.validations_since_best, c.patience.value());
+  return "";
 }
 
 void Trainer::train_epoch() {
   const TrainingBatches epoch =
-      training_batches(pairs_, config_.max_tokens, config_.seed, at_.epoch);
+      training_batches(pairs_, config_.max_tokens, static_cast<uint64_t>(config_.seed), at_.epoch);
   if (!std::exchange(ready_, true)) say_ready(epoch.skipped);
   const auto count = static_cast<int64_t>(epoch.batches.size());
   batches_per_epoch_ = count;
@@ -99,17 +112,27 @@ void Trainer::train_epoch() {
 }
 
 void Trainer::say_ready(int64_t skipped) {
-  const auto say_left_out = [&](int64_t count, const char* what, const char* of) {
-    if (count > 0)
-      progress_.print(fmt::format("{} {} pairs are longer than --max-tokens {} and are left out{}",
-                                  count, what, config_.max_tokens, of));
-  };
-  say_left_out(skipped, "training", "");
-  say_left_out(valid_batches_.skipped, "validation", " of the validation loss");
+  say_left_out("training", corpus_.train, skipped, "");
+  say_left_out("validation", corpus_.valid, valid_batches_.skipped, " of the validation loss");
   progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), vocabulary_.size(), parameters(),
                               since_start_.seconds()));
+}
+
+// What of the corpus is not used as it stands.
+void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped, const char* of) {
+  const std::vector<std::string>& sources = split.text.source;
+  const auto cut = std::count_if(sources.begin(), sources.end(), [&](const std::string& sentence) {
+    return is_too_long(vocabulary_, sentence);
+  });
+  const auto say = [&](int64_t count, const std::string& text) {
+    if (count > 0) progress_.print(fmt::format("{} {} {}", count, what, text));
+  };
+  say(split.removed, "pairs have an empty side and are left out");
+  say(cut, fmt::format("sources are longer than {} ids and are cut there", kLongestSource - 1));
+  say(skipped, fmt::format("pairs are longer than --max-tokens {} and are left out{}",
+                           config_.max_tokens.value(), of));
 }
 
 // One update from the next batches of the epoch.
@@ -156,8 +179,8 @@ void Trainer::note(TrainingRecord record, int64_t tokens, double seconds) {
 int64_t Trainer::total_steps() const {
   const int64_t by_epochs =
       config_.epochs * ((batches_per_epoch_ + config_.accumulate - 1) / config_.accumulate);
-  if (!config_.steps || !by_epochs) return std::max(config_.steps, by_epochs);
-  return std::min(config_.steps, by_epochs);
+  if (!config_.steps || !by_epochs) return std::max(config_.steps.value(), by_epochs);
+  return std::min(config_.steps.value(), by_epochs);
 }
 
 double Trainer::fraction() const {
@@ -204,11 +227,11 @@ TrainingRun Trainer::state() {
 }
 
 void Trainer::save(const char* name) {
-  save_checkpoint((config_.model_dir / name).string(), state(), to_metadata(at_, settings_));
+  save_checkpoint((config_.directory() / name).string(), state(), to_metadata(at_, settings_));
 }
 
 Position Trainer::restore() {
-  const std::string file = (config_.model_dir / kLastCheckpoint).string();
+  const std::string file = (config_.directory() / kLastCheckpoint).string();
   return position_from(load_checkpoint(file, state()), settings_, file);
 }
 

@@ -9,6 +9,7 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_state.h>
@@ -33,12 +34,12 @@ class Stopwatch {
 
 class Trainer {
  public:
-  /// Goes on from the last checkpoint if `train` says so, and writes nothing yet. All arguments
+  /// Goes on from the last checkpoint if `config` says so, and writes nothing yet. All arguments
   /// must outlive the trainer; `since_start` tells the user how long it took to get ready. Throws
   /// if the checkpoint is damaged or of another run, or if no pair fits into a batch, for
   /// training or for validation.
-  Trainer(const ModelConfig& model, const TrainConfig& train, const Vocabulary& vocabulary,
-          const Corpus& corpus, const Stopwatch& since_start);
+  Trainer(const RunConfig& config, const Vocabulary& vocabulary, const Corpus& corpus,
+          const Stopwatch& since_start);
 
   /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
   /// it. Throws if the loss leaves the numbers.
@@ -49,7 +50,9 @@ class Trainer {
   int64_t parameters() const;
 
  private:
-  bool finished() const;
+  std::string why_finished() const;
+  bool finished() const { return interrupted() || !why_finished().empty(); }
+  void say_end();
   void train_epoch();
   void update(const std::vector<Batch>& batches);
   double step_optimizer();
@@ -62,6 +65,7 @@ class Trainer {
   Position restore();
   TrainingRun state();
   void say_ready(int64_t skipped);
+  void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
   const TrainConfig& config_;
   const Vocabulary& vocabulary_;

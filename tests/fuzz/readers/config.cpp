@@ -1,8 +1,8 @@
 // Random bytes as the config.json of a model: refused with an Error, or settings that are valid and
 // come back from a file that they are written to.
-#include <weft/seq2seq/training/config.h>
-#include <weft/seq2seq/text/text_file.h>
 #include <weft/core/error.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/training/config.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 
 #include <fstream>
@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     weft::validate(c);
     weft::save_config(kFolder, c);
     const weft::ModelConfig again = weft::load_config(kFolder);
-    require(again.d_model == c.d_model && again.heads == c.heads && again.dropout == c.dropout);
+    require(again.d_model == c.d_model.value() && again.heads == c.heads.value() &&
+            again.dropout == c.dropout.value());
   } catch (const weft::Error& e) {
     require(*e.what() != '\0');
   }

@@ -31,7 +31,8 @@ TEST_CASE("token accuracy counts words at their place, over the longer side") {
 }
 
 TEST_CASE("exact match counts sentences") {
-  CHECK(exact_match(Lines{"a b", "c", "d ", "e"}, Lines{"a b", "c", "d", "f"}) == 50);
+  CHECK(exact_match(Lines{"a b", "c", "d", "ef"}, Lines{"a b", "c", "x", "e f"}) == 50);
+  CHECK(exact_match(Lines{"ein haus"}, Lines{" ein\u00a0\thaus"}) == 100);
   CHECK(message_of([] { exact_match(Lines{"a"}, Lines{}); }) ==
         "exact_match: needs one reference for each hypothesis; got 1 hypotheses and 0 references");
   CHECK(message_of([] { exact_match(Lines{}, Lines{}); }) ==

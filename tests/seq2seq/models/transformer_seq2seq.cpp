@@ -13,8 +13,17 @@ using namespace weft;
 
 namespace {
 
-constexpr ModelConfig kSmall{
-    .vocabulary = 12, .d_model = 8, .layers = 1, .heads = 2, .ffn = 16, .dropout = 0};
+ModelConfig small() {
+  ModelConfig c;
+  c.vocabulary = 12;
+  c.d_model = 8;
+  c.layers = 1;
+  c.heads = 2;
+  c.ffn = 16;
+  c.dropout = 0;
+  return c;
+}
+const ModelConfig kSmall = small();
 
 // Targets of quite different lengths.
 const std::vector<Pair> kPairs{{{4, 5, 3}, {2, 6, 3}},

@@ -58,11 +58,12 @@ case_resume() { # a run that was stopped twice, once by kill -9, ends with the v
   kill -9 $pid 2>/dev/null || true
   wait $pid 2>/dev/null || true
   echo '{"step":50000,"loss":1.0}' >>"$dir/parts/metrics.jsonl" # as if it had got further
-  train "$dir/parts" --resume "${steps[@]}"
+  "$program" train --model-dir "$dir/parts" --resume --steps 60 >"$dir/log" 2>&1 || fail "a run must know its settings"
   same_tensors "$dir/whole/last.safetensors" "$dir/parts/last.safetensors" "resumed weights differ"
   steps_of "$dir/whole" >"$dir/expected"
   steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a resumed run must log each step once"
-  train "$dir/parts" --resume "${steps[@]}" # nothing is left to do, nor to validate
+  "$program" train --model-dir "$dir/parts" --resume >"$dir/out" 2>"$dir/log" # nothing is left to do, nor to validate
+  grep -q '^the run is finished already, at step 60: --steps 60; ' "$dir/log" || fail "a finished run must say so"
   steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a finished run was validated again"
 }
 
@@ -118,7 +119,7 @@ case_threads() { # the same bytes at any number of threads
 }
 
 case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
-  local signal pid
+  local signal pid status
   for signal in INT TERM; do
     "${train_command[@]}" --model-dir "$dir/$signal" --steps 1000000 >"$dir/log" 2>&1 &
     pid=$!
@@ -127,10 +128,34 @@ case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
       sleep 0.05
     done
     kill -$signal $pid || fail "nothing to interrupt"
-    wait $pid || fail "a run interrupted by $signal must exit with 0"
+    status=0
+    wait $pid || status=$?
+    [ $status = $((128 + $(kill -l $signal))) ] || fail "a run interrupted by $signal must not exit with $status"
     [ -f "$dir/$signal/last.safetensors" ] || fail "no checkpoint after $signal"
-    train "$dir/$signal" --resume --steps 21
+    "$program" train --model-dir "$dir/$signal" --resume --steps 21 >"$dir/out" 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "resume"; }
   done
+}
+
+case_config() { # a file of settings says what flags say, and flags come before it
+  printf 'steps = 40\nd-model = 16\nlr = 1e-3 # slow\nlayers = 1\nheads = 2\nffn = 32\nmodel-dir = "%s"\n' "$dir/file" >"$dir/c.toml"
+  "$program" train --config "$dir/c.toml" "${corpus[@]}" --steps 20 >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "config"; }
+  "$program" train "${corpus[@]}" --d-model 16 --lr 1e-3 --layers 1 --heads 2 --ffn 32 --steps 20 --model-dir "$dir/flags" \
+    >/dev/null 2>&1 || fail "flags"
+  same_tensors "$dir/file/last.safetensors" "$dir/flags/last.safetensors" "a file of settings differs from flags"
+  cmp "$dir/file/run.toml" "$dir/flags/run.toml" || fail "the saved settings differ"
+  # What a run saved makes the same run again.
+  "$program" train --config "$dir/file/run.toml" --model-dir "$dir/again" >/dev/null 2>&1 || fail "run.toml"
+  same_tensors "$dir/file/last.safetensors" "$dir/again/last.safetensors" "run.toml makes another run"
+  local text
+  for text in "wramup = 3|c.toml, line 1: there is no setting 'wramup'" "lr = [1]|c.toml, line 1: lr: must be a number" \
+    'steps = 1.5|c.toml, line 1: steps: must be a whole number' 'lr = -1|c.toml, line 1: lr: must be in (0, inf); got -1' \
+    'lr = 010|c.toml, line 1: ' 'lr = |c.toml, line 1: '; do
+    echo "${text%%|*}" >"$dir/c.toml"
+    expect_error "${text#*|}" train --config "$dir/c.toml" --task toy --model-dir "$dir/m"
+  done
+  expect_error "cannot open" train --config "$dir/none.toml" --task toy --model-dir "$dir/m"
+  [ "$("$program" --version)" = "weft 0.1.0" ] || fail "--version"
 }
 
 case_toy() { # the built-in corpus: scores, examples, attention
@@ -158,12 +183,36 @@ case_run() { # a line out for each line in, whatever is in it
   done
   "$program" run --model-dir "$dir/m" </dev/null >"$dir/out"
   [ ! -s "$dir/out" ] || fail "no lines in, but lines out"
+  # An invalid line loses only itself; a long one is cut, and both are said.
+  { echo "a house"; printf 'a \xff\n'; printf 'house %.0s' $(seq 1500); echo; echo "a house"; } >"$dir/in"
+  if "$program" run --model-dir "$dir/m" <"$dir/in" >"$dir/out" 2>"$dir/log"; then fail "no error for an invalid line"; fi
+  [ "$(wc -l <"$dir/out")" = 4 ] || fail "an invalid line must lose only itself"
+  [ "$(sed -n 2p "$dir/out")" = $'\ufffd' ] || fail "an invalid line must be marked"
+  [ -n "$(sed -n 1p "$dir/out")" ] && [ "$(sed -n 1p "$dir/out")" = "$(sed -n 4p "$dir/out")" ] || fail "lost a line"
+  grep -q '^weft: run: line 2: expected UTF-8; got byte 0xff at byte 3$' "$dir/log" || fail "which line is invalid"
+  grep -q '^weft: run: line 3: only its first 1023 ids are translated$' "$dir/log" || fail "which line is too long"
+  [ "$(wc -l <"$dir/log")" = 3 ] || fail "three lines for the user; got $(cat "$dir/log")"
+  # A translation is there before the next line is.
+  mkfifo "$dir/to" "$dir/from"
+  "$program" run --model-dir "$dir/m" <"$dir/to" >"$dir/from" &
+  local pid=$! line
+  exec 3>"$dir/to" 4<"$dir/from"
+  for line in "a house" "by the lake"; do
+    echo "$line" >&3
+    read -r -t 20 _ <&4 || fail "no translation before the end of the input"
+  done
+  exec 3>&-
+  wait $pid || fail "run"
 }
 
 case_files() { # training on files, with subwords
   printf 'house %.0s' $(seq 500) >>"$dir/valid.en"
   printf 'haus %.0s' $(seq 500) >>"$dir/valid.de"
+  printf '\n  \na house\n' >>"$dir/en"
+  printf 'ein haus\nein haus\n\302\240\n' >>"$dir/de"
   train "$dir/m" --steps 10 --accumulate 3
+  grep -q '^3 training pairs have an empty side and are left out$' "$dir/log" || fail "empty pairs must be said"
+  grep -q '^300 pairs, ' "$dir/log" || fail "empty pairs must be left out"
   grep -q '^1 validation pairs are longer than --max-tokens 256' "$dir/log" || fail "a pair left out must be said"
   "$program" run --model-dir "$dir/m" <"$dir/en" >"$dir/out"
   "$program" score --hypothesis "$dir/out" --reference "$dir/de" --tokenize none | grep -q '^BLEU|' || fail "score"
@@ -174,6 +223,7 @@ case_errors() {
   printf 'a b\n' >"$dir/one"
   printf 'ok\n\xff\xfe\n' >"$dir/bad"
   : >"$dir/empty"
+  printf '\n \n' >"$dir/blank"
   local files=(--train-target "$dir/two" --valid-source "$dir/two" --valid-target "$dir/two")
   expect_error "needs a corpus" train --model-dir "$dir/m"
   expect_error "--nonsense" train --task toy --model-dir "$dir/m" --nonsense
@@ -181,12 +231,14 @@ case_errors() {
   expect_error "1" train --model-dir "$dir/m" --train-source "$dir/one" "${files[@]}"
   expect_error "UTF-8" train --model-dir "$dir/m" --train-source "$dir/bad" "${files[@]}"
   expect_error "empty" train --model-dir "$dir/m" --train-source "$dir/empty" "${files[@]}"
+  expect_error "has words on both sides" train --model-dir "$dir/m" --train-source "$dir/blank" "${files[@]}"
   expect_error "heads" train --task toy --model-dir "$dir/m" --d-model 30 --heads 4
   local option name
   for option in "--lr -1" "--lr inf" "--decay inf" "--clip nan" "--dropout 1" "--label-smoothing nan" "--minutes nan" \
     "--steps -1" "--epochs 99999999999999999999" "--accumulate 0" "--seed -1" "--seed 99999999999999999999" \
-    "--threads 0" "--layers 0"; do
-    name=${option%% *}
+    "--threads 0" "--layers 0" "--steps 010" "--steps 0x10" "--steps 1e3" "--steps 5s" "--lr 0.1x" "--lr 00.1" \
+    "--epochs=" "--seed=" "--metric=" "--task="; do
+    name=${option%%[ =]*}
     # shellcheck disable=SC2086  # an option and its value
     expect_error "${name#--}: " train --task toy --model-dir "$dir/m" $option
   done
@@ -198,8 +250,9 @@ case_errors() {
     "${corpus[@]}" --valid-source "$dir/long" --valid-target "$dir/long"
   [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
   expect_error "config.json" run --model-dir "$dir/nothing"
-  expect_error "--length-penalty" run --model-dir "$dir/nothing" --length-penalty nan
-  expect_error "--beam" run --model-dir "$dir/nothing" --beam 0
+  expect_error "length-penalty: must be in [0, 10]; got nan" run --model-dir "$dir/nothing" --length-penalty nan
+  expect_error "beam: must be in [1, 100]; got 0" run --model-dir "$dir/nothing" --beam 0
+  expect_error "beam: must be a whole number" run --model-dir "$dir/nothing" --beam 010
   expect_error "2" score --hypothesis "$dir/two" --reference "$dir/one"
   expect_error "checkpoint" train --task toy --model-dir "$dir/nothing" --resume
   if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
@@ -207,6 +260,10 @@ case_errors() {
   fi
   train "$dir/small" --steps 2
   local again=(train --model-dir "$dir/small" "${corpus[@]}" --max-tokens 256)
+  expect_error "--vocab-size 60; got 50" "${again[@]}" --resume --vocab-size 50
+  expect_error "validation set of 20 pairs" "${again[@]}" --resume --valid-source "$dir/valid.de"
+  expect_error "--task files; got toy" train --model-dir "$dir/small" --resume --task toy
+  expect_error "exclude" "${again[@]}" --resume --overwrite
   expect_error "--seed 1; got 7" "${again[@]}" --resume --seed 7
   expect_error "--lr 0.005; got 0.25" "${again[@]}" --resume --lr 0.25
   expect_error "--layers 1; got 3" "${again[@]}" --resume --layers 3

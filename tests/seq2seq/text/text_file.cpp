@@ -21,6 +21,11 @@ TEST_CASE("read_lines: LF, CRLF, empty lines and a last line without an end") {
   CHECK(lines_of("\n") == Lines{""});
 }
 
+TEST_CASE("read_lines: a byte-order mark before a line is no letter of it") {
+  CHECK(lines_of("\ufeffthe cat\r\n\ufeffa dog\n") == Lines{"the cat", "a dog"});
+  CHECK(lines_of("\ufeff") == Lines{""});
+}
+
 TEST_CASE("read_lines: NUL bytes and very long lines are ordinary text") {
   const std::string nul("a\0b", 3), huge(5000000, 'x');
   CHECK(lines_of(nul + "\n" + huge + "\n") == Lines{nul, huge});
@@ -46,6 +51,14 @@ TEST_CASE("read_parallel: pairs line with line") {
       read_parallel(dir.write("a.en", "one\ntwo\n"), dir.write("a.de", "eins\r\nzwei"));
   CHECK(text.source == Lines{"one", "two"});
   CHECK(text.target == Lines{"eins", "zwei"});
+}
+
+TEST_CASE("pairs without a word on a side are removed and counted") {
+  ParallelText text{{"a", "", "b", "c", "\u00a0\t", "d"}, {"1", "2", " ", "3", "", "4"}};
+  CHECK(remove_empty_pairs(text) == 3);
+  CHECK(text.source == Lines{"a", "c", "d"});
+  CHECK(text.target == Lines{"1", "3", "4"});
+  CHECK(remove_empty_pairs(text) == 0);
 }
 
 TEST_CASE("read_parallel: different counts and empty files are errors") {

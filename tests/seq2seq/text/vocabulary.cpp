@@ -48,6 +48,23 @@ TEST_CASE("subwords: the text survives the round trip, runs of blanks become one
   CHECK(v->decode(Ids{}).empty());
 }
 
+TEST_CASE("every white space separates words, and is no letter of any") {
+  const std::string text = "the\told\u00a0man\u2003sees\u3000a\u202fhouse\r";
+  const std::string plain = "the old man sees a house";
+  for (const auto& v : {subwords(), word_vocabulary(kText)}) {
+    CHECK(v->encode(text) == v->encode(plain));
+    CHECK(v->decode(v->encode(text)) == plain);
+  }
+  Lines spaced = kText;
+  for (std::string& line : spaced) {
+    std::string with;
+    for (const char c : line) with += c == ' ' ? "\t\u00a0" : std::string(1, c);
+    line = with;
+  }
+  const auto learnt = train_subwords(spaced, 60), expected = subwords();
+  for (int64_t id = 0; id < 60; ++id) CHECK(learnt->piece(id) == expected->piece(id));
+}
+
 TEST_CASE("subwords: frequent words are one piece, unseen characters are unknown") {
   const auto v = subwords();
   CHECK(v->encode("the").size() == 1);

@@ -7,10 +7,12 @@ namespace {
 
 const std::vector<Pair> kCorpus{{{4, 5, 3}, {2, 6, 3}}, {{7, 3}, {2, 8, 9, 3}}};
 
+Settings settings_of(const RunConfig& config) { return run_settings(config, kCorpus, kCorpus); }
+
 // What the program says when a run with these settings is to go on with those.
-std::string complaint(const TrainConfig& saved, const TrainConfig& resumed) {
-  const weft::Metadata metadata = to_metadata({}, run_settings(saved, kCorpus));
-  return message_of([&] { position_from(metadata, run_settings(resumed, kCorpus), "last"); });
+std::string complaint(const RunConfig& saved, const RunConfig& resumed) {
+  const weft::Metadata metadata = to_metadata({}, settings_of(saved));
+  return message_of([&] { position_from(metadata, settings_of(resumed), "last"); });
 }
 
 }  // namespace
@@ -26,7 +28,7 @@ TEST_CASE("run state: a position comes back as it was saved") {
                     .best_loss = 0.1234567890123,
                     .validations_since_best = 2,
                     .validated_step = 5};
-  const Settings settings = run_settings({}, kCorpus);
+  const Settings settings = settings_of({});
   const Position back = position_from(to_metadata(at, settings), settings, "last");
   CHECK(back.step == 7);
   CHECK(back.epoch == 1);
@@ -40,43 +42,42 @@ TEST_CASE("run state: a position comes back as it was saved") {
   CHECK(back.validated_step == 5);
 }
 
-TEST_CASE("run state: a run goes on with the settings it began with") {
-  TrainConfig saved, other;
-  CHECK(complaint(saved, other).empty());
-  other.steps = 1000;  // limits may change
-  other.log_every = 1;
-  CHECK(complaint(saved, other).empty());
-  const auto with = [&](auto TrainConfig::*setting, auto value) {
-    TrainConfig changed;
-    changed.*setting = value;
-    return complaint(saved, changed);
-  };
-  const std::string needs = "train: --resume needs the run's ";
-  CHECK(with(&TrainConfig::learning_rate, 0.1) == needs + "--lr 0.005; got 0.1");
-  CHECK(with(&TrainConfig::warmup, 7) == needs + "--warmup 2000; got 7");
-  CHECK(with(&TrainConfig::decay, 1) == needs + "--decay 0.5; got 1");
-  CHECK(with(&TrainConfig::label_smoothing, 0) == needs + "--label-smoothing 0.1; got 0");
-  CHECK(with(&TrainConfig::clip, 2) == needs + "--clip 0; got 2");
-  CHECK(with(&TrainConfig::max_tokens, 64) == needs + "--max-tokens 4096; got 64");
-  CHECK(with(&TrainConfig::accumulate, 2) == needs + "--accumulate 1; got 2");
-  CHECK(with(&TrainConfig::metric, "chrf") == needs + "--metric ; got chrf");
-  CHECK(with(&TrainConfig::seed, uint64_t{2}) == needs + "--seed 1; got 2");
+TEST_CASE("run state: a run goes on with the settings it began with, and may change its limits") {
+  const RunConfig saved;
+  CHECK(complaint(saved, saved).empty());
+  for (const AnySetting* setting : saved.settings()) {
+    RunConfig other;
+    const std::string before = setting->text();
+    const std::string value = setting->is_switch() ? "true" : before == "3" ? "4" : "3";
+    other.find(setting->info().name).read(value);
+    INFO(setting->info().name);
+    CHECK(complaint(saved, other) ==
+          (setting->info().on_resume == OnResume::kSame
+               ? "train: --resume needs the run's --" + setting->info().name + " " + before +
+                     "; got " + value
+               : ""));
+  }
 }
 
 TEST_CASE("run state: a run goes on with the corpus it began with") {
   std::vector<Pair> other = kCorpus;
   other[1].target[1] = 9;
-  const Settings saved = run_settings({}, kCorpus), changed = run_settings({}, other);
-  const std::string message =
-      message_of([&] { position_from(to_metadata({}, saved), changed, "last"); });
-  CHECK(message == "train: --resume needs the run's corpus of " + saved[0].second + "; got " +
-                       changed[0].second);
+  const Settings saved = settings_of({});
+  const auto complaint_of = [&](const Settings& changed) {
+    return message_of([&] { position_from(to_metadata({}, saved), changed, "last"); });
+  };
+  const Settings trained = run_settings({}, other, kCorpus);
+  const Settings validated = run_settings({}, kCorpus, other);
+  CHECK(complaint_of(trained) == "train: --resume needs the run's corpus of " + saved[0].second +
+                                     "; got " + trained[0].second);
+  CHECK(complaint_of(validated) == "train: --resume needs the run's validation set of " +
+                                       saved[1].second + "; got " + validated[1].second);
   CHECK(saved[0].second.starts_with("2 pairs, hash "));
-  CHECK(saved[0].second != changed[0].second);
+  CHECK(saved[0].second != trained[0].second);
 }
 
 TEST_CASE("run state: a damaged position is an error with the file's name") {
-  const Settings settings = run_settings({}, kCorpus);
+  const Settings settings = settings_of({});
   weft::Metadata metadata = to_metadata({}, settings);
   metadata["step"] = "-1";
   CHECK(message_of([&] { position_from(metadata, settings, "last"); }) ==
@@ -85,21 +86,10 @@ TEST_CASE("run state: a damaged position is an error with the file's name") {
         "last: does not say which corpus the run had");
 }
 
-TEST_CASE("run state: options of the model must not contradict the saved one") {
-  ModelConfig saved, asked;
-  asked.d_model = 64;
-  asked.dropout = 0.5;
-  CHECK_NOTHROW(check_model_options(asked, saved, {"layers"}));  // defaults are no wish
-  CHECK(message_of([&] { check_model_options(asked, saved, {"d-model"}); }) ==
-        "train: --resume needs the model's --d-model 128; got 64");
-  CHECK(message_of([&] { check_model_options(asked, saved, {"dropout"}); }) ==
-        "train: --resume needs the model's --dropout 0.1; got 0.5");
-}
-
 TEST_CASE("run state: a checkpoint knows its model beyond the shapes of its weights") {
   ModelConfig model, other;
   other.heads = 8;
-  const weft::Metadata metadata = to_metadata({}, model_settings(model));
+  const weft::Metadata metadata = to_metadata({}, settings_of({}));
   CHECK_NOTHROW(check_saved_model(metadata, model, "best"));
   CHECK(message_of([&] { check_saved_model(metadata, other, "best"); }) ==
         "best: is of a model with --heads 4; config.json has 8");
