@@ -6,6 +6,10 @@
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 namespace weft {
 namespace {
 
@@ -38,6 +42,24 @@ const Op kGlu{"glu", [](Samples& s) {
                 s.add_error({s.normal({})}, along(0), "glu: needs at least one dim; got shape []");
               }};
 
+// Whether mean squares, their slopes included, keep within the type's range in every row.
+bool in_range(const Tensor& squares) {
+  return dispatch_floating("rms_norm", squares.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T high = std::pow(std::numeric_limits<T>::max(), T(0.75)), low = 1 / high;
+    const T* p = squares.data<T>();
+    return std::none_of(p, p + squares.numel(), [=](T v) { return v > high || v < low; });
+  });
+}
+
+// x over the root of its mean square, of rows that are scaled to 1 first.
+Tensor normalized_in_range(const Tensor& x, double eps) {
+  const Tensor largest = max(abs(x), {-1}, true).detach();
+  const Tensor size = where(eq(largest, 0), ones({}, x.dtype()), largest);
+  const Tensor u = x / size, root = std::sqrt(eps) / size;
+  return u * rsqrt(mean(u * u, {-1}, true) + root * root);
+}
+
 }  // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, std::optional<double> eps) {
@@ -50,7 +72,9 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, std::optional<double> eps
         last.shape());
   const double tiny = x.dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
                                             : std::numeric_limits<double>::epsilon();
-  const Tensor y = x * rsqrt(mean(x * x, {-1}, true) + eps.value_or(tiny));
+  const Tensor squares = mean(x * x, {-1}, true) + eps.value_or(tiny);
+  const Tensor y =
+      in_range(squares) ? x * rsqrt(squares) : normalized_in_range(x, eps.value_or(tiny));
   return weight.defined() ? y * weight : y;
 }
 
