@@ -255,7 +255,8 @@ struct AttentionOptions {
 
 /// softmax(q k^T * scale + mask) v (Vaswani et al. 2017) for q [B, H, Tq, Dh], k [B, H, Tk, Dh],
 /// v [B, H, Tk, Dv] -> [B, H, Tq, Dv]. A query that may attend to nothing gives zeros, and zero
-/// gradients (PyTorch: NaN).
+/// gradients (PyTorch: NaN). A key and its value that no query may attend to may hold anything, NaN
+/// too: they change no output and no other gradient, and their own is 0.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 

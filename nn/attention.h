@@ -52,7 +52,8 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
 
   /// query [B, Tq, embed_dim], key [B, Tk, kdim], value [B, Tk, vdim] (or [T, B, D], or [T, D]).
   /// Self-attention passes one tensor three times, attention to a memory passes it twice: then one
-  /// product projects all that it can.
+  /// product projects all that it can. Rows that the mask hides change no output whatever they
+  /// hold, but must be finite for the gradients of the projections, where 0 times NaN is NaN.
   AttentionResult forward(const Tensor& query, const Tensor& key, const Tensor& value,
                           const AttentionCall& call = {});
 

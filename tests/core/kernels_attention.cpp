@@ -270,6 +270,29 @@ TEST_CASE("attention adds a bias, and hides where it is -inf", "[kernels]") {
     }
 }
 
+TEST_CASE("attention's gradients know equal scores however low a bias puts them", "[kernels]") {
+  auto check = [](auto tag) {
+    using T = decltype(tag);
+    for (double dropout : {0.0, 0.4}) {
+      Problem<T> p({1, 2, 70, 140, 8, 8, false, Mask::none, Bias::none, dropout});
+      p.q.assign(p.q.size(), T(0));
+      p.run();
+      const std::vector<T> y = p.y, dq = p.dq, dk = p.dk, dv = p.dv, dbias = p.dbias;
+      for (const T bias : {static_cast<T>(-1e9), std::numeric_limits<T>::lowest()}) {
+        p.a.bias = &bias;
+        p.run();
+        CHECK(p.y == y);
+        CHECK(p.dq == dq);
+        CHECK(p.dk == dk);
+        CHECK(p.dv == dv);
+        CHECK(p.dbias == dbias);
+      }
+    }
+  };
+  check(float());
+  check(double());
+}
+
 TEST_CASE("attention without keys or with all of them hidden gives exact zeros", "[kernels]") {
   Problem<float> none({1, 2, 3, 0, 4, 4});
   none.run();
