@@ -116,3 +116,22 @@ TEST_CASE("a hook must keep the dtype") {
         "backward: a hook on mul must keep the gradient's shape [1] and dtype float64; got [1] "
         "float32");
 }
+
+TEST_CASE("backward where grad mode is off says so") {
+  const std::string message =
+      "backward: the output was not recorded: grad mode is off here, as under NoGrad and in hooks "
+      "of a backward pass without create_graph; GradMode turns it on";
+  Tensor x = leaf({1});
+  {
+    const NoGrad no_grad;
+    CHECK(message_of([&] { (x * x).backward(); }) == message);
+  }
+  x.register_hook([&](const Tensor&) {
+    CHECK(message_of([&] { (x * x).backward(); }) == message);
+    const GradMode on(true);
+    const Tensor other = leaf({3});
+    CHECK(grad(other * other, other).item() == 6);
+    return Tensor();
+  });
+  (x * x).backward();
+}
