@@ -16,6 +16,7 @@
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
+#include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/grouped_attention.h>
 #include <weft/nn/init.h>
@@ -32,6 +33,7 @@
 #include <weft/nn/score_attention.h>
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer.h>
+#include <weft/nn/transforms.h>
 #include <weft/optim/adam.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
