@@ -11,6 +11,7 @@
 #include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
+#include <weft/core/version.h>
 #include <weft/nn/attention.h>
 #include <weft/nn/check_module.h>
 #include <weft/nn/cross_attention.h>

@@ -229,3 +229,9 @@ TEST_CASE("a module list names its layers by number") {
         std::vector<std::string>{"layers.0.weight", "layers.0.bias", "layers.1.weight"});
   CHECK(stack.layers[1].path() == "layers.1");
 }
+
+TEST_CASE("the version is told in numbers and in text") {
+  CHECK(WEFT_VERSION == std::to_string(WEFT_VERSION_MAJOR) + "." +
+                            std::to_string(WEFT_VERSION_MINOR) + "." +
+                            std::to_string(WEFT_VERSION_PATCH));
+}
