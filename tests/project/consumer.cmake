@@ -60,3 +60,33 @@ consume(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$
 consume(new_op "^3 samples, [0-9]+ slopes: 0 failures\n")
 consume(new_layer "^[0-9]+ slopes: 0 failures\n.* temperature [0-9.]+\n$")
 consume_by_pkg_config(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$")
+
+# The component seq2seq, and the program beside it.
+if(EXISTS ${work}/installed/include/weft/seq2seq.h)
+  set(project ${work}/with_seq2seq)
+  file(WRITE ${project}/CMakeLists.txt [[
+    cmake_minimum_required(VERSION 3.22)
+    project(with_seq2seq LANGUAGES CXX)
+    find_package(weft REQUIRED COMPONENTS seq2seq)
+    add_executable(consumer main.cpp)
+    target_link_libraries(consumer PRIVATE weft::seq2seq)
+  ]])
+  file(WRITE ${project}/main.cpp [[
+    #include <weft/seq2seq.h>
+    #include <iostream>
+    int main() {
+      const std::vector<std::string> text{"ein Haus"};
+      std::cout << weft::word_vocabulary(text)->size() << std::endl;
+    }
+  ]])
+  set(without "")
+  run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
+      -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release
+      -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+  run(${CMAKE_COMMAND} --build ${project}/build)
+  run(${project}/build/consumer)
+  if(NOT output STREQUAL "6\n")
+    message(FATAL_ERROR "seq2seq: unexpected output: ${output}")
+  endif()
+  run(${work}/installed/bin/weft --help)
+endif()
