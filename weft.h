@@ -8,6 +8,7 @@
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/profiler.h>
+#include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
 #include <weft/nn/attention.h>

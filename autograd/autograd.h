@@ -48,10 +48,17 @@ class TensorFunction {
   std::function<Tensors(const Tensors&)> f_;
 };
 
+struct TransformOptions {
+  /// No Error where no output of the function depends on a floating input, which is mostly a tensor
+  /// that the function holds and should have taken.
+  bool allow_unused = false;
+};
+
 /// Gradients of f at `inputs` for the output gradients `dy` (undefined entries count as zero), cut
 /// off from the graph above the inputs: also right where one input depends on another. In grad mode
 /// the result is differentiable with respect to `inputs` and `dy`. Entries of inputs that are not
-/// floating, or that f does not use, give undefined gradients.
-Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy);
+/// floating, or that f is allowed not to use, give undefined gradients.
+Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy,
+            const TransformOptions& options = {});
 
 }  // namespace weft

@@ -238,10 +238,20 @@ class Engine {
 
 }  // namespace
 
+namespace {
+
+const char* why_no_gradient(const Tensor& y) {
+  if (!y.defined()) return "is undefined";
+  if (grad_enabled()) return "does not depend on any tensor that requires a gradient";
+  return "was not recorded: grad mode is off here, as under NoGrad and in hooks of a backward pass "
+         "without create_graph; GradMode turns it on";
+}
+
+}  // namespace
+
 Tensors run_backward(const BackwardRequest& request) {
   for (const Tensor& y : request.outputs)
-    check(y.defined() && y.requires_grad(),
-          "{}: the output does not depend on any tensor that requires a gradient", request.who);
+    check(y.defined() && y.requires_grad(), "{}: the output {}", request.who, why_no_gradient(y));
   return Engine(request).run();
 }
 

@@ -15,9 +15,26 @@ void check_one_element(const char* who, const Tensor& y) {
   check(y.numel() == 1, "{}: the function must return one element; got shape {}", who, y.shape());
 }
 
-// J^T dy, with zeros where the function does not depend on an input.
-Tensors pull(const RecordedCall& call, const Tensors& dy) {
-  return with_zeros(call.vjp(dy), call.inputs());
+// J^T dy, undefined where the function does not depend on an input.
+Tensors pull(const RecordedCall& call, const Tensors& dy, const TransformOptions& options) {
+  Tensors found = call.vjp(dy);
+  if (!options.allow_unused) call.check_reached(found);
+  return found;
+}
+
+Tensors hessian_times(const char* who, const TensorFunction& f, const Tensors& inputs,
+                      const Tensors& v, const TransformOptions& options) {
+  check(v.size() == inputs.size(), "{}: expected one vector for each of {} inputs; got {}", who,
+        inputs.size(), v.size());
+  for (size_t i = 0; i < v.size(); ++i) check_fits(who, "a vector", "input", i, inputs[i], v[i]);
+  const TensorFunction gradient = [&](const Tensors& in) {
+    const RecordedCall call(who, f, in);
+    const Tensor& y = call.output();
+    check_one_element(who, y);
+    return pull(call, {ones(y.shape(), y.dtype())}, options);
+  };
+  // The gradient need not depend on an input that f depends on.
+  return with_zeros(RecordedCall(who, gradient, inputs).vjp(v), inputs);
 }
 
 Tensor only(const char* who, const Tensors& results) {
@@ -58,47 +75,47 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
   return grad(Tensors{output}, Tensors{input}, options)[0];
 }
 
-Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy) {
-  return RecordedCall("vjp", f, inputs).vjp(dy);
+Tensors vjp(const TensorFunction& f, const Tensors& inputs, const Tensors& dy,
+            const TransformOptions& options) {
+  return pull(RecordedCall("vjp", f, inputs), dy, options);
 }
 
-ValueAndGrad value_and_grad(const TensorFunction& f, const Tensors& inputs) {
+ValueAndGrad value_and_grad(const TensorFunction& f, const Tensors& inputs,
+                            const TransformOptions& options) {
   constexpr const char* kWho = "value_and_grad";
   const RecordedCall call(kWho, f, inputs);
   const Tensor& y = call.output();
   check_one_element(kWho, y);
-  return {call.results()[0], pull(call, {ones(y.shape(), y.dtype())})};
+  const Tensors gradients = pull(call, {ones(y.shape(), y.dtype())}, options);
+  return {call.results()[0], with_zeros(gradients, inputs)};
 }
 
-Tensors jvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v) {
-  return RecordedCall("jvp", f, inputs).jvp(v);
+Tensors jvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v,
+            const TransformOptions& options) {
+  return RecordedCall("jvp", f, inputs).jvp(v, options);
 }
 
-Tensor jvp(const TensorFunction& f, const Tensor& input, const Tensor& v) {
-  return only("jvp", jvp(f, Tensors{input}, Tensors{v}));
+Tensor jvp(const TensorFunction& f, const Tensor& input, const Tensor& v,
+           const TransformOptions& options) {
+  return only("jvp", jvp(f, Tensors{input}, Tensors{v}, options));
 }
 
-Tensors hvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v) {
-  check(v.size() == inputs.size(), "hvp: expected one vector for each of {} inputs; got {}",
-        inputs.size(), v.size());
-  for (size_t i = 0; i < v.size(); ++i) check_fits("hvp", "a vector", "input", i, inputs[i], v[i]);
-  const TensorFunction gradient = [&f](const Tensors& in) {
-    const RecordedCall call("hvp", f, in);
-    const Tensor& y = call.output();
-    check_one_element("hvp", y);
-    return call.vjp({ones(y.shape(), y.dtype())});
-  };
-  return pull(RecordedCall("hvp", gradient, inputs), v);
+Tensors hvp(const TensorFunction& f, const Tensors& inputs, const Tensors& v,
+            const TransformOptions& options) {
+  return hessian_times("hvp", f, inputs, v, options);
 }
 
-Tensor hvp(const TensorFunction& f, const Tensor& input, const Tensor& v) {
-  return hvp(f, Tensors{input}, Tensors{v})[0];
+Tensor hvp(const TensorFunction& f, const Tensor& input, const Tensor& v,
+           const TransformOptions& options) {
+  return hvp(f, Tensors{input}, Tensors{v}, options)[0];
 }
 
 Tensors gvp(const TensorFunction& model, const TensorFunction& loss, const Tensors& inputs,
-            const Tensors& v) {
+            const Tensors& v, const TransformOptions& options) {
   const RecordedCall call("gvp", model, inputs);
-  return pull(call, hvp(loss, call.results(), call.jvp(v)));
+  const Tensors tangents = call.jvp(v, options);
+  const Tensors curved = hessian_times("gvp's loss", loss, call.results(), tangents, options);
+  return with_zeros(call.vjp(curved), inputs);
 }
 
 }  // namespace weft

@@ -83,6 +83,7 @@ class JacobianMaker {
         samples_(batched_ ? batch_size(who, inputs) : 1),
         copies_(options.chunk_size),
         call_(who, f, checked_copies(inputs)) {
+    if (!options.allow_unused) call_.check_reached(Tensors(inputs.size()));
     for (const Tensor& x : inputs) widths_.push_back(floating(x) ? per_sample(x.shape()) : Shape());
   }
 
@@ -183,14 +184,32 @@ Tensor only(const char* who, const std::vector<Tensors>& grid) {
 }
 
 // The losses' gradients; each sample's own if the function is batched.
-Tensors gradient_of(const char* who, const TensorFunction& f, const Tensors& in, bool batched) {
+Tensors gradient_of(const char* who, const TensorFunction& f, const Tensors& in, bool batched,
+                    bool allow_unused) {
   const RecordedCall call(who, f, in);
   const Tensor& y = call.output();
   const int64_t samples = batched ? batch_size(who, in) : 1;
   check(y.numel() == samples && (!batched || (y.dim() > 0 && y.size(0) == samples)),
         "{}: the function must return one element{}; got shape {}", who,
         batched ? fmt::format(" for each of {} samples", samples) : "", y.shape());
-  return with_zeros(call.vjp({ones(y.shape(), y.dtype())}), in);
+  const Tensors found = call.vjp({ones(y.shape(), y.dtype())});
+  if (!allow_unused) call.check_reached(found);
+  return with_zeros(found, in);
+}
+
+// Of the loss of one sample; undefined where it does not depend on a parameter.
+Tensors gradients_of_one(const char* who, const TensorFunction& f, const Tensors& sample,
+                         const Tensors& parameters) {
+  const bool create = grad_enabled();
+  GradMode record_f(true);
+  const Tensors loss = f(sample);
+  check(loss.size() == 1 && floating(loss[0]) && loss[0].numel() == 1,
+        "{}: the function must return one floating element for a sample; got {}", who,
+        loss.size() == 1 && loss[0].defined()
+            ? fmt::format("{} {}", to_string(loss[0].dtype()), loss[0].shape())
+            : fmt::format("{} tensors", loss.size()));
+  if (!loss[0].requires_grad() || parameters.empty()) return Tensors(parameters.size());
+  return grad(loss, parameters, {.create_graph = create, .allow_unused = true});
 }
 
 }  // namespace
@@ -207,46 +226,46 @@ Tensor jacobian(const TensorFunction& f, const Tensor& input, const JacobianOpti
 std::vector<Tensors> hessian(const TensorFunction& f, const Tensors& inputs,
                              const JacobianOptions& options) {
   const TensorFunction gradient = [&](const Tensors& in) {
-    return gradient_of("hessian", f, in, options.batched);
+    return gradient_of("hessian", f, in, options.batched, options.allow_unused);
   };
-  return JacobianMaker("hessian", gradient, inputs, options).run();
+  JacobianOptions of_gradient = options;
+  of_gradient.allow_unused = true;  // it need not depend on an input that f depends on
+  return JacobianMaker("hessian", gradient, inputs, of_gradient).run();
 }
 
 Tensor hessian(const TensorFunction& f, const Tensor& input, const JacobianOptions& options) {
   return only("hessian", hessian(f, Tensors{input}, options));
 }
 
-Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs) {
-  return gradient_of("per_sample_grad", f, inputs, true);
+Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs,
+                        const TransformOptions& options) {
+  return gradient_of("per_sample_grad", f, inputs, true, options.allow_unused);
 }
 
-Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs, const Tensors& parameters) {
+Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs, const Tensors& parameters,
+                        const TransformOptions& options) {
   constexpr const char* kWho = "per_sample_grad";
   const int64_t samples = batch_size(kWho, inputs);
   for (size_t i = 0; i < parameters.size(); ++i)
     check(parameters[i].defined() && parameters[i].requires_grad(),
           "{}: parameter {} does not require a gradient", kWho, i);
-  const bool create = grad_enabled();
   std::vector<Tensors> found(parameters.size());
+  std::vector<bool> used(parameters.size());
   for (int64_t n = 0; n < samples; ++n) {
     Tensors sample = inputs;
     for (Tensor& x : sample)
       if (x.defined()) x = slice(x, 0, n, n + 1);
-    GradMode record_f(true);
-    const Tensors loss = f(sample);
-    check(loss.size() == 1 && floating(loss[0]) && loss[0].numel() == 1,
-          "{}: the function must return one floating element for a sample; got {}", kWho,
-          loss.size() == 1 && loss[0].defined()
-              ? fmt::format("{} {}", to_string(loss[0].dtype()), loss[0].shape())
-              : fmt::format("{} tensors", loss.size()));
-    Tensors g(parameters.size());
-    if (loss[0].requires_grad() && !parameters.empty())
-      g = grad(loss, parameters, {.create_graph = create, .allow_unused = true});
-    g = with_zeros(std::move(g), parameters);
-    for (size_t i = 0; i < g.size(); ++i) found[i].push_back(g[i]);
+    const Tensors g = gradients_of_one(kWho, f, sample, parameters);
+    const Tensors filled = with_zeros(g, parameters);
+    for (size_t i = 0; i < g.size(); ++i) {
+      used[i] = used[i] || g[i].defined();
+      found[i].push_back(filled[i]);
+    }
   }
   Tensors stacked;
   for (size_t i = 0; i < parameters.size(); ++i) {
+    if (samples && !used[i] && !options.allow_unused)
+      fail_unused(kWho, "parameter", i, parameters[i]);
     Shape none = parameters[i].shape();
     none.insert(0, 0);
     stacked.push_back(samples ? stack(found[i], 0) : zeros(none, parameters[i].dtype()));

@@ -35,6 +35,14 @@ void check_fits(const char* who, const char* what, const char* where, size_t i, 
         describe(t), describe(given));
 }
 
+void fail_unused(const char* who, const char* what, size_t i, const Tensor& t) {
+  fail(
+      "{}: no output of the function depends on {} {} of shape {}; tensors that a function holds "
+      "are constants to it: for a module's parameters, pass the module or use functional_call; set "
+      "allow_unused if it is meant",
+      who, what, i, t.shape());
+}
+
 RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tensors& inputs,
                            Want want, Tensors outside)
     : who_(who),
@@ -98,7 +106,7 @@ Tensors RecordedCall::run(const Tensors& dy, BackwardOptions options) const {
 }
 
 // g(u) = J^T u is linear in u, so the vjp of g is J v wherever it is taken: at u = 0.
-Tensors RecordedCall::jvp(const Tensors& v) const {
+Tensors RecordedCall::jvp(const Tensors& v, const TransformOptions& options) const {
   check(v.size() == fresh_.size(), "{}: expected one tangent for each of {} inputs; got {}", who_,
         fresh_.size(), v.size());
   Tensors u(outputs_.size()), tangents(outputs_.size());
@@ -108,6 +116,7 @@ Tensors RecordedCall::jvp(const Tensors& v) const {
       tangents[i] = zeros(outputs_[i].shape(), outputs_[i].dtype());
     }
   const Tensors g = recorded_vjp(u);
+  if (!options.allow_unused) check_reached(g);
   Tensors linear, seeds, at;
   for (size_t i = 0; i < v.size(); ++i) {
     if (!v[i].defined()) continue;
@@ -146,6 +155,17 @@ std::vector<const Node*> RecordedCall::nodes() const {
   for (size_t i = 0; i < found.size(); ++i)  // which grows: NOLINT(modernize-loop-convert)
     for (const Edge& e : found[i]->edges()) follow(e.node.get());
   return found;
+}
+
+void RecordedCall::check_reached(const Tensors& gradients) const {
+  auto missing = [&](size_t i) { return !gradients[i].defined(); };
+  if (std::none_of(wanted_.begin(), wanted_.end(), missing)) return;
+  std::unordered_set<const Node*> met;
+  for (const Tensor& y : outputs_) met.insert(edge_of(y).node.get());
+  for (const Node* node : nodes())
+    for (const Edge& e : node->edges()) met.insert(e.node.get());
+  for (const size_t i : wanted_)
+    if (missing(i) && !met.contains(node_of(fresh_[i]))) fail_unused(who_, "input", i, fresh_[i]);
 }
 
 Tensors RecordedCall::reached_outside() const {

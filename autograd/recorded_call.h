@@ -32,7 +32,11 @@ class RecordedCall {
   /// The same, recorded: differentiable with respect to dy, outside of grad mode too.
   Tensors recorded_vjp(const Tensors& dy) const { return run(dy, {true, true}); }
   /// Tangents of the outputs for tangents `v` of the inputs (undefined: zero).
-  Tensors jvp(const Tensors& v) const;
+  Tensors jvp(const Tensors& v, const TransformOptions& options) const;
+
+  /// An Error that names a floating input without an entry in `gradients`, on which no output
+  /// depends, whatever its gradient.
+  void check_reached(const Tensors& gradients) const;
 
   /// Stand-ins for what f reached by other ways than its inputs: tensors that were there before the
   /// call, and leaves, that require gradients. Of their elements nothing is said.
@@ -57,6 +61,9 @@ class RecordedCall {
 /// and the i-th `where` ("input").
 void check_fits(const char* who, const char* what, const char* where, size_t i, const Tensor& t,
                 const Tensor& given);
+
+/// Refuses a derivative with respect to what the function does not use: input or parameter i.
+[[noreturn]] void fail_unused(const char* who, const char* what, size_t i, const Tensor& t);
 
 /// Gradients as they were given, zeros in place of undefined ones of floating inputs.
 Tensors with_zeros(Tensors gradients, const Tensors& inputs);

@@ -16,7 +16,10 @@ Node& require_node(const char* who, const Tensor& t) {
 
 bool Tensor::requires_grad() const { return defined() && slot() != nullptr; }
 
-bool Tensor::is_leaf() const { return !slot() || leaf_of(*this); }
+bool Tensor::is_leaf() const {
+  check(defined(), "is_leaf: the tensor is undefined");
+  return !slot() || leaf_of(*this);
+}
 
 Tensor& Tensor::set_requires_grad(bool on) {
   check(defined(), "set_requires_grad: the tensor is undefined");
@@ -67,6 +70,9 @@ void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
   run_backward({"backward", {this, 1}, {&gradient, 1}, {}, options});
 }
 
-Tensor Tensor::detach() const { return strided_view(shape(), strides()); }
+Tensor Tensor::detach() const {
+  check(defined(), "detach: the tensor is undefined");
+  return strided_view(shape(), strides());
+}
 
 }  // namespace weft

@@ -140,10 +140,10 @@ BENCHMARK(bench_softmax);
 void bench_layer_norm(State& state) {
   const auto x = numbers(kSize), gamma = numbers(kWidth, 2), beta = numbers(kWidth, 3);
   auto y = x;
-  std::vector<float> mean(kRows), rstd(kRows);
+  std::vector<kernels::RowMoments<float>> moments(kRows);
   for (auto _ : state)
-    kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, y.data(), mean.data(),
-                             rstd.data(), kRows, kWidth);
+    kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, y.data(), moments.data(),
+                             kRows, kWidth);
   count_elements(state, kSize);
 }
 BENCHMARK(bench_layer_norm);

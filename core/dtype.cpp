@@ -18,6 +18,10 @@ const char* to_string(DType d) {
   }
 }
 
+void check_number(const char* who, double value, DType dtype) {
+  check(dtype != kInt64 || fits_int64(value), "{}: {} is no int64", who, value);
+}
+
 DType promote(DType a, DType b) {
   auto rank = [](DType d) { return d == kBool ? 0 : d == kInt64 ? 1 : d == kFloat32 ? 2 : 3; };
   return rank(a) < rank(b) ? b : a;

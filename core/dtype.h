@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace weft {
@@ -56,6 +57,24 @@ decltype(auto) dispatch(DType d, F&& f) {
       return f(TypeTag<bool>{});
   }
 }
+
+/// Whether `v`, cut towards 0, is an int64.
+constexpr bool fits_int64(double v) { return v >= -0x1p63 && v < 0x1p63; }
+
+/// `v` as another element type: to int64 towards 0, NaN becomes 0, and what is out of range the
+/// nearest int64 (C++ leaves them open).
+template <Element Into, Element From>
+Into nearest(From v) {
+  if constexpr (std::is_same_v<Into, int64_t> && std::is_floating_point_v<From>) {
+    if (v != v) return 0;
+    if (v >= From(0x1p63)) return std::numeric_limits<int64_t>::max();
+    if (v <= From(-0x1p63)) return std::numeric_limits<int64_t>::min();
+  }
+  return static_cast<Into>(v);
+}
+
+/// An Error unless an element of `dtype` can be `value`: `full: nan is no int64`.
+void check_number(const char* who, double value, DType dtype);
 
 /// Throws Error: `who: expected a floating dtype; got int64`.
 [[noreturn]] void fail_not_floating(const char* who, DType got);

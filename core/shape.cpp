@@ -35,6 +35,20 @@ void Shape::erase(int at) {
   --rank_;
 }
 
+void Shape::fail_numel() const { fail("shape: {} has more elements than can be counted", *this); }
+
+int64_t add_sizes(const char* who, int64_t a, int64_t b) {
+  int64_t sum = 0;
+  check(!__builtin_add_overflow(a, b, &sum), "{}: {} + {} is no size", who, a, b);
+  return sum;
+}
+
+int64_t multiply_sizes(const char* who, int64_t a, int64_t b) {
+  int64_t product = 0;
+  check(!__builtin_mul_overflow(a, b, &product), "{}: {} * {} is no size", who, a, b);
+  return product;
+}
+
 std::string to_string(const Shape& s) {
   return fmt::format("[{}]", fmt::join(s.begin(), s.end(), ", "));
 }
@@ -42,6 +56,7 @@ std::string to_string(const Shape& s) {
 std::ostream& operator<<(std::ostream& out, const Shape& s) { return out << to_string(s); }
 
 Shape contiguous_strides(const Shape& shape) {
+  shape.numel();  // an Error unless all steps fit
   Shape strides = shape;
   int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {

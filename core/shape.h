@@ -28,11 +28,20 @@ class Shape {
   const int64_t* begin() const { return v_.data(); }
   const int64_t* end() const { return v_.data() + rank_; }
   int64_t back() const { return v_[static_cast<size_t>(rank_ - 1)]; }
-  /// Product of the entries; 1 for rank 0.
+  /// Product of the entries; 1 for rank 0. An Error if int64 cannot hold it, zeros left aside: then
+  /// the shape has no strides either.
   int64_t numel() const {
     int64_t n = 1;
-    for (int64_t d : *this) n *= d;
-    return n;
+    bool overflow = false, empty = false;
+    for (int64_t d : *this) {
+      if (d == 0)
+        empty = true;
+      else
+        overflow |= __builtin_mul_overflow(n, d, &n);
+    }
+    if (overflow) [[unlikely]]
+      fail_numel();
+    return empty ? 0 : n;
   }
 
   void push_back(int64_t d);
@@ -47,6 +56,8 @@ class Shape {
   }
 
  private:
+  [[noreturn]] void fail_numel() const;
+
   std::array<int64_t, kMaxRank> v_;  // entries past rank_ are never read
   int rank_ = 0;
 };
@@ -54,6 +65,11 @@ class Shape {
 /// "[2, 3]"
 std::string to_string(const Shape& s);
 std::ostream& operator<<(std::ostream& out, const Shape& s);
+
+/// The sum and the product of sizes that a caller may choose; an Error names `who` if int64 cannot
+/// hold it: `pad: 9223372036854775807 + 1 is no size`.
+int64_t add_sizes(const char* who, int64_t a, int64_t b);
+int64_t multiply_sizes(const char* who, int64_t a, int64_t b);
 
 /// Strides of a contiguous (row-major) tensor of this shape, in elements.
 Shape contiguous_strides(const Shape& shape);

@@ -69,7 +69,7 @@ T element_at(const void* base, DType dtype, int64_t i) {
 }
 
 void check_item(const Tensor& t) {
-  check(t.defined(), "item: the tensor is undefined");
+  check(t.defined(), "item: the tensor is undefined");  // not "numel"
   check(t.numel() == 1, "item: expected one element; got shape {}", t.shape());
 }
 
@@ -79,7 +79,9 @@ int64_t offset_of(const Shape& strides, const Shape& index) {
   return offset;
 }
 
-Tensor convert(const std::vector<double>& values, const Shape& shape, DType dtype) {
+Tensor convert(const char* who, const std::vector<double>& values, const Shape& shape,
+               DType dtype) {
+  for (double v : values) check_number(who, v, dtype);
   Tensor t(shape, dtype);
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -109,10 +111,15 @@ Tensor::Tensor(const Shape& shape, DType dtype) : impl_(new Impl) {
   impl_->dtype = dtype;
 }
 
-int64_t Tensor::size(int dim) const { return shape()[normalize_dim("size", dim, shape())]; }
+int64_t Tensor::size(int dim) const {
+  const Shape& shape = impl("size").shape;
+  return shape[normalize_dim("size", dim, shape)];
+}
+
+void Tensor::fail_undefined(const char* who) { fail("{}: the tensor is undefined", who); }
 
 void* Tensor::raw() const {
-  return static_cast<char*>(impl_->storage->data()) +
+  return static_cast<char*>(impl("raw").storage->data()) +
          impl_->offset * static_cast<int64_t>(size_of(impl_->dtype));
 }
 
@@ -125,13 +132,19 @@ double Tensor::item_as_double() const {
   return element_at(raw(), dtype(), 0);
 }
 
+void Tensor::fail_item(int64_t value, size_t bits, bool is_signed) {
+  fail("item: {} does not fit {} {}signed bits", value, bits, is_signed ? "" : "un");
+}
+
 int64_t Tensor::item_as_int64() const {
   check_item(*this);
+  if (is_floating(dtype())) check_number("item", item_as_double(), kInt64);
   return element_at<int64_t>(raw(), dtype(), 0);
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {
   const Shape where(index);
+  check(defined(), "at: the tensor is undefined");
   check(where.rank() == dim(), "at: expected {} indices for shape {}; got {}", dim(), shape(),
         where);
   for (int d = 0; d < dim(); ++d)
@@ -143,11 +156,14 @@ double Tensor::at(std::initializer_list<int64_t> index) const {
 template <Element T>
 std::vector<T> Tensor::to_vector() const {
   std::vector<T> out;
-  out.reserve(static_cast<size_t>(numel()));
+  out.reserve(static_cast<size_t>(impl("to_vector").numel));
   dispatch(dtype(), [&](auto tag) {
     const auto* base = static_cast<const typename decltype(tag)::type*>(raw());
     for_each_index(shape(), [&](const Shape& index) {
-      out.push_back(static_cast<T>(base[offset_of(strides(), index)]));
+      const auto v = base[offset_of(strides(), index)];
+      if constexpr (std::is_floating_point_v<std::remove_const_t<decltype(v)>>)
+        check_number("to_vector", static_cast<double>(v), dtype_of<T>);
+      out.push_back(static_cast<T>(v));
     });
   });
   return out;
@@ -158,6 +174,7 @@ template std::vector<int64_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
 
 Tensor Tensor::strided_view(const Shape& shape, const Shape& strides, int64_t offset) const {
+  check(defined(), "strided_view: the tensor is undefined");
   Tensor v;
   v.impl_ = Ref<Impl>(new Impl);
   v.impl_->storage = impl_->storage;
@@ -207,15 +224,15 @@ NestedList::NestedList(std::initializer_list<NestedList> items)
 
 Tensor tensor(std::initializer_list<NestedList> values) {
   const NestedList list(values);
-  return convert(list.values(), list.shape(), list.dtype());
+  return convert("tensor", list.values(), list.shape(), list.dtype());
 }
 
 Tensor tensor(std::initializer_list<NestedList> values, DType dtype) {
   const NestedList list(values);
-  return convert(list.values(), list.shape(), dtype);
+  return convert("tensor", list.values(), list.shape(), dtype);
 }
 
-Tensor scalar(double value, DType dtype) { return convert({value}, {}, dtype); }
+Tensor scalar(double value, DType dtype) { return convert("scalar", {value}, {}, dtype); }
 
 template <Element T>
 Tensor from_span(std::span<const T> values, const Shape& shape) {
@@ -256,11 +273,23 @@ Tensor zeros(const Shape& shape, DType dtype) {
 Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 
 Tensor full(const Shape& shape, double value, DType dtype) {
+  check_number("full", value, dtype);
   return generate(shape, dtype, [value] { return value; });
 }
 
 Tensor arange(int64_t n, DType dtype) {
   return generate({n}, dtype, [i = int64_t{0}]() mutable { return i++; });
+}
+
+Tensor eye(int64_t n, DType dtype) { return eye(n, n, dtype); }
+
+Tensor eye(int64_t rows, int64_t columns, DType dtype) {
+  Tensor t = zeros({rows, columns}, dtype);
+  dispatch(dtype, [&](auto tag) {
+    auto* p = t.mutable_data<typename decltype(tag)::type>();
+    for (int64_t i = 0; i < std::min(rows, columns); ++i) p[i * columns + i] = 1;
+  });
+  return t;
 }
 
 Tensor randn(const Shape& shape, Generator& generator, DType dtype) {

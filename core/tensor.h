@@ -76,48 +76,55 @@ struct BackwardOptions {
 
 class Tensor {
  public:
-  /// Undefined: holds nothing; only defined() and assignment may be called.
+  /// Undefined: holds nothing. What asks for more than defined(), requires_grad() or grad() is an
+  /// Error: `numel: the tensor is undefined`.
   Tensor() = default;
   /// Uninitialized elements.
   explicit Tensor(const Shape& shape, DType dtype = kFloat32);
 
   bool defined() const { return static_cast<bool>(impl_); }
-  const Shape& shape() const { return impl_->shape; }
-  const Shape& strides() const { return impl_->strides; }
+  const Shape& shape() const { return impl("shape").shape; }
+  const Shape& strides() const { return impl("strides").strides; }
   /// Size of a dim, which may count from the end.
   int64_t size(int dim) const;
-  int dim() const { return impl_->shape.rank(); }
-  int64_t numel() const { return impl_->numel; }
-  DType dtype() const { return impl_->dtype; }
-  bool is_contiguous() const { return impl_->contiguous; }
+  int dim() const { return impl("dim").shape.rank(); }
+  int64_t numel() const { return impl("numel").numel; }
+  DType dtype() const { return impl("dtype").dtype; }
+  bool is_contiguous() const { return impl("is_contiguous").contiguous; }
 
   /// Pointer to the first element; T must match dtype(). Elements are in row-major order only if
   /// is_contiguous().
   template <Element T>
   const T* data() const {
-    require_dtype(dtype_of<T>);
+    require_dtype("data", dtype_of<T>);
     return static_cast<const T*>(raw());
   }
   /// The same for writing. Counts as an in-place write by `who` (a literal: the pointer is kept): a
   /// backward pass that needs the old values reports it.
   template <Element T>
   T* mutable_data(const char* who = "mutable_data") {
-    require_dtype(dtype_of<T>);
+    require_dtype("mutable_data", dtype_of<T>);
     impl_->storage->written_by(who);
     return static_cast<T*>(raw());
   }
 
-  /// The value of a one-element tensor, converted to T (a number type or bool).
+  /// The value of a one-element tensor, converted to T (a number type or bool): to an integer
+  /// towards 0, and an Error if T cannot hold it.
   template <class T = double>
   T item() const {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      return static_cast<T>(item_as_int64());
-    else
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      const int64_t value = item_as_int64();
+      const T converted = static_cast<T>(value);
+      if (!std::cmp_equal(converted, value)) [[unlikely]]
+        fail_item(value, 8 * sizeof(T), std::is_signed_v<T>);
+      return converted;
+    } else {
       return static_cast<T>(item_as_double());
+    }
   }
   /// The element at `index`.
   double at(std::initializer_list<int64_t> index) const;
-  /// All elements in row-major order, converted to T.
+  /// All elements in row-major order, converted to T; an Error if int64 cannot hold one.
   template <Element T>
   std::vector<T> to_vector() const;
 
@@ -151,17 +158,21 @@ class Tensor {
   /// to this tensor's first element. An InternalError if it would leave the storage.
   Tensor strided_view(const Shape& shape, const Shape& strides, int64_t offset = 0) const;
   /// Nobody else holds this handle's storage, so a kernel may overwrite it.
-  bool is_unique() const { return impl_->use_count() == 1 && impl_->storage->use_count() == 1; }
-  bool same_storage(const Tensor& o) const { return impl_->storage == o.impl_->storage; }
+  bool is_unique() const {
+    return impl("is_unique").use_count() == 1 && impl_->storage->use_count() == 1;
+  }
+  bool same_storage(const Tensor& o) const {
+    return impl("same_storage").storage == o.impl("same_storage").storage;
+  }
   bool same_handle(const Tensor& o) const { return impl_ == o.impl_; }
-  const Storage& storage() const { return *impl_->storage; }
+  const Storage& storage() const { return *impl("storage").storage; }
   void* raw() const;
 
-  AutogradSlot* slot() const { return impl_->slot.get(); }
-  int output_index() const { return impl_->output_index; }
+  AutogradSlot* slot() const { return impl("slot").slot.get(); }
+  int output_index() const { return impl("output_index").output_index; }
   void set_slot(Ref<AutogradSlot> slot, int output_index);
   /// The slot of a leaf that stopped asking for gradients.
-  AutogradSlot* frozen_slot() const { return impl_->frozen_slot.get(); }
+  AutogradSlot* frozen_slot() const { return impl("frozen_slot").frozen_slot.get(); }
   /// Sets the slot aside, or puts it back.
   void swap_frozen_slot() { std::swap(impl_->slot, impl_->frozen_slot); }
   /// Points this very handle, and all its copies, at other elements (`to(dtype)`, loading). A
@@ -182,11 +193,19 @@ class Tensor {
     bool contiguous = true;
     void dispose() { delete this; }
   };
-  void require_dtype(DType d) const {
-    if (d != impl_->dtype) [[unlikely]]
+  // `who` is asked in vain of an undefined tensor.
+  const Impl& impl(const char* who) const {
+    if (!impl_) [[unlikely]]
+      fail_undefined(who);
+    return *impl_;
+  }
+  [[noreturn]] static void fail_undefined(const char* who);
+  void require_dtype(const char* who, DType d) const {
+    if (d != impl(who).dtype) [[unlikely]]
       fail_dtype(d);
   }
   [[noreturn]] void fail_dtype(DType wanted) const;
+  [[noreturn]] static void fail_item(int64_t value, size_t bits, bool is_signed);
   double item_as_double() const;
   int64_t item_as_int64() const;
 
@@ -228,6 +247,9 @@ Tensor ones(const Shape& shape, DType dtype = kFloat32);
 Tensor full(const Shape& shape, double value, DType dtype = kFloat32);
 /// 0, 1, ..., n - 1
 Tensor arange(int64_t n, DType dtype = kInt64);
+/// Ones on the diagonal, zeros elsewhere: [n, n] or [rows, columns].
+Tensor eye(int64_t n, DType dtype = kFloat32);
+Tensor eye(int64_t rows, int64_t columns, DType dtype = kFloat32);
 /// Standard normal, or uniform in [0, 1).
 Tensor randn(const Shape& shape, Generator& generator, DType dtype = kFloat32);
 Tensor rand(const Shape& shape, Generator& generator, DType dtype = kFloat32);

@@ -17,9 +17,11 @@ CrossAttention::CrossAttention(const CrossAttentionOptions& o, Generator generat
       dropout_(child<Dropout>("dropout", o.dropout, generator)),
       norm_(o.norm == NormPlace::none ? nullptr
                                       : &child<LayerNorm>("norm", o.embed_dim, 1e-5, o.bias)),
-      projection_(o.combine == Combine::concatenate ? &child<Linear>("projection", 2 * o.embed_dim,
-                                                                     o.embed_dim, generator, o.bias)
-                                                    : nullptr) {}
+      projection_(o.combine == Combine::concatenate
+                      ? &child<Linear>("projection",
+                                       multiply_sizes("CrossAttention", 2, o.embed_dim),
+                                       o.embed_dim, generator, o.bias)
+                      : nullptr) {}
 
 AttentionResult CrossAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                         const AttentionCall& call) {

@@ -32,7 +32,9 @@ class Mask {
   /// i + after, neither negative.
   static Mask window(int64_t before, int64_t after);
 
-  /// Forbids keys at and after the length of their row: of B sequences padded to `longest`.
+  /// Forbids keys at and after the length of their row: of B sequences padded to `longest`. What
+  /// stands in the padding reaches no output and no gradient if it is finite; NaN there reaches the
+  /// gradients of projections (zero times NaN), as in PyTorch: fill padding with zeros.
   static Mask padding(const std::vector<int64_t>& lengths, int64_t longest);
   /// Forbids keys whose token in `ids` [B, Tk] is `padding_id`.
   static Mask padding(const Tensor& ids, int64_t padding_id);

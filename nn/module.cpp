@@ -121,6 +121,8 @@ void Module::to(DType dtype) {
   }
 }
 
+Tensor Module::to(const Tensor& x, DType dtype) { return weft::to(x, dtype); }
+
 void Module::set_requires_grad(bool on) {
   for (Tensor p : parameters()) p.set_requires_grad(on);
 }

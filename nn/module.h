@@ -62,6 +62,8 @@ class Module : public PathSource {
   /// Converts floating parameters, their gradients and buffers in place: every handle to them, tied
   /// ones too, sees the new dtype.
   void to(DType dtype);
+  /// The op, which the name above would hide inside a layer.
+  static Tensor to(const Tensor& x, DType dtype);
   /// Freezes all parameters (false) or lets them learn. Gradients and hooks stay, but optimizers
   /// leave what is frozen alone.
   void set_requires_grad(bool on = true);

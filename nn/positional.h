@@ -7,17 +7,18 @@
 
 namespace weft {
 
-/// P[t, 2i] = sin(t / 10000^(2i / width)), P[t, 2i + 1] = cos(the same) for t = 0 ... length - 1
-/// (Vaswani et al. 2017): [length, width].
-Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype = kFloat32);
+/// P[t, 2i] = sin(t / 10000^(2i / width)), P[t, 2i + 1] = cos(the same) for t = first ... first +
+/// length - 1 (Vaswani et al. 2017): [length, width].
+Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype = kFloat32,
+                            int64_t first = 0);
 
 namespace detail {
 
-/// Positions computed so far; several threads may call one model.
+/// Positions computed so far, but for those far out; several threads may call one model.
 class PositionTable {
  public:
-  /// At least positions [0, end), in the width (last dim) and dtype of x.
-  Tensor covering(int64_t end, const Tensor& x);
+  /// Positions [first, first + length), in the width (last dim) and dtype of x.
+  Tensor rows(int64_t first, int64_t length, const Tensor& x);
 
  private:
   std::mutex mutex_;

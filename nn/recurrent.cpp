@@ -14,7 +14,7 @@ namespace {
 RecurrentWeights make_weights(int64_t gates, int64_t input, int64_t hidden, bool bias,
                               const std::string& suffix, const RegisterParameter& parameter,
                               Generator& generator) {
-  const int64_t rows = gates * hidden;
+  const int64_t rows = multiply_sizes("recurrent", gates, hidden);
   auto make = [&](const char* name, const Shape& shape) {
     Tensor t = parameter(name + suffix, Tensor(shape));
     const double bound = hidden > 0 ? 1 / std::sqrt(static_cast<double>(hidden)) : 0;
@@ -56,12 +56,10 @@ RecurrentState hold(const Tensor& within, const RecurrentState& next, const Recu
           next.cell.defined() ? where(within, next.cell, last.cell) : Tensor()};
 }
 
-// By time step, bool [1, B, 1]: whether a row has a token there; empty if all do.
-Tensors tokens_within(const std::vector<int64_t>& lengths, int64_t longest) {
-  if (lengths.empty()) return {};
+// Whether a row has a token at a time step: bool [T, B, 1].
+Tensor tokens_within(const std::vector<int64_t>& lengths, int64_t longest) {
   const auto batch = static_cast<int64_t>(lengths.size());
-  return split(lt(reshape(arange(longest), {longest, 1, 1}), from_vector(lengths, {1, batch, 1})),
-               1, 0);
+  return lt(reshape(arange(longest), {longest, 1, 1}), from_vector(lengths, {1, batch, 1}));
 }
 
 // Zeros for what is undefined.
@@ -166,7 +164,12 @@ RecurrentResult Recurrent::run(const Tensor& input, const RecurrentState& given,
                                const std::vector<int64_t>& lengths, bool training) {
   check_inputs(input, given, lengths);
   Tensor x = options_.batch_first ? transpose(input, 0, 1) : input;  // [T, B, I]
-  const Tensors within = tokens_within(lengths, x.size(0));
+  Tensors within;  // by time step, [1, B, 1]; empty if all rows are as long as x
+  if (!lengths.empty()) {
+    const Tensor tokens = tokens_within(lengths, x.size(0));
+    x = where(tokens, x, zeros({}, x.dtype()));  // junk would meet the weights' gradients
+    within = split(tokens, 1, 0);
+  }
   const Shape all{static_cast<int64_t>(weights_.size()), x.size(1), options_.hidden_size};
   std::vector<RecurrentState> states = by_layer(filled(given, all, x.dtype(), gates_ == 4));
   const size_t directions = options_.bidirectional ? 2 : 1;

@@ -1,8 +1,9 @@
 // tanh, sigmoid, relu, gelu, silu, softplus. With s = sigmoid(x), Phi and phi the normal
 // distribution's function and density:
-//   tanh' = 1 - y^2    sigmoid' = y (1 - y)        relu' = [x > 0]
-//   softplus' = s      silu' = s (1 + x (1 - s))   gelu' = Phi(x) + x phi(x)
-// Backward is one pass of kernels::unary_grad; the formulas are for gradients of gradients.
+//   tanh' = 1 - y^2    sigmoid' = s(x) s(-x)        relu' = [x > 0]
+//   softplus' = s      silu' = s(x) (1 + x s(-x))   gelu' = Phi(x) + x phi(x)
+// Backward is one pass of kernels::unary_grad, from x: where y is near 1, 1 - y has lost its
+// digits.
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops/elementwise.h>
 #include <weft/autograd/samples.h>
@@ -61,71 +62,92 @@ const Op kGelu{"gelu", [](Samples& s) {
                      });
                }};
 
-// y = kernel(x), entered in the graph with what its derivative is a function of: y or x, not both.
-// Backward is one pass, or `formula(y or x, dy)` where the gradient must itself be differentiable.
-template <class Formula>
-Tensor record_from_y(const Op& op, Unary kernel, const Tensor& x, Formula formula) {
-  Tensor y = unary(op.name, kernel, x);
-  return record(op, y, {x}, [y = save_output(y), kernel, formula](Backward& b) {
-    if (grad_enabled()) return formula(b.saved(y), b.dy());
-    return unary_grad(kernel, {}, b.saved(y), b.dy());
+// dy f'(x) as an op, for gradients of gradients; `curvature(x, g)` is g f''(x).
+using Curvature = Tensor (*)(const Tensor& x, const Tensor& g);
+
+Tensor slope(const Op& op, Unary kernel, Curvature curvature, const Tensor& x, const Tensor& dy) {
+  Tensor dx;
+  {
+    const OpScope inside;
+    dx = unary_grad(kernel, x, {}, dy);
+  }
+  return record(op, dx, {x, dy}, [=, &op, x = save(x), dy = save(dy)](Backward& b) {
+    const Tensor v = b.saved(x);
+    return Tensors{b.needs(0) ? curvature(v, b.dy()) * b.saved(dy) : Tensor(),
+                   b.needs(1) ? slope(op, kernel, curvature, v, b.dy()) : Tensor()};
   });
 }
 
+// y = kernel(x), entered in the graph. Backward is one pass, or `formula(x, dy)` where the gradient
+// must itself be differentiable.
 template <class Formula>
 Tensor record_from_x(const Op& op, Unary kernel, const Tensor& x, Formula formula) {
   return record(op, unary(op.name, kernel, x), {x}, [x = save(x), kernel, formula](Backward& b) {
     if (grad_enabled()) return formula(b.saved(x), b.dy());
-    return unary_grad(kernel, contiguous(b.saved(x)), {}, b.dy());
+    return unary_grad(kernel, b.saved(x), {}, b.dy());
   });
 }
 
-// dy (Phi(x) + x phi(x)), as an op: Phi has no name in ops.h. Its x-gradient: phi(x) (2 - x^2).
-Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
-  Tensor dx;
-  {
-    const OpScope inside;
-    dx = unary_grad(Unary::gelu, contiguous(x), {}, dy);
-  }
-  return record(kGelu, dx, {x, dy}, [x = save(x), dy = save(dy)](Backward& b) {
-    const Tensor v = b.saved(x), square = v * v;
-    const Tensor slope = exp(square * -0.5) * (2 - square) * kInvSqrt2Pi;
-    return Tensors{b.dy() * b.saved(dy) * slope, gelu_grad(v, b.dy())};
+Tensor record_with(const Op& op, Unary kernel, Curvature curvature, const Tensor& x) {
+  return record_from_x(op, kernel, x, [&op, kernel, curvature](const Tensor& v, const Tensor& dy) {
+    return slope(op, kernel, curvature, v, dy);
   });
 }
 
-// With z = 2 sqrt(2 / pi) (x + c x^3) and s the sigmoid: y = x s(z), y' = s(z) (1 + x s(-z) z').
-// s(-z) is 1 - s(z), but float32 cannot tell that from 0 where x is large.
-Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy) {
-  const Tensor z = (x + pow(x, 3) * kTanhCubic) * (2 * kSqrt2OverPi);
-  const Tensor slope = (x * x * (3 * kTanhCubic) + 1) * (2 * kSqrt2OverPi);
-  return dy * sigmoid(z) * (1 + x * sigmoid(-z) * slope);
+// tanh'' = -2 tanh tanh'
+Tensor tanh_curvature(const Tensor& x, const Tensor& g) {
+  return slope(kTanh, Unary::tanh, tanh_curvature, x, g * tanh(x) * -2);
+}
+
+// sigmoid'' = sigmoid' (s(-x) - s(x)), and the difference is -tanh(x / 2)
+Tensor sigmoid_curvature(const Tensor& x, const Tensor& g) {
+  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, x, -(g * tanh(x * 0.5)));
+}
+
+// The following are 0 far from 0. Powers of x are taken no further, or they would overflow and be
+// infinity times that 0.
+
+// silu'' = sigmoid'(x) (2 - x tanh(x / 2))
+Tensor silu_curvature(const Tensor& x, const Tensor& g) {
+  const Tensor c = clamp(x, -1000, 1000);
+  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, x, g) * (2 - c * tanh(c * 0.5));
+}
+
+// gelu'' = phi(x) (2 - x^2)
+Tensor gelu_curvature(const Tensor& x, const Tensor& g) {
+  const Tensor c = clamp(x, -40, 40), square = c * c;
+  return g * (exp(square * -0.5) * (2 - square) * kInvSqrt2Pi);
+}
+
+// With z = 2 sqrt(2 / pi) (x + c x^3): y = x s(z), y' = s(z) (1 + x s(-z) z'),
+// y'' = sigmoid'(z) (2 z' + x z'' - x z'^2 tanh(z / 2)).
+Tensor gelu_tanh_curvature(const Tensor& x, const Tensor& g) {
+  constexpr double kSlope = 2 * kSqrt2OverPi;
+  const Tensor v = clamp(x, -30, 30), square = v * v;
+  const Tensor z = v * (square * kTanhCubic + 1) * kSlope;
+  const Tensor dz = (square * (3 * kTanhCubic) + 1) * kSlope;
+  const Tensor straight = (square * (12 * kTanhCubic) + 2) * kSlope;  // 2 z' + x z''
+  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, z, g) *
+         (straight - v * dz * dz * tanh(z * 0.5));
 }
 
 }  // namespace
 
-Tensor tanh(const Tensor& x) {
-  return record_from_y(kTanh, Unary::tanh, x,
-                       [](const Tensor& y, const Tensor& dy) { return dy * (1 - y * y); });
-}
+Tensor tanh(const Tensor& x) { return record_with(kTanh, Unary::tanh, tanh_curvature, x); }
 
 Tensor sigmoid(const Tensor& x) {
-  return record_from_y(kSigmoid, Unary::sigmoid, x,
-                       [](const Tensor& y, const Tensor& dy) { return dy * y * (1 - y); });
+  return record_with(kSigmoid, Unary::sigmoid, sigmoid_curvature, x);
 }
 
 Tensor relu(const Tensor& x) {
-  return record_from_y(kRelu, Unary::relu, x, [](const Tensor& y, const Tensor& dy) {
-    return masked_fill(dy, le(y, 0), 0);
+  Tensor y = unary("relu", Unary::relu, x);
+  return record(kRelu, y, {x}, [y = save_output(y)](Backward& b) {
+    if (grad_enabled()) return masked_fill(b.dy(), le(b.saved(y), 0), 0);
+    return unary_grad(Unary::relu, {}, b.saved(y), b.dy());
   });
 }
 
-Tensor silu(const Tensor& x) {
-  return record_from_x(kSilu, Unary::silu, x, [](const Tensor& v, const Tensor& dy) {
-    const Tensor s = sigmoid(v);
-    return dy * s * (1 + v * (1 - s));
-  });
-}
+Tensor silu(const Tensor& x) { return record_with(kSilu, Unary::silu, silu_curvature, x); }
 
 Tensor softplus(const Tensor& x) {
   return record_from_x(kSoftplus, Unary::softplus, x,
@@ -133,8 +155,8 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor gelu(const Tensor& x, Gelu form) {
-  if (form == Gelu::exact) return record_from_x(kGelu, Unary::gelu, x, gelu_grad);
-  return record_from_x(kGelu, Unary::gelu_tanh, x, gelu_tanh_grad);
+  if (form == Gelu::exact) return record_with(kGelu, Unary::gelu, gelu_curvature, x);
+  return record_with(kGelu, Unary::gelu_tanh, gelu_tanh_curvature, x);
 }
 
 }  // namespace weft

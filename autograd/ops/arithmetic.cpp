@@ -98,6 +98,57 @@ Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
           sum_to(where(taken(y, x), flow, zero), y.shape())};
 }
 
+Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
+  const auto wider = [](const Tensor& a, const Tensor& b) {
+    return broadcast_shapes("div", a.shape(), b.shape());
+  };
+  Tensor y(broadcast_shapes("div", wider(u, v), wider(p, q)), u.dtype());
+  const BroadcastLoop<4> loop(y.shape(), {&u, &v, &p, &q});
+  dispatch_floating("div", y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *pu = u.data<T>(), *pv = v.data<T>(), *pp = p.data<T>(), *pq = q.data<T>();
+    T* py = static_cast<T*>(y.raw());
+    loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
+      kernels::ratio(pu + offset[0], step[0], pv + offset[1], step[1], pp + offset[2], step[2],
+                     pq + offset[3], step[3], py + at, n);
+    });
+  });
+  return y;
+}
+
+// u v / (p q), though products on the way may leave their type's range: what derivatives of a
+// quotient are made of.
+Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
+  const Tensor y = ratio_of(u, v, p, q);
+  return record(
+      kDiv, y, {u, v, p, q},
+      [u = save(u), v = save(v), p = save(p), q = save(q), y = save_output(y)](Backward& b) {
+        const Tensor &h = b.dy(), u1 = b.saved(u), v1 = b.saved(v), p1 = b.saved(p),
+                     q1 = b.saved(q), one = ones({}, h.dtype());
+        Tensors d(4);
+        if (b.needs(0)) d[0] = sum_to(ratio(h, v1, p1, q1), u1.shape());
+        if (b.needs(1)) d[1] = sum_to(ratio(h, u1, p1, q1), v1.shape());
+        if (b.needs(2)) d[2] = sum_to(-ratio(h, b.saved(y), p1, one), p1.shape());
+        if (b.needs(3)) d[3] = sum_to(-ratio(h, b.saved(y), q1, one), q1.shape());
+        return d;
+      });
+}
+
+Tensor pow_slope_of(const Tensor& g, const Tensor& a, const Tensor& b) {
+  Tensor y(g.shape(), g.dtype());
+  const BroadcastLoop<3> loop(y.shape(), {&g, &a, &b});
+  dispatch_floating("pow", y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *pg = g.data<T>(), *pa = a.data<T>(), *pb = b.data<T>();
+    T* py = static_cast<T*>(y.raw());
+    loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
+      kernels::pow_slope(pg + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2],
+                         py + at, n);
+    });
+  });
+  return y;
+}
+
 // Both operands in their common dtype.
 struct Operands {
   Tensor a, b;
@@ -110,6 +161,24 @@ struct Operands {
 };
 
 }  // namespace
+
+Tensor pow_slope(const Tensor& g, const Tensor& a, const Tensor& b) {
+  return record(
+      kPow, pow_slope_of(g, a, b), {g, a, b},
+      [g = save(g), a = save(a), b = save(b)](Backward& back) {
+        const Tensor flow = back.dy(), g1 = back.saved(g), u = back.saved(a), v = back.saved(b);
+        const Tensor one = ones({}, u.dtype());
+        Tensors d(3);
+        if (back.needs(0)) d[0] = pow_slope(flow, u, v);
+        if (back.needs(1)) d[1] = sum_to(pow_slope(flow * g1 * v, u, v - 1), u.shape());
+        if (back.needs(2)) {  // g a^(b - 1) (1 + b log a)
+          const Tensor both_zero = logical_and(eq(u, 0), eq(v, 0));
+          const Tensor power = pow(u, where(both_zero, one, v - 1));
+          d[2] = sum_to(flow * g1 * power * (1 + v * log(where(gt(u, 0), u, one))), v.shape());
+        }
+        return d;
+      });
+}
 
 Tensor add(const Tensor& x, const Tensor& y) {
   const auto [a, b] = Operands("add", x, y);
@@ -155,9 +224,10 @@ Tensor div(const Tensor& x, const Tensor& y) {
   const Tensor a = to(x, dtype), b = to(y, dtype);
   return record(kDiv, binary("div", Binary::div, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {  // d/da = 1/b, d/db = -a/b^2
-                  const Tensor u = g.saved(a), v = g.saved(b), da = g.dy() / v;
-                  return Tensors{g.needs(0) ? sum_to(da, u.shape()) : Tensor(),
-                                 g.needs(1) ? sum_to(-(da * u / v), v.shape()) : Tensor()};
+                  const Tensor u = g.saved(a), v = g.saved(b);
+                  return Tensors{
+                      g.needs(0) ? sum_to(g.dy() / v, u.shape()) : Tensor(),
+                      g.needs(1) ? sum_to(-ratio(g.dy(), u, v, v), v.shape()) : Tensor()};
                 });
 }
 
@@ -172,15 +242,12 @@ Tensor pow(const Tensor& x, const Tensor& y) {
   const auto [a, b] = Operands("pow", x, y);
   return record(kPow, binary("pow", Binary::pow, a, b), {a, b},
                 [a = save(a), b = save(b)](Backward& g) {
-                  // d/da = b a^(b-1), 0 where a = b = 0;  d/db = a^b log a, 0 where a = 0
-                  const Tensor u = g.saved(a), v = g.saved(b), one = ones({}, u.dtype());
+                  // d/da = b a^(b-1), 0 where b = 0;  d/db = a^b log a, 0 where a = 0
+                  const Tensor u = g.saved(a), v = g.saved(b);
                   Tensors d(2);
-                  if (g.needs(0)) {
-                    const Tensor both_zero = logical_and(eq(u, 0), eq(v, 0));
-                    d[0] = sum_to(g.dy() * v * pow(u, where(both_zero, one, v - 1)), u.shape());
-                  }
+                  if (g.needs(0)) d[0] = sum_to(pow_slope(g.dy(), u, v), u.shape());
                   if (g.needs(1)) {
-                    const Tensor safe = where(gt(u, 0), u, one);
+                    const Tensor safe = where(gt(u, 0), u, ones({}, u.dtype()));
                     d[1] = sum_to(g.dy() * pow(u, v) * log(safe), v.shape());
                   }
                   return d;
@@ -195,7 +262,9 @@ Tensor pow(const Tensor& a, double exponent) {
                 [a = save(a), exponent](Backward& g) {
                   if (exponent == 0) return g.dy() * 0.0;
                   if (exponent == 1) return g.dy();
-                  return g.dy() * (pow(g.saved(a), exponent - 1) * exponent);
+                  const Tensor u = g.saved(a);
+                  if (exponent == 2) return g.dy() * (u * 2);
+                  return pow_slope(g.dy(), u, scalar(exponent, u.dtype()));
                 });
 }
 

@@ -2,10 +2,10 @@
 //
 //   S = scale q k^T + mask,  A = softmax(S) where allowed and 0 elsewhere,  y = dropout(A) v
 //
-// A masked score is -inf before the softmax (0 where the query may attend to nothing) and its
-// weight is set to exactly 0 after it: the gradient through both is exactly 0. NaN and inf at a
-// masked position reach nobody. The fused path (core/kernels/attention.h) never holds A; second
-// order runs through the composition.
+// A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
+// the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
+// at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
+// second order runs through the composition.
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
@@ -75,12 +75,19 @@ double scale_of(const AttentionOptions& o, const Tensor& q) {
   return o.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
 }
 
-// What stands for the scores that are not allowed: -inf, below any that a mask may have made; 0 in
-// rows of nothing else, whose softmax is then no NaN. Shape of `allowed`, but its last dim is 1.
-Tensor hidden_scores(const Tensor& allowed, DType dtype) {
-  const OpScope inside;
-  const Tensor some = gt(sum(allowed, {-1}, true), 0);
-  return where(some, scalar(-std::numeric_limits<double>::infinity(), dtype), scalar(0, dtype));
+double lowest(DType dtype) {
+  return dtype == kFloat32 ? static_cast<double>(std::numeric_limits<float>::lowest())
+                           : std::numeric_limits<double>::lowest();
+}
+
+// Scores as far below the largest allowed one of their row as they are, which a softmax does not
+// notice: a mask may have lowered that one to what stands for the others.
+Tensor below_top(const Tensor& scores, const Tensor& allowed, const Tensor& hidden) {
+  const Tensor top = [&] {
+    const OpScope inside;
+    return max(scores.detach(), {-1}, true);
+  }();
+  return where(allowed, scores - top, hidden);
 }
 
 // Whether y stands behind x in each row, as the parts of one packed projection do.
@@ -146,8 +153,11 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
 
   Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
   if (o.mask.defined() && o.mask.dtype() != kBool) scores = scores + where(allowed, o.mask, zero);
-  if (allowed.defined()) scores = where(allowed, scores, hidden_scores(allowed, q.dtype()));
+  const Tensor hidden = scalar(lowest(q.dtype()), q.dtype());
+  if (allowed.defined()) scores = where(allowed, scores, hidden);
   named(scores, "scores");
+  if (o.mask.defined() && o.mask.dtype() != kBool && scores.numel() > 0)
+    scores = below_top(scores, allowed, hidden);
   Tensor weights = softmax(scores, -1);  // [B, H, Tq, Tk]
   if (allowed.defined()) weights = where(allowed, weights, zero);
   named(weights, "weights");

@@ -109,6 +109,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   check(x.defined() && mask.defined(), "masked_fill: an operand is undefined");
   check(broadcast_shapes("masked_fill", x.shape(), mask.shape()) == x.shape(),
         "masked_fill: the mask must broadcast to shape {}; got {}", x.shape(), mask.shape());
+  check_number("masked_fill", value, x.dtype());
   return where(mask, scalar(value, x.dtype()), x);
 }
 

@@ -3,6 +3,7 @@
 //   glu:      y = a sigmoid(b), x = [a ; b]           (Dauphin et al. 2017, arXiv:1612.08083)
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/row_units.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 
@@ -50,7 +51,13 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, std::optional<double> eps
         last.shape());
   const double tiny = x.dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
                                             : std::numeric_limits<double>::epsilon();
-  const Tensor y = x * rsqrt(mean(x * x, {-1}, true) + eps.value_or(tiny));
+  const double added = eps.value_or(tiny);
+  Tensor u = x, squares = mean(x * x, {-1}, true) + added;
+  if (const Tensor units = units_of_rows(x, squares); units.defined()) {
+    u = x * units;
+    squares = mean(u * u, {-1}, true) + in_squared_units(added, units);
+  }
+  const Tensor y = u * rsqrt(squares);
   return weight.defined() ? y * weight : y;
 }
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace weft {
 namespace {
@@ -48,6 +49,12 @@ void einsum_samples(Samples& s) {
   add_sample(s, "i...,i...", {s.normal({2, 3}), s.normal({2, 1})});
   add_sample(s, "ij,j->i", {s.normal({2, 1}), s.normal({3})});
   add_sample(s, " i j , j -> i ", {s.normal({0, 3}), s.normal({3})});
+  add_sample(s, "i,i->i", {s.normal({1}), s.normal({0})});
+  add_sample(s, "ij,ij->ij", {s.normal({0, 3}), s.normal({1, 1})});
+  add_sample(s, "ij,jk->ik", {s.normal({2, 0}), s.normal({1, 3})});
+  add_sample(s, "bij,bj->bi", {s.normal({1, 2, 1}), s.normal({0, 3})});
+  add_error(s, "i,i->i", {s.normal({0}), s.normal({3})},
+            "einsum: label i of \"i,i->i\" is both 0 and 3 long");
   add_error(s, "ij,jk->ik", {s.normal({2, 3})}, "einsum: \"ij,jk->ik\" names 2 operands; got 1");
   add_error(s, "ij->i", {s.normal({2, 3, 4})},
             "einsum: operand 0 of \"ij->i\" must have 2 dims; got shape [2, 3, 4]");
@@ -149,10 +156,11 @@ class Equation {
 
   // Sizes of one label agree, or one of them is 1 and broadcasts.
   void note_size(char label, int64_t size) {
-    int64_t& known = sizes_[static_cast<unsigned char>(label)];
-    check(known <= 1 || size == 1 || size == known,
-          "einsum: label {} of \"{}\" is both {} and {} long", label, text_, known, size);
-    if (known <= 1) known = size;
+    std::optional<int64_t>& known = sizes_[static_cast<unsigned char>(label)];
+    check(!known || known == 1 || size == 1 || size == known,
+          "einsum: label {} of \"{}\" is both {} and {} long", label, text_, known.value_or(0),
+          size);
+    if (!known || known == 1) known = size;
   }
 
   // The dims under "...", then the letters that stand once, in alphabetical order.
@@ -174,8 +182,8 @@ class Equation {
 
   std::string text_, result_;
   std::vector<Term> terms_;
-  int widest_ = 0;                       // dims under "..."
-  std::array<int64_t, 128> sizes_ = {};  // by label; 0: not seen, or empty
+  int widest_ = 0;                                 // dims under "..."
+  std::array<std::optional<int64_t>, 128> sizes_;  // by label, of those seen
 };
 
 // The dims in this order of labels.
@@ -257,7 +265,7 @@ Term join(const Term& left, const Term& right, const std::string& needed) {
   const Tensor y =
       matmul(matrices(a, b, batch, rows, inner), matrices(b, a, batch, inner, columns));
   Shape shape;
-  for (char c : batch) shape.push_back(std::max(a.size(c), b.size(c)));
+  for (char c : batch) shape.push_back(a.size(c) == 1 ? b.size(c) : a.size(c));
   for (char c : rows) shape.push_back(a.size(c));
   for (char c : columns) shape.push_back(b.size(c));
   return {reshape(y, shape), batch + rows + columns};

@@ -3,12 +3,6 @@
 #include <cmath>
 
 namespace weft {
-namespace {
-
-constexpr int64_t kGrain = 16384;  // elements that are worth another thread
-
-}  // namespace
-
 void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y) {
   const BroadcastLoop<2> loop(y.shape(), {&a, &b});
   dispatch(y.dtype(), [&](auto tag) {
@@ -69,17 +63,20 @@ Tensor unary(const char* who, kernels::Unary op, const Tensor& x) {
 }
 
 Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Tensor& dy) {
-  const Tensor flow = contiguous(dy);
+  const Tensor flow = contiguous(dy), given = x.defined() ? x : y;
+  const bool in_rows =
+      given.dim() > 0 && given.size(-1) > 1 && given.strides()[given.dim() - 1] == 1;
+  const Tensor from = in_rows ? given : contiguous(given);
   Tensor dx(dy.shape(), dy.dtype());
+  const BroadcastLoop<2> loop(dx.shape(), {&from, &flow});
   dispatch_floating("unary_grad", dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* px = x.defined() ? x.data<T>() : nullptr;
-    const T* py = y.defined() ? y.data<T>() : nullptr;
-    const T* pdy = flow.data<T>();
+    const T *pf = from.data<T>(), *pdy = flow.data<T>();
     T* pdx = static_cast<T*>(dx.raw());
-    parallel_for(dx.numel(), kGrain, [&](int64_t begin, int64_t end) {
-      kernels::unary_grad(op, px ? px + begin : px, py ? py + begin : py, pdy + begin, pdx + begin,
-                          end - begin);
+    loop.run([&](int64_t at, const auto& offset, const auto&, int64_t n) {
+      const T* v = pf + offset[0];
+      kernels::unary_grad(op, x.defined() ? v : nullptr, x.defined() ? nullptr : v, pdy + offset[1],
+                          pdx + at, n);
     });
   });
   return dx;

@@ -7,10 +7,12 @@
 #include <weft/core/kernels/gather.h>
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 
 namespace weft {
 namespace {
+
+constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
 
 const Op kPad{
     "pad", [](Samples& s) {
@@ -22,6 +24,12 @@ const Op kPad{
       s.add_error(
           {s.normal({2, 3})}, [](const Tensors& in) { return pad(in[0], 1, -1, 0); },
           "pad: before and after must not be negative; got -1 and 0");
+      s.add_error(
+          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, kHuge, kHuge); },
+          "pad: 9223372036854775807 + 9223372036854775807 is no size");
+      s.add_error(
+          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, 0, kHuge); },
+          "pad: 2 + 9223372036854775807 is no size");
       s.add_error(
           {s.normal({})}, [](const Tensors& in) { return pad(in[0], 0, 1, 0); },
           "pad: needs at least one dim; got shape []");
@@ -42,6 +50,13 @@ const Op kCat{"cat", [](Samples& s) {
                             "cat: shapes must agree but for dim 1; got [2, 3] and [3, 3]");
                 s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
                             "cat: shapes must agree but for dim 0; got [2, 3] and [3]");
+                s.add_error(
+                    {s.normal({1})},
+                    [](const Tensors& in) {
+                      const Tensor stretched = expand(in[0], {kHuge});
+                      return cat({stretched, stretched}, 0);
+                    },
+                    "cat: 9223372036854775807 + 9223372036854775807 is no size");
                 s.add_error({}, f(0), "cat: needs at least one tensor");
                 s.add_error({s.normal({})}, f(0), "cat: needs at least one dim; got shape []");
               }};
@@ -78,6 +93,13 @@ const Op kSplit{
           },
           "split: sizes must add up to 4, the size of dim 1; got [1, 2] for shape [2, 4]");
       s.add_error(
+          {s.normal({2, 4})},
+          [](const Tensors& in) {
+            return split(in[0], {kHuge, kHuge, 6}, 1);
+          },
+          "split: sizes must add up to 4, the size of dim 1; got [9223372036854775807, "
+          "9223372036854775807, 6] for shape [2, 4]");
+      s.add_error(
           {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 0, 1); },
           "split: the size must be positive; got 0");
       s.add_error(
@@ -88,7 +110,7 @@ const Op kSplit{
 
 template <Tensor (*f)(const Tensor&, int64_t)>
 void add_triangles(Samples& s, const char* error) {
-  for (int64_t diagonal : {-1, 0, 2})
+  for (int64_t diagonal : {-1L, 0L, 2L, -kHuge - 1, kHuge})
     s.add(fmt::format("diagonal {}", diagonal), {s.normal({3, 4})},
           [diagonal](const Tensors& in) { return f(in[0], diagonal); });
   s.add("batch", {s.transposed({2, 4, 3})}, [](const Tensors& in) { return f(in[0], 0); });
@@ -133,9 +155,11 @@ Tensors matched(const Tensors& xs, int d) {
   return out;
 }
 
-// Where row - column + diagonal >= 0: the lower triangle.
+// Where row - column + diagonal >= 0: the lower triangle. Diagonals beyond the corners are as good
+// as those just beyond.
 Tensor lower(const Tensor& x, int64_t diagonal) {
   const OpScope inside;
+  diagonal = std::clamp(diagonal, -x.size(-2), x.size(-1));
   return ge(unsqueeze(arange(x.size(-2)), 1) + static_cast<double>(diagonal), arange(x.size(-1)));
 }
 
@@ -166,8 +190,9 @@ Tensor pad(const Tensor& x, int dim, int64_t before, int64_t after, double value
   const int d = normalize_dim("pad", dim, x.shape());
   check(before >= 0 && after >= 0, "pad: before and after must not be negative; got {} and {}",
         before, after);
+  check_number("pad", value, x.dtype());
   Shape shape = x.shape();
-  shape[d] += before + after;
+  shape[d] = add_sizes("pad", shape[d], add_sizes("pad", before, after));
   Tensor y = full(shape, value, x.dtype());
   write_part(x, y, d, before);
   return record(kPad, y, {x}, [d, before, n = x.size(d)](Backward& b) {
@@ -183,8 +208,11 @@ Tensor cat(const Tensors& xs, int dim) {
   const Tensors parts = matched(xs, d);
   Shape shape = parts[0].shape();
   std::vector<int64_t> sizes;
-  for (const Tensor& x : parts) sizes.push_back(x.size(d));
-  shape[d] = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+  shape[d] = 0;
+  for (const Tensor& x : parts) {
+    sizes.push_back(x.size(d));
+    shape[d] = add_sizes("cat", shape[d], sizes.back());
+  }
   Tensor y(shape, parts[0].dtype());
   int64_t at = 0;
   for (const Tensor& x : parts) {
@@ -220,10 +248,15 @@ Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim) {
   check(x.defined(), "split: the operand is undefined");
   check(x.dim() > 0, "split: needs at least one dim; got shape {}", x.shape());
   const int d = normalize_dim("split", dim, x.shape());
-  bool fits = std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == x.size(d);
-  for (int64_t size : sizes) fits = fits && size >= 0;
-  check(fits, "split: sizes must add up to {}, the size of dim {}; got [{}] for shape {}",
-        x.size(d), d, fmt::join(sizes, ", "), x.shape());
+  int64_t left = x.size(d);
+  bool fits = true;
+  for (int64_t size : sizes) {
+    fits = fits && size >= 0 && size <= left;
+    if (fits) left -= size;
+  }
+  check(fits && left == 0,
+        "split: sizes must add up to {}, the size of dim {}; got [{}] for shape {}", x.size(d), d,
+        fmt::join(sizes, ", "), x.shape());
   Tensors parts;
   int64_t at = 0;
   for (int64_t size : sizes) {
@@ -264,7 +297,8 @@ Tensor tril(const Tensor& x, int64_t diagonal) {
 
 Tensor triu(const Tensor& x, int64_t diagonal) {
   check_matrix("triu", x);
-  return where(lower(x, diagonal - 1), zeros({}, x.dtype()), x);
+  const int64_t below = diagonal == std::numeric_limits<int64_t>::min() ? diagonal : diagonal - 1;
+  return where(lower(x, below), zeros({}, x.dtype()), x);
 }
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 // gradients: ds as above for both terms, through dropout for the branch.
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/row_units.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/dropout.h>
@@ -19,10 +20,21 @@ namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
 
+// x less its mean, and less what rounding took from the mean.
+Tensor deviation(const Tensor& x) {
+  const Tensor d = x - mean(x, {-1}, true);
+  return d - mean(d, {-1}, true);
+}
+
 // in: x, weight, bias; the last two may be undefined.
 Tensors composed(const Tensors& in, double eps) {
-  const Tensor deviation = in[0] - mean(in[0], {-1}, true);
-  const Tensor h = deviation * rsqrt(mean(deviation * deviation, {-1}, true) + eps);
+  Tensor d = deviation(in[0]);
+  Tensor squares = mean(d * d, {-1}, true) + eps;
+  if (const Tensor units = units_of_rows(in[0], squares); units.defined()) {
+    d = deviation(in[0] * units);
+    squares = mean(d * d, {-1}, true) + in_squared_units(eps, units);
+  }
+  const Tensor h = d * rsqrt(squares);
   const Tensor scaled = in[1].defined() ? h * in[1] : h;
   return {in[2].defined() ? scaled + in[2] : scaled};
 }
@@ -148,37 +160,38 @@ void for_rows(int64_t rows, int64_t n, F f) {
   parallel_for(rows, rows_per_pass(n), f);
 }
 
-// What backward needs of the rows, beside x.
-struct RowStatistics {
-  Tensor mean, rstd;
-};
-
-RowStatistics room_for_rows(const Tensor& x) {
+// Room for what backward needs of the rows, beside x: kernels::RowMoments of each.
+Tensor room_for_moments(const Tensor& x) {
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
-  return {Tensor({rows}, x.dtype()), Tensor({rows}, x.dtype())};
+  return Tensor({rows, 4}, x.dtype());
+}
+
+template <class T>
+kernels::RowMoments<T>* moments_in(const Tensor& t) {
+  static_assert(sizeof(kernels::RowMoments<T>) == 4 * sizeof(T));
+  return static_cast<kernels::RowMoments<T>*>(t.raw());
 }
 
 // Layer norm of the rows of s; before(s, begin, end) makes its elements [begin, end) first.
 template <class Before>
 Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Tensor& bias,
-               double eps, const RowStatistics& stats, Before before) {
+               double eps, const Tensor& moments, Before before) {
   const OpScope inside;
   Tensor y(s.shape(), s.dtype());
   const Tensor w = weight.defined() ? contiguous(weight) : weight;
   const Tensor b = bias.defined() ? contiguous(bias) : bias;
-  const int64_t n = s.size(-1), rows = stats.mean.numel();
+  const int64_t n = s.size(-1), rows = moments.size(0);
   dispatch_floating(who, s.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pw = pointer<T>(w), *pb = pointer<T>(b);
-    T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw()),
-      *mean = static_cast<T*>(stats.mean.raw()), *rstd = static_cast<T*>(stats.rstd.raw());
+    T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw());
+    auto* of_rows = moments_in<T>(moments);
     const int64_t step = rows_per_pass(n);
     for_rows(rows, n, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; r += step) {
         const int64_t past = std::min(end, r + step);
         before(ps, r * n, past * n);
-        kernels::layer_norm_rows(ps + r * n, pw, pb, eps, py + r * n, mean + r, rstd + r, past - r,
-                                 n);
+        kernels::layer_norm_rows(ps + r * n, pw, pb, eps, py + r * n, of_rows + r, past - r, n);
       }
     });
   });
@@ -186,10 +199,10 @@ Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Ten
 }
 
 // Of x, weight and bias; the latter two are inputs `affine` and `affine` + 1.
-Tensors backward(const Tensor& x, const Tensor& weight, const RowStatistics& stats,
-                 const Backward& b, int affine) {
+Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, const Backward& b,
+                 int affine) {
   const Tensor dy = contiguous(b.dy()), w = weight.defined() ? contiguous(weight) : weight;
-  const int64_t n = x.size(-1), rows = stats.mean.numel();
+  const int64_t n = x.size(-1), rows = moments.size(0);
   Tensors d(3);
   const bool weight_too = b.needs(affine), bias_too = b.needs(affine + 1);
   if (b.needs(0) || b.needs(affine - 1)) d[0] = Tensor(x.shape(), x.dtype());
@@ -197,24 +210,24 @@ Tensors backward(const Tensor& x, const Tensor& weight, const RowStatistics& sta
   if (bias_too) d[2] = Tensor({n}, x.dtype());
   dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>(),
-            *mean = stats.mean.data<T>(), *rstd = stats.rstd.data<T>();
+    const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>();
+    const kernels::RowMoments<T>* of_rows = moments_in<T>(moments);
     auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
     if (T* dx = out(0))
       for_rows(rows, n, [=](int64_t begin, int64_t end) {
-        kernels::layer_norm_grad_rows(px + begin * n, pw, mean + begin, rstd + begin,
-                                      pdy + begin * n, dx + begin * n, end - begin, n);
+        kernels::layer_norm_grad_rows(px + begin * n, pw, of_rows + begin, pdy + begin * n,
+                                      dx + begin * n, end - begin, n);
       });
     if (weight_too || bias_too)
-      kernels::layer_norm_grad_affine(px, mean, rstd, pdy, out(1), out(2), rows, n);
+      kernels::layer_norm_grad_affine(px, of_rows, pdy, out(1), out(2), rows, n);
   });
   return d;
 }
 
 // Gradients of s, weight and bias from that of y.
 Tensors norm_gradients(const Tensor& s, const Tensor& weight, const Tensor& bias,
-                       const RowStatistics& stats, double eps, const Backward& b, int affine) {
-  if (!grad_enabled()) return backward(s, weight, stats, b, affine);
+                       const Tensor& moments, double eps, const Backward& b, int affine) {
+  if (!grad_enabled()) return backward(s, weight, moments, b, affine);
   return vjp([eps](const Tensors& in) { return Tensors{composed(in, eps)}; }, {s, weight, bias},
              {b.dy()});
 }
@@ -225,13 +238,13 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   check(input.defined(), "layer_norm: the operand is undefined");
   check_operands("layer_norm", input, weight, bias);
   const Tensor x = contiguous(input);
-  const RowStatistics stats = room_for_rows(x);
+  const Tensor moments = room_for_moments(x);
   const Tensor y =
-      forward("layer_norm", x, weight, bias, eps, stats, [](auto*, int64_t, int64_t) {});
+      forward("layer_norm", x, weight, bias, eps, moments, [](auto*, int64_t, int64_t) {});
   return record_fused(
       kLayerNorm, y, {x, weight, bias}, [eps](const Tensors& in) { return composed(in, eps); },
-      [mean = save(stats.mean), rstd = save(stats.rstd)](Backward& b, const Tensors& in) {
-        return backward(in[0], in[1], {b.saved(mean), b.saved(rstd)}, b, 1);
+      [moments = save(moments)](Backward& b, const Tensors& in) {
+        return backward(in[0], in[1], b.saved(moments), b, 1);
       });
 }
 
@@ -246,9 +259,9 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
   check_operands(kWho, input, weight, bias);
   const Tensor x = contiguous(input), f = contiguous(branch);
   const Tensor s(x.shape(), x.dtype());
-  const RowStatistics stats = room_for_rows(s);
+  const Tensor moments = room_for_moments(s);
   const Tensor y =
-      forward(kWho, s, weight, bias, o.eps, stats, [&](auto* ps, int64_t begin, int64_t end) {
+      forward(kWho, s, weight, bias, o.eps, moments, [&](auto* ps, int64_t begin, int64_t end) {
         using T = std::remove_pointer_t<decltype(ps)>;
         const T *px = x.data<T>() + begin, *pf = f.data<T>() + begin;
         T* out = ps + begin;
@@ -258,12 +271,11 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
   // s is an output of the node, so that gradients of gradients find the way back through it.
   return record_all(
       kResidualLayerNorm, {y, s}, {x, f, weight, bias},
-      [s = save_output(s, 1), w = save(weight), bias = save(bias), mean = save(stats.mean),
-       rstd = save(stats.rstd), o](Backward& b) {
-        const RowStatistics kept{b.saved(mean), b.saved(rstd)};
+      [s = save_output(s, 1), w = save(weight), bias = save(bias), moments = save(moments),
+       o](Backward& b) {
         Tensors d(3);
         if (b.dy(0).defined())
-          d = norm_gradients(b.saved(s), b.saved(w), b.saved(bias), kept, o.eps, b, 2);
+          d = norm_gradients(b.saved(s), b.saved(w), b.saved(bias), b.saved(moments), o.eps, b, 2);
         if (b.dy(1).defined()) d[0] = d[0].defined() ? d[0] + b.dy(1) : b.dy(1);
         const bool drop = d[0].defined() && o.dropout > 0 && b.needs(1);
         return Tensors{d[0], drop ? dropout(d[0], o.dropout, o.key) : d[0], d[1], d[2]};

@@ -1,5 +1,5 @@
 // mse_loss, l1_loss, binary_cross_entropy_with_logits, nll_loss: compositions of other ops.
-//   mse (x - t)^2    l1 |x - t|    bce (1 - t) x + (1 + (c - 1) t) softplus(-x), c = pos_weight
+//   mse (x - t)^2    l1 |x - t|    bce (1 - t) softplus(x) + c t softplus(-x), c = pos_weight
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops/cross_entropy.h>
 #include <weft/autograd/samples.h>
@@ -97,9 +97,13 @@ Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
                                         const Tensor& pos_weight) {
   check_pair("binary_cross_entropy_with_logits", x, target);
-  const Tensor miss = softplus(-x);
-  const Tensor weighted = pos_weight.defined() ? miss * (1 + (pos_weight - 1) * target) : miss;
-  return reduced((1 - target) * x + weighted, reduction);
+  // softplus(x) and softplus(-x) are softplus(-|x|) and, on one side of 0, |x|. Each part of the
+  // loss has one sign: no part cancels another.
+  const Tensor positive = gt(x, 0), s = to(positive, x.dtype());
+  const Tensor tail = softplus(where(positive, -x, x));
+  if (!pos_weight.defined()) return reduced((s - target) * x + tail, reduction);
+  const Tensor hit = pos_weight * target;
+  return reduced(where(positive, 1 - target, -hit) * x + (1 - target + hit) * tail, reduction);
 }
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const CrossEntropyOptions& options) {

@@ -1,6 +1,6 @@
 // sum, mean, var, max, min, argmax, logsumexp, over any dims.
-//   mean = sum / n     var = sum (x - mean)^2 / (n - correction)     logsumexp = m + log sum
-//   e^(x-m)
+//   mean = sum / n     var = sum (x - mean)^2 / (n - correction)
+//   logsumexp = m + log s,  s = sum e^(x - m),  m = max x
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/samples.h>
@@ -40,7 +40,6 @@ const Op kSum{
           },
           "sum_to: expected a shape that broadcasts to [3]; got [1, 3]");
     }};
-// Compositions of sum.
 const Op kMean{"mean", [](Samples& s) {
                  s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return mean(in[0]); });
                  s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
@@ -173,15 +172,30 @@ Shape kept_shape(const char* who, const Tensor& x, const Shape& dims) {
   return kept;
 }
 
-Tensor total(const char* who, const Tensor& x, const Shape& dims, bool keepdim) {
-  if (x.defined() && x.dtype() == kBool) return total(who, to(x, kInt64), dims, keepdim);
+Reduction3 arrange_floating(const char* who, const Tensor& x, const Shape& dims) {
+  check(x.defined() && is_floating(x.dtype()), "{}: expected a floating dtype; got {}", who,
+        x.defined() ? to_string(x.dtype()) : "an undefined tensor");
+  const OpScope inside;
+  return arrange(who, x, dims);
+}
+
+// x less its mean, and less what rounding took from the mean.
+Tensor deviation(const Tensor& x, const Shape& dims) {
+  const Tensor d = x - mean(x, dims, true);
+  return d - mean(d, dims, true);
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
+  if (x.defined() && x.dtype() == kBool) return sum(to(x, kInt64), dims, keepdim);
   Reduction3 r;
   {
     const OpScope inside;
-    r = arrange(who, x, dims);
+    r = arrange("sum", x, dims);
   }
   Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
-  dispatch_numbers(who, x.dtype(), [&](auto tag) {
+  dispatch_numbers("sum", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::sum(r.x.data<T>(), static_cast<T*>(y.raw()), r.outer, r.n, r.inner);
   });
@@ -190,30 +204,29 @@ Tensor total(const char* who, const Tensor& x, const Shape& dims, bool keepdim) 
   });
 }
 
-Tensor average(const char* who, const Tensor& x, const Shape& dims, bool keepdim) {
-  check(x.defined() && is_floating(x.dtype()), "{}: expected a floating dtype; got {}", who,
-        x.defined() ? to_string(x.dtype()) : "an undefined tensor");
-  const Tensor sums = total(who, x, dims, keepdim);
-  return sums *
-         (static_cast<double>(std::max<int64_t>(sums.numel(), 1)) / static_cast<double>(x.numel()));
-}
-
-}  // namespace
-
-Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
-  return total("sum", x, dims, keepdim);
-}
-
 Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
-  return average("mean", x, dims, keepdim);
+  const Reduction3 r = arrange_floating("mean", x, dims);
+  Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
+  dispatch_floating("mean", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::mean(r.x.data<T>(), static_cast<T*>(y.raw()), r.outer, r.n, r.inner);
+  });
+  return record(kMean, y, {x}, [kept = r.kept, shape = x.shape(), n = r.n](Backward& b) {
+    return expand(reshape(b.dy() / static_cast<double>(n), kept), shape);
+  });
 }
 
 Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
-  const Tensor deviation = x - average("var", x, dims, true);
-  const Tensor squares = total("var", deviation * deviation, dims, keepdim);
-  const auto n =
-      static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(squares.numel(), 1));
-  return squares * (1 / std::max(n - correction, 0.0));
+  const Reduction3 r = arrange_floating("var", x, dims);
+  const double divisor = std::max(static_cast<double>(r.n) - correction, 0.0);
+  Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
+  dispatch_floating("var", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::var(r.x.data<T>(), static_cast<T*>(y.raw()), r.outer, r.n, r.inner, divisor);
+  });
+  return record(kVar, y, {x}, [x = save(x), dims, kept = r.kept, divisor](Backward& b) {
+    return deviation(b.saved(x), dims) * reshape(b.dy() * (2 / divisor), kept);
+  });
 }
 
 Tensor max(const Tensor& x, const Shape& dims, bool keepdim) {
@@ -251,18 +264,24 @@ Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim) {
     const OpScope inside;
     r = arrange("logsumexp", x, dims);
   }
-  Tensor y(keepdim ? r.kept : r.dropped, x.dtype());
+  const Tensor y(keepdim ? r.kept : r.dropped, x.dtype()), top(r.kept, x.dtype()),
+      log_total(r.kept, x.dtype());
   dispatch_floating("logsumexp", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::logsumexp(r.x.data<T>(), static_cast<T*>(y.raw()), r.outer, r.n, r.inner);
+    auto out = [](const Tensor& t) { return static_cast<T*>(t.raw()); };
+    kernels::logsumexp(r.x.data<T>(), out(y), out(top), out(log_total), r.outer, r.n, r.inner);
   });
-  return record(kLogsumexp, y, {x}, [x = save(x), y = save_output(y), kept = r.kept](Backward& b) {
-    // d/dx = exp(x - y); a row of -inf has y = -inf and gets 0
-    const Tensor u = b.saved(x), out = reshape(b.saved(y), kept);
-    const Tensor finite =
-        where(gt(out, -std::numeric_limits<double>::infinity()), out, zeros({}, u.dtype()));
-    return exp(u - finite) * reshape(b.dy(), kept);
-  });
+  // y = top + log_total rounds the latter away where the former is large, so the slopes are made of
+  // both. log_total is an output of the node: gradients of gradients find the way back through it.
+  return record_all(kLogsumexp, {y, log_total}, {x},
+                    [x = save(x), top = save(top), log_total = save_output(log_total, 1),
+                     kept = r.kept](Backward& b) {
+                      const Tensor slope = exp(b.saved(x) - b.saved(top) - b.saved(log_total));
+                      Tensor d = b.dy(0).defined() ? slope * reshape(b.dy(0), kept) : Tensor();
+                      if (b.dy(1).defined())
+                        d = d.defined() ? d + slope * b.dy(1) : slope * b.dy(1);
+                      return Tensors{d};
+                    })[0];
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

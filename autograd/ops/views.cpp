@@ -34,6 +34,12 @@ const Op kReshape{
           {s.normal({2, 3})}, [](const Tensors& in) { return unsqueeze(in[0], 3); },
           "unsqueeze: dim must be in [-3, 2]; got 3 for shape [2, 3]");
       s.add_error(
+          {s.normal({0})},
+          [](const Tensors& in) {
+            return reshape(in[0], {int64_t{1} << 32, int64_t{1} << 32});
+          },
+          "shape: [4294967296, 4294967296] has more elements than can be counted");
+      s.add_error(
           {s.normal({2, 3})},
           [](const Tensors& in) {
             return reshape(in[0], {4, -1});
@@ -57,6 +63,12 @@ const Op kExpand{"expand", [](Samples& s) {
                    s.add("stretch", {s.normal({3, 1})}, [](const Tensors& in) {
                      return expand(in[0], {2, -1, 4});
                    });
+                   s.add_error(
+                       {s.normal({1, 1})},
+                       [](const Tensors& in) {
+                         return expand(in[0], {int64_t{1} << 32, int64_t{1} << 32});
+                       },
+                       "shape: [4294967296, 4294967296] has more elements than can be counted");
                    s.add_error(
                        {s.normal({3, 2})},
                        [](const Tensors& in) {
@@ -107,15 +119,14 @@ const Op kTo{"to", [](Samples& s) {
 Shape complete(const Tensor& x, const Shape& shape) {
   Shape full = shape;
   int unknown = -1;
-  int64_t known = 1;
   for (int d = 0; d < shape.rank(); ++d) {
     if (shape[d] == -1 && unknown < 0) {
-      unknown = d;
+      full[unknown = d] = 1;
       continue;
     }
     check(shape[d] >= 0, "reshape: sizes must not be negative, but for one -1; got {}", shape);
-    known *= shape[d];
   }
+  const int64_t known = full.numel();
   if (unknown >= 0 && known > 0) full[unknown] = x.numel() / known;
   check(full.numel() == x.numel() && (unknown < 0 || known > 0),
         "reshape: {} elements do not fit; got shape {} for {}", x.numel(), x.shape(), shape);
@@ -147,17 +158,6 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
 
 void check_defined(const char* who, const Tensor& x) {
   check(x.defined(), "{}: the operand is undefined", who);
-}
-
-// Numbers that int64 cannot hold become the nearest it can, NaN becomes 0; C++ leaves it open.
-template <class Into, class From>
-Into convert(From v) {
-  if constexpr (std::is_same_v<Into, int64_t> && std::is_floating_point_v<From>) {
-    if (v != v) return 0;
-    if (v >= From(0x1p63)) return std::numeric_limits<int64_t>::max();
-    if (v <= From(-0x1p63)) return std::numeric_limits<int64_t>::min();
-  }
-  return static_cast<Into>(v);
 }
 
 Tensor copy(const Tensor& x) {
@@ -308,7 +308,7 @@ Tensor to(const Tensor& x, DType dtype) {
       const From* px = source.data<From>();
       Into* py = static_cast<Into*>(y.raw());
       parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
-        std::transform(px + begin, px + end, py + begin, [](From v) { return convert<Into>(v); });
+        std::transform(px + begin, px + end, py + begin, [](From v) { return nearest<Into>(v); });
       });
     });
   });

@@ -1,14 +1,12 @@
-// Elementwise loops: one per op and stride pattern, over the functions of math.h.
+// Elementwise loops: one per op and stride pattern, over the functions of math.h and slopes.h.
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/math.h>
+#include <weft/core/kernels/slopes.h>
 
 #include <type_traits>
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
-
-constexpr double kSqrtHalf = 0.70710678118654752440, kInvSqrt2Pi = 0.39894228040143267794;
-constexpr double kSqrt2OverPi = 0.79788456080286535588, kTanhCubic = 0.044715;
 
 template <class T, class F>
 WEFT_INLINE void map(const T* x, int64_t sx, T* y, int64_t n, F f) {
@@ -41,23 +39,6 @@ WEFT_INLINE void map2(const A* a, int64_t sa, const A* b, int64_t sb, R* y, int6
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = f(a[i * sa], b[i * sb]);
   }
-}
-
-/// The argument of tanh in gelu_tanh.
-template <class T>
-WEFT_INLINE T gelu_inner(T x) {
-  return T(kSqrt2OverPi) * (x + T(kTanhCubic) * x * x * x);
-}
-
-/// Phi(x), the standard normal distribution function.
-template <class T>
-WEFT_INLINE T normal_cdf(T x) {
-  return T(0.5) * (T(1) + erf_of(x * T(kSqrtHalf)));
-}
-
-template <class T>
-WEFT_INLINE T softplus_of(T x) {
-  return (x < T(0) ? T(0) : x) + log1p_of(exp_of(-abs_of(x)));
 }
 
 template <class T>
@@ -147,15 +128,15 @@ void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
     case Unary::tanh:
       return run([](T v) { return tanh_of(v); });
     case Unary::sigmoid:
-      return run([](T v) { return sigmoid_of(v); });
+      return run([](T v) { return sigmoids_of(v).of; });
     case Unary::relu:
       return run([](T v) { return v <= T(0) ? T(0) : v; });
     case Unary::gelu:
-      return run([](T v) { return v * normal_cdf(v); });
+      return run([](T v) { return gelu_of(v); });
     case Unary::gelu_tanh:
-      return run([](T v) { return T(0.5) * v * (T(1) + tanh_of(gelu_inner(v))); });
+      return run([](T v) { return gelu_tanh_of(v); });
     case Unary::silu:
-      return run([](T v) { return v * sigmoid_of(v); });
+      return run([](T v) { return silu_of(v); });
     case Unary::softplus:
       return run([](T v) { return softplus_of(v); });
   }
@@ -182,34 +163,24 @@ void unary(Unary op, const int64_t* x, int64_t sx, int64_t* y, int64_t n) {
 
 template <class T>
 void unary_grad(Unary op, const T* x, const T* y, const T* dy, T* dx, int64_t n) {
-  const T one = T(1);
-  auto from_x = [=](auto f) WEFT_INLINE_LAMBDA { map2(x, 1, dy, 1, dx, n, f); };
-  auto from_y = [=](auto f) WEFT_INLINE_LAMBDA { map2(y, 1, dy, 1, dx, n, f); };
+  auto slope = [=](auto f) WEFT_INLINE_LAMBDA {
+    map2(x, 1, dy, 1, dx, n, [f](T v, T g) WEFT_INLINE_LAMBDA { return g * f(v); });
+  };
   switch (op) {
     case Unary::tanh:
-      return from_y([=](T v, T g) { return g * (one - v * v); });
+      return slope([](T v) { return tanh_slope(v); });
     case Unary::sigmoid:
-      return from_y([=](T v, T g) { return g * v * (one - v); });
+      return slope([](T v) { return sigmoid_slope(v); });
     case Unary::relu:
-      return from_y([](T v, T g) { return v <= T(0) ? T(0) : g; });
+      return map2(y, 1, dy, 1, dx, n, [](T v, T g) { return v <= T(0) ? T(0) : g; });
     case Unary::gelu:
-      return from_x([](T v, T g) {
-        const T density = T(kInvSqrt2Pi) * exp_of(T(-0.5) * v * v);
-        return g * (normal_cdf(v) + v * density);
-      });
+      return slope([](T v) { return gelu_slope(v); });
     case Unary::gelu_tanh:
-      return from_x([=](T v, T g) {
-        const T t = tanh_of(gelu_inner(v));
-        const T inner = T(kSqrt2OverPi) * (one + T(3 * kTanhCubic) * v * v);
-        return g * T(0.5) * (one + t + v * (one - t * t) * inner);
-      });
+      return slope([](T v) { return gelu_tanh_slope(v); });
     case Unary::silu:
-      return from_x([=](T v, T g) {
-        const T s = sigmoid_of(v);
-        return g * s * (one + v * (one - s));
-      });
+      return slope([](T v) { return silu_slope(v); });
     case Unary::softplus:
-      return from_x([](T v, T g) { return g * sigmoid_of(v); });
+      return slope([](T v) { return sigmoids_of(v).of; });
     default:
       __builtin_trap();  // has no kernel of its own
   }
@@ -234,6 +205,23 @@ void binary(Binary op, const T* a, int64_t sa, const T* b, int64_t sb, T* y, int
     case Binary::pow:
       return run([](T u, T v) { return pow_of(u, v); });
   }
+}
+
+template <class T>
+void ratio(const T* u, int64_t su, const T* v, int64_t sv, const T* p, int64_t sp, const T* q,
+           int64_t sq, T* y, int64_t n) {
+  if (sp == 1 && sq == 1 && su == 1 && sv == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i], v[i], p[i], q[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i * su], v[i * sv], p[i * sp], q[i * sq]);
+  }
+}
+
+template <class T>
+void pow_slope(const T* g, int64_t sg, const T* a, int64_t sa, const T* b, int64_t sb, T* y,
+               int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = pow_slope_of(g[i * sg], a[i * sa], b[i * sb]);
 }
 
 template <class T>
@@ -322,6 +310,13 @@ WEFT_INSTANTIATE_ANY(float)
 WEFT_INSTANTIATE_ANY(double)
 WEFT_INSTANTIATE_ANY(int64_t)
 WEFT_INSTANTIATE_ANY(bool)
+
+#define WEFT_INSTANTIATE_SLOPES(T)                                                                \
+  template void ratio(const T*, int64_t, const T*, int64_t, const T*, int64_t, const T*, int64_t, \
+                      T*, int64_t);                                                               \
+  template void pow_slope(const T*, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t);
+WEFT_INSTANTIATE_SLOPES(float)
+WEFT_INSTANTIATE_SLOPES(double)
 
 template bool all_finite(const float*, int64_t, int64_t);
 template bool all_finite(const double*, int64_t, int64_t);

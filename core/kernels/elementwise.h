@@ -38,8 +38,8 @@ WEFT_KERNELS(
     template <class T> void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n);
 
     /// dx[i] = dy[i] op'(x[i]), from x or y = op(x) as suits the op: tanh, sigmoid, relu, gelu,
-    /// gelu_tanh, silu or softplus; all contiguous; dx may be dy. tanh, sigmoid and relu read y
-    /// only, the others x only.
+    /// gelu_tanh, silu or softplus; all contiguous; dx may be dy. relu reads y only, the others x
+    /// only.
     template <class T>
     void unary_grad(Unary op, const T* x, const T* y, const T* dy, T* dx, int64_t n);
 
@@ -47,6 +47,16 @@ WEFT_KERNELS(
     /// truncates; dividing by 0 gives 0.
     template <class T>
     void binary(Binary op, const T* a, int64_t sa, const T* b, int64_t sb, T* y, int64_t n);
+
+    /// y[i] = u[i su] v[i sv] / (p[i sp] q[i sq]), rounded as if no product on the way left T's
+    /// range.
+    template <class T> void ratio(const T* u, int64_t su, const T* v, int64_t sv, const T* p,
+                                  int64_t sp, const T* q, int64_t sq, T* y, int64_t n);
+
+    /// y[i] = g[i sg] b[i sb] a[i sa]^(b[i sb] - 1), as if no factor left T's range; 0 where g or b
+    /// is 0.
+    template <class T> void pow_slope(const T* g, int64_t sg, const T* a, int64_t sa, const T* b,
+                                      int64_t sb, T* y, int64_t n);
 
     template <class T>
     void compare(Compare op, const T* a, int64_t sa, const T* b, int64_t sb, bool* y, int64_t n);
@@ -65,6 +75,8 @@ WEFT_KERNELS(
 WEFT_DISPATCH(unary)
 WEFT_DISPATCH(unary_grad)
 WEFT_DISPATCH(binary)
+WEFT_DISPATCH(ratio)
+WEFT_DISPATCH(pow_slope)
 WEFT_DISPATCH(compare)
 WEFT_DISPATCH(where)
 WEFT_DISPATCH(add_inplace)

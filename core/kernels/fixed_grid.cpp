@@ -17,7 +17,7 @@ constexpr int64_t kMaxCells = 8;
 }  // namespace
 
 template <class T>
-void layer_norm_grad_affine(const T* x, const T* mean, const T* rstd, const T* dy, T* dgamma,
+void layer_norm_grad_affine(const T* x, const RowMoments<T>* moments, const T* dy, T* dgamma,
                             T* dbeta, int64_t rows, int64_t n) {
   const int64_t cells = std::clamp<int64_t>(rows * n >> 14, 1, kMaxCells);
   std::vector<T> partial(static_cast<size_t>(2 * cells * n));
@@ -25,8 +25,8 @@ void layer_norm_grad_affine(const T* x, const T* mean, const T* rstd, const T* d
     for (int64_t c = begin; c < end; ++c) {
       const int64_t r = rows * c / cells, count = rows * (c + 1) / cells - r;
       T* mine = partial.data() + 2 * c * n;
-      layer_norm_grad_affine_rows(x + r * n, mean + r, rstd + r, dy + r * n,
-                                  dgamma ? mine : nullptr, dbeta ? mine + n : nullptr, count, n);
+      layer_norm_grad_affine_rows(x + r * n, moments + r, dy + r * n, dgamma ? mine : nullptr,
+                                  dbeta ? mine + n : nullptr, count, n);
     }
   });
   if (dgamma) fill(dgamma, T(0), n);
@@ -53,9 +53,9 @@ double sum_squares(const T* x, int64_t n) {
   return total;
 }
 
-template void layer_norm_grad_affine(const float*, const float*, const float*, const float*, float*,
+template void layer_norm_grad_affine(const float*, const RowMoments<float>*, const float*, float*,
                                      float*, int64_t, int64_t);
-template void layer_norm_grad_affine(const double*, const double*, const double*, const double*,
+template void layer_norm_grad_affine(const double*, const RowMoments<double>*, const double*,
                                      double*, double*, int64_t, int64_t);
 template double sum_squares(const float*, int64_t);
 template double sum_squares(const double*, int64_t);

@@ -28,26 +28,28 @@ WEFT_INLINE float exp_poly(float r) {
   return (p * r) * r + r + 1.0f;
 }
 
-/// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23
-/// rounds to an integer that stands in the low bits. 2^n is applied in two factors: n may be -150
-/// or 128.
+/// Adding it rounds to an integer that stands in the low bits.
+inline constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+
+/// e^r 2^n for n = t - kRound, in two factors: n may be -150 or 128.
+WEFT_INLINE float exp_scaled(float r, float t) {
+  const uint32_t k = as_bits(t) - as_bits(kRound);
+  const uint32_t half = static_cast<uint32_t>(static_cast<int32_t>(k) >> 1);
+  return exp_poly(r) * as_float((half + 127) << 23) * as_float((k - half + 127) << 23);
+}
+
+/// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2.
 WEFT_INLINE float exp_of(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
-  const float kRound = 12582912.0f;
   const float t = x * 1.44269504f + kRound;
   const float n = t - kRound;
-  const float r = (x - n * kLn2High) - n * kLn2Low;
-  const float p = exp_poly(r);
-  const uint32_t k = as_bits(t) - as_bits(kRound);
-  const uint32_t half = static_cast<uint32_t>(static_cast<int32_t>(k) >> 1);
-  return p * as_float((half + 127) << 23) * as_float((k - half + 127) << 23);
+  return exp_scaled((x - n * kLn2High) - n * kLn2Low, t);
 }
 WEFT_INLINE double exp_of(double x) { return ::exp(x); }
 
 /// e^x for x <= 0 (up to rounding), 0 below the least normal number: one factor of 2^n suffices.
 WEFT_INLINE float exp_below(float x) {
-  const float kRound = 12582912.0f;
   const float t = x * 1.44269504f + kRound;
   const float n = t - kRound;
   const float r = (x - n * kLn2High) - n * kLn2Low;
@@ -101,31 +103,47 @@ WEFT_INLINE float tanh_of(float x) {
 }
 WEFT_INLINE double tanh_of(double x) { return ::tanh(x); }
 
-/// x P(x^2) for |x| < 0.95, else 1 - e^(-Q(|x|)) with the sign of x, Q a fit to -log erfc.
-WEFT_INLINE float erf_of(float x) {
-  const float z = x * x;
-  float p = 7.875875063e-5f;
-  p = p * z - 8.016864287e-4f;
-  p = p * z + 5.189087423e-3f;
-  p = p * z - 2.685421201e-2f;
-  p = p * z + 1.128359472e-1f;
-  p = p * z - 3.761262667e-1f;
-  p = p * z + 1.128379166f;
-  float t = __builtin_fabsf(x);
-  const bool small = t < 0.95f;
-  t = t > 4.0f ? 4.0f : t;
-  float q = -1.643063656e-6f;
-  q = q * t + 4.616385863e-5f;
-  q = q * t - 5.975857702e-4f;
-  q = q * t + 4.762625833e-3f;
-  q = q * t - 2.642763715e-2f;
-  q = q * t + 1.100871665e-1f;
-  q = q * t + 6.318239181e-1f;
-  q = q * t + 1.130231055f;
-  q = q * t - 3.185396624e-4f;
-  return small ? p * x : __builtin_copysignf(1.0f - exp_of(-q), x);
+/// Where e^(-a^2 / 2) and all that it is a factor of are 0 in type T.
+template <class T>
+inline constexpr T kGaussEnd = sizeof(T) == 4 ? T(14.5) : T(39);
+
+/// e^(-a^2 / 2) for a in [0, kGaussEnd]. The square is taken in two parts, since its rounding would
+/// be magnified by a^2 / 2.
+WEFT_INLINE float gauss_of(float a) {
+  const float high = as_float(as_bits(a) & 0xfffff000u);  // its square is exact
+  const float x = -0.5f * (high * high), rest = -0.5f * ((a - high) * (a + high));
+  const float t = (x + rest) * 1.44269504f + kRound;
+  const float n = t - kRound;
+  return exp_scaled((x - n * kLn2High) - n * kLn2Low + rest, t);
 }
-WEFT_INLINE double erf_of(double x) { return ::erf(x); }
+WEFT_INLINE double gauss_of(double a) {
+  const uint64_t bits = __builtin_bit_cast(uint64_t, a) & ~uint64_t{0x7ffffff};
+  const double high = __builtin_bit_cast(double, bits), rest = -0.5 * ((a - high) * (a + high));
+  return ::exp(-0.5 * (high * high)) * (1 + rest * (1 + rest / 2 * (1 + rest / 3)));
+}
+
+/// Phi(-a), the standard normal distribution's tail, for a in [0, kGaussEnd] and gauss =
+/// gauss_of(a): gauss t P(t) with t = 1 / (1 + 0.3 a).
+WEFT_INLINE float normal_tail(float a, float gauss) {
+  const float t = 1.0f / (1.0f + 0.3f * a);
+  float p = -2.047719176e-02f;
+  p = p * t + 1.116879346e-01f;
+  p = p * t - 2.265746753e-01f;
+  p = p * t + 1.897703395e-01f;
+  p = p * t - 7.790065776e-02f;
+  p = p * t + 9.542575543e-02f;
+  p = p * t + 7.861141943e-02f;
+  p = p * t + 1.101946325e-01f;
+  p = p * t + 1.195759245e-01f;
+  p = p * t + 1.196865175e-01f;
+  return gauss * (p * t);
+}
+/// erfc(a / sqrt 2) / 2, and what the rounding of a / sqrt 2 took from it.
+WEFT_INLINE double normal_tail(double a, double gauss) {
+  constexpr double kHigh = 0.70710678118654752440, kLow = -4.8336466567264567e-17;
+  const double z = a * kHigh, lost = __builtin_fma(a, kHigh, -z) + a * kLow;
+  return 0.5 * ::erfc(z) - gauss * 0.56418958354775628695 * lost;
+}
 
 WEFT_INLINE float sqrt_of(float x) { return __builtin_sqrtf(x); }
 WEFT_INLINE double sqrt_of(double x) { return __builtin_sqrt(x); }
@@ -140,9 +158,16 @@ WEFT_INLINE double cos_of(double x) { return ::cos(x); }
 WEFT_INLINE float pow_of(float x, float y) { return ::powf(x, y); }
 WEFT_INLINE double pow_of(double x, double y) { return ::pow(x, y); }
 
+/// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), each with all its digits.
 template <class T>
-WEFT_INLINE T sigmoid_of(T x) {
-  return T(1) / (T(1) + exp_of(-x));
+struct Sigmoids {
+  T of, of_negated;
+};
+
+template <class T>
+WEFT_INLINE Sigmoids<T> sigmoids_of(T x) {
+  const T e = exp_of(-abs_of(x)), large = T(1) / (T(1) + e), small = e * large;
+  return {x < T(0) ? small : large, x < T(0) ? large : small};
 }
 
 #if defined(__AVX512F__)

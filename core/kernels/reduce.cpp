@@ -20,13 +20,13 @@ void for_each_line(const T*, int64_t outer, int64_t n, int64_t inner, F line) {
   });
 }
 
-}  // namespace
-
-template <class T>
-void sum(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+/// line(x, y) for each line of n numbers, or columns(x, y, width) for each band of columns.
+template <class T, class Line, class Columns>
+void for_each_band(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, Line line,
+                   Columns columns) {
   if (inner == 1) {
     parallel_for(outer, grain_for(n), [=](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; ++o) y[o] = sum_line(x + o * n, n);
+      for (int64_t o = begin; o < end; ++o) line(x + o * n, y + o);
     });
     return;
   }
@@ -35,10 +35,37 @@ void sum(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
                [=](int64_t begin, int64_t end) {
                  for (int64_t r = begin; r < end; ++r) {
                    const int64_t o = r / bands, i = r % bands * kBand;
-                   sum_columns(x + o * n * inner + i, y + o * inner + i, n,
-                               std::min(kBand, inner - i), inner);
+                   columns(x + o * n * inner + i, y + o * inner + i, std::min(kBand, inner - i));
                  }
                });
+}
+
+template <class T>
+void sum_over(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t count) {
+  for_each_band(
+      x, y, outer, n, inner, [=](const T* from, T* to) { *to = sum_line(from, n, count); },
+      [=](const T* from, T* to, int64_t width) { sum_columns(from, to, n, width, inner, count); });
+}
+
+}  // namespace
+
+template <class T>
+void sum(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+  sum_over(x, y, outer, n, inner, 1);
+}
+
+template <class T>
+void mean(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+  sum_over(x, y, outer, n, inner, n);
+}
+
+template <class T>
+void var(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, double divisor) {
+  for_each_band(
+      x, y, outer, n, inner, [=](const T* from, T* to) { *to = var_line(from, n, divisor); },
+      [=](const T* from, T* to, int64_t width) {
+        var_columns(from, to, n, width, inner, divisor);
+      });
 }
 
 template <class T>
@@ -56,9 +83,10 @@ void min(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inn
 }
 
 template <class T>
-void logsumexp(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
-  for_each_line(x, outer, n, inner,
-                [=](int64_t r, int64_t at) { y[r] = logsumexp_line(x + at, n, inner); });
+void logsumexp(const T* x, T* y, T* top, T* log_total, int64_t outer, int64_t n, int64_t inner) {
+  for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
+    logsumexp_line(x + at, n, inner, y + r, top + r, log_total + r);
+  });
 }
 
 template void sum(const float*, float*, int64_t, int64_t, int64_t);
@@ -70,7 +98,11 @@ template void max(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t)
 template void min(const float*, float*, int64_t*, int64_t, int64_t, int64_t);
 template void min(const double*, double*, int64_t*, int64_t, int64_t, int64_t);
 template void min(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t);
-template void logsumexp(const float*, float*, int64_t, int64_t, int64_t);
-template void logsumexp(const double*, double*, int64_t, int64_t, int64_t);
+template void mean(const float*, float*, int64_t, int64_t, int64_t);
+template void mean(const double*, double*, int64_t, int64_t, int64_t);
+template void var(const float*, float*, int64_t, int64_t, int64_t, double);
+template void var(const double*, double*, int64_t, int64_t, int64_t, double);
+template void logsumexp(const float*, float*, float*, float*, int64_t, int64_t, int64_t);
+template void logsumexp(const double*, double*, double*, double*, int64_t, int64_t, int64_t);
 
 }  // namespace weft::kernels

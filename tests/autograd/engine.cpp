@@ -101,8 +101,26 @@ TEST_CASE("backward from what depends on no leaf is an error") {
   const Tensor x = leaf({1});
   CHECK(message_of([] { tensor({1.0}).backward(); }) == message);
   CHECK(message_of([&] { x.detach().backward(); }) == message);
-  NoGrad no_grad;
-  CHECK(message_of([&] { (x * x).backward(); }) == message);
+  CHECK(message_of([] { Tensor().backward(); }) == "backward: the output is undefined");
+}
+
+TEST_CASE("backward where grad mode is off says so") {
+  const std::string message =
+      "backward: the output was not recorded: grad mode is off here, as under NoGrad and in hooks "
+      "of a backward pass without create_graph; GradMode turns it on";
+  Tensor x = leaf({1});
+  {
+    const NoGrad no_grad;
+    CHECK(message_of([&] { (x * x).backward(); }) == message);
+  }
+  x.register_hook([&](const Tensor&) {
+    CHECK(message_of([&] { (x * x).backward(); }) == message);
+    const GradMode on(true);
+    const Tensor other = leaf({3});
+    CHECK(grad(other * other, other).item() == 6);
+    return Tensor();
+  });
+  (x * x).backward();
 }
 
 TEST_CASE("create_graph gives gradients of gradients") {

@@ -68,7 +68,7 @@ TEST_CASE("a function of tensors is any callable on one or several") {
 TEST_CASE("value_and_grad gives both, zeros for what is not used, and nests") {
   const Tensor x = reals({1, 2}), unused = reals({3});
   auto f = [](const Tensors& in) { return sum(pow(in[0], 3)); };
-  const ValueAndGrad r = value_and_grad(f, {x, unused, tensor({1})});
+  const ValueAndGrad r = value_and_grad(f, {x, unused, tensor({1})}, {.allow_unused = true});
   CHECK(r.value.item() == 9);
   CHECK(numbers(r.gradients[0]) == Numbers{3, 12});
   CHECK(numbers(r.gradients[1]) == Numbers{0});
@@ -155,7 +155,7 @@ TEST_CASE("jacobian: every output by every input, in their shapes") {
 TEST_CASE("jacobian: unused inputs are zeros, whole numbers have none, and nothing is nothing") {
   const Tensor x = reals({1, 2}), n = tensor({3});
   auto f = [](const Tensors& in) { return Tensors{in[0] * in[0], in[2]}; };
-  const auto j = jacobian(f, {x, reals({7}), n});
+  const auto j = jacobian(f, {x, reals({7}), n}, {.allow_unused = true});
   CHECK(numbers(j[0][0]) == Numbers{2, 0, 0, 4});
   CHECK(numbers(j[0][1]) == Numbers{0, 0});
   CHECK(j[0][1].shape() == Shape{2, 1});
@@ -218,7 +218,7 @@ TEST_CASE("hessian: of several inputs, against finite differences, and symmetric
   auto f = [](const Tensors& in) {
     return energy(in[0]) * sum(sigmoid(in[1])) + sum(pow(in[1], 3));
   };
-  const auto h = hessian(f, {x, y, normal({2}, 3)});
+  const auto h = hessian(f, {x, y, normal({2}, 3)}, {.allow_unused = true});
   CHECK(h[0][1].shape() == Shape{2, 2, 3});
   CHECK(distance(reshape(h[0][1], {4, 3}), transpose(reshape(h[1][0], {3, 4}), 0, 1)) < 1e-13);
   CHECK(numbers(h[2][0]) == Numbers(8, 0.0));
@@ -366,7 +366,8 @@ TEST_CASE("transforms name the function that does not fit, with shapes") {
         "float32");
   CHECK(message_of([&] { per_sample_grad(total, {x}, {x}); }) ==
         "per_sample_grad: parameter 0 does not require a gradient");
-  CHECK(per_sample_grad(total, {x}, {w})[0].to_vector<float>() == std::vector<float>{0, 0});
+  CHECK(per_sample_grad(total, {x}, {w}, {.allow_unused = true})[0].to_vector<float>() ==
+        std::vector<float>{0, 0});
   CHECK(message_of([&] { jacobian(total, scalar(1), {.batched = true}); }) ==
         "jacobian: a batched function's inputs need a leading dim; input 0 has none");
   CHECK(message_of([&] {

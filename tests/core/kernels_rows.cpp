@@ -88,13 +88,14 @@ Row log_softmax(const Row& x) {
 }
 
 struct Norm {
-  Row y, mean = {0}, rstd = {0};
+  Row y;
+  kernels::RowMoments<double> moments = {};
 };
 
 Norm layer_norm(const Row& x, const Row& gamma, const Row& beta) {
   Norm out{Row(x.size())};
-  kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, out.y.data(), out.mean.data(),
-                           out.rstd.data(), 1, static_cast<int64_t>(x.size()));
+  kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, out.y.data(), &out.moments, 1,
+                           static_cast<int64_t>(x.size()));
   return out;
 }
 
@@ -173,20 +174,26 @@ TEST_CASE("max and min find the first extreme; a NaN wins", "[kernels]") {
 
 TEST_CASE("logsumexp neither overflows nor loses -inf", "[kernels]") {
   const Row x = {1000, 1001, -kInf, -kInf, -5, -kInf};
-  Row y(2);
-  kernels::logsumexp(x.data(), y.data(), 1, 3,
-                     2);  // columns {1000, -inf, -5} and {1001, -inf, -inf}
+  Row y(2), top(2), log_total(2);
+  // columns {1000, -inf, -5} and {1001, -inf, -inf}
+  kernels::logsumexp(x.data(), y.data(), top.data(), log_total.data(), 1, 3, 2);
   CHECK(y[0] == Approx(1000));
   CHECK(y[1] == Approx(1001));
   const Row empty = {-kInf, -kInf};
-  kernels::logsumexp(empty.data(), y.data(), 1, 2, 1);
-  CHECK(y[0] == -kInf);
+  kernels::logsumexp(empty.data(), y.data(), top.data(), log_total.data(), 1, 2, 1);
+  CHECK((y[0] == -kInf && top[0] == 0 && log_total[0] == 0));
   const auto v = random_vector<float>(1000, 1);
-  float got = 0;
-  kernels::logsumexp(v.data(), &got, 1, 1000, 1);
+  float got = 0, most = 0, rest = 0;
+  kernels::logsumexp(v.data(), &got, &most, &rest, 1, 1000, 1);
   double want = 0;
   for (float e : v) want += std::exp(static_cast<double>(e));
   CHECK(static_cast<double>(got) == Approx(std::log(want)).epsilon(1e-6));
+  CHECK(most == *std::max_element(v.begin(), v.end()));
+  CHECK(rest == Approx(got - most));
+  const std::vector<float> equal = {1e8f, 1e8f, 1e8f};
+  kernels::logsumexp(equal.data(), &got, &most, &rest, 1, 3, 1);
+  CHECK((got == 1e8f && most == 1e8f));
+  CHECK(rest == Approx(std::log(3.0f)));
 }
 
 TEST_CASE("softmax rows and their gradient", "[kernels]") {
@@ -232,10 +239,9 @@ TEST_CASE("layer_norm rows and their gradients", "[kernels]") {
     if (n == 1) continue;  // its gradient is exactly 0, its differences are noise
 
     Row dx(x.size()), dgamma(x.size()), dbeta(x.size());
-    kernels::layer_norm_grad_rows(x.data(), gamma.data(), out.mean.data(), out.rstd.data(),
-                                  dy.data(), dx.data(), 1, n);
-    kernels::layer_norm_grad_affine(x.data(), out.mean.data(), out.rstd.data(), dy.data(),
-                                    dgamma.data(), dbeta.data(), 1, n);
+    kernels::layer_norm_grad_rows(x.data(), gamma.data(), &out.moments, dy.data(), dx.data(), 1, n);
+    kernels::layer_norm_grad_affine(x.data(), &out.moments, dy.data(), dgamma.data(), dbeta.data(),
+                                    1, n);
     CHECK(largest_difference(
               dx, numeric_gradient([&](const Row& v) { return layer_norm(v, gamma, beta).y; }, x,
                                    dy)) < 1e-7);
@@ -252,24 +258,23 @@ TEST_CASE("layer_norm without gamma and beta is with ones and zeros", "[kernels]
   const Row ones(x.size(), 1.0), zeros(x.size(), 0.0);
   const Norm with = layer_norm(x, ones, zeros);
   Row y(x.size()), dx(x.size()), dx_with(x.size());
-  double mean = 0, rstd = 0;
+  kernels::RowMoments<double> moments;
   const double* none = nullptr;
-  kernels::layer_norm_rows(x.data(), none, none, 1e-5, y.data(), &mean, &rstd, 1, n);
+  kernels::layer_norm_rows(x.data(), none, none, 1e-5, y.data(), &moments, 1, n);
   CHECK(largest_difference(y, with.y) < 1e-12);
-  kernels::layer_norm_grad_rows(x.data(), none, &mean, &rstd, dy.data(), dx.data(), 1, n);
-  kernels::layer_norm_grad_rows(x.data(), ones.data(), &mean, &rstd, dy.data(), dx_with.data(), 1,
-                                n);
+  kernels::layer_norm_grad_rows(x.data(), none, &moments, dy.data(), dx.data(), 1, n);
+  kernels::layer_norm_grad_rows(x.data(), ones.data(), &moments, dy.data(), dx_with.data(), 1, n);
   CHECK(largest_difference(dx, dx_with) < 1e-12);
 }
 
 TEST_CASE("layer_norm's affine gradient has the same bits at any number of threads", "[kernels]") {
   const int64_t rows = 1001, n = 130;
   const auto x = random_vector<float>(rows * n, 1), dy = random_vector<float>(rows * n, 2);
-  const std::vector<float> mean(1001, 0.1f), rstd(1001, 1.5f);
+  const std::vector<kernels::RowMoments<float>> moments(1001, {1, 0.1f, 1.5f, 0});
   const auto d = same_at_any_threads([&] {
     std::vector<float> out(static_cast<size_t>(2 * n));
-    kernels::layer_norm_grad_affine(x.data(), mean.data(), rstd.data(), dy.data(), out.data(),
-                                    out.data() + n, rows, n);
+    kernels::layer_norm_grad_affine(x.data(), moments.data(), dy.data(), out.data(), out.data() + n,
+                                    rows, n);
     return out;
   });
   double want = 0;

@@ -45,6 +45,15 @@ TEST_CASE("vectors, spans and fills") {
   CHECK(numbers(full({2}, 1.5)) == Numbers{1.5, 1.5});
   CHECK(numbers(ones({2}, kInt64)) == Numbers{1, 1});
   CHECK(numbers(arange(3)) == Numbers{0, 1, 2});
+  CHECK(numbers(eye(2)) == Numbers{1, 0, 0, 1});
+  CHECK(numbers(eye(2, 3)) == Numbers{1, 0, 0, 0, 1, 0});
+  CHECK(numbers(eye(3, 2)) == Numbers{1, 0, 0, 1, 0, 0});
+  CHECK(eye(0, 3).shape() == Shape{0, 3});
+  for (const DType dtype : {kFloat32, kFloat64, kInt64, kBool}) {
+    CHECK(eye(2, dtype).dtype() == dtype);
+    CHECK(numbers(eye(1, dtype)) == Numbers{1});
+  }
+  CHECK(message_of([] { eye(-1); }) == "tensor: sizes must not be negative; got [-1, -1]");
   CHECK(scalar(2).dim() == 0);
   CHECK(scalar(2).numel() == 1);
 }

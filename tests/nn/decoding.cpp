@@ -141,6 +141,13 @@ TEST_CASE("positions are those of the paper, and go on in steps") {
     CHECK(largest_difference(fixed(step, at), slice(fixed(x), 1, at, at + 1)) == 0);
     CHECK(largest_difference(learned(step, at), slice(learned(x), 1, at, at + 1)) == 0);
   }
+  // Far out, where a table from 0 on would fill the memory.
+  const int64_t far = int64_t{1} << 52;
+  const Tensor there = slice(x, 1, 0, 2);
+  CHECK(std::abs((fixed(there, far) - there).at({0, 1, 0}) -
+                 std::sin(static_cast<double>(far + 1))) < 1e-14);
+  CHECK(message_of([&] { fixed(x, std::numeric_limits<int64_t>::max()); }) ==
+        "positions: 9223372036854775807 + 20 is no size");
   CHECK(message_of([&] { learned(x, 1); }) ==
         "positions: the table has 20 rows; a sequence needs 21");
 }

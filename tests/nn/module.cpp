@@ -36,6 +36,12 @@ class Tied : public Layer<Tied> {
   Linear& second_;
 };
 
+// Computes in float64 whatever it is given.
+class Precise : public Layer<Precise> {
+ public:
+  Tensor forward(const Tensor& x) { return to(exp(to(x, kFloat64)), x.dtype()); }
+};
+
 std::vector<std::string> names(const NamedTensors& tensors) {
   std::vector<std::string> found;
   for (const NamedTensor& t : tensors) found.push_back(t.name);
@@ -54,6 +60,17 @@ TEST_CASE("parameters have dotted names in order of registration") {
   CHECK(layer.parameters().size() == 4);
   CHECK(layer.children().size() == 3);
   CHECK(layer.children()[2].second->path() == "linear2");
+}
+
+TEST_CASE("a layer's forward may name every op, to() included") {
+  Precise layer;
+  const Tensor x = tensor({0.0, 1.0}).set_requires_grad();
+  const Tensor y = layer(x);
+  CHECK(y.dtype() == kFloat32);
+  CHECK(values(y) == values(exp(x)));
+  sum(y).backward();
+  CHECK(values(x.grad()) == values(exp(x)));
+  layer.to(kFloat64);
 }
 
 TEST_CASE("a layer of the user's own passes check_module in one line") {

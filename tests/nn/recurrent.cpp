@@ -1,7 +1,11 @@
 // GRU and LSTM: rows of different lengths, states handed on.
+#include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/recurrent.h>
 #include <weft/tests/catch.h>
+
+#include <cmath>
+#include <memory>
 
 using namespace weft;
 
@@ -17,6 +21,40 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace
+
+TEST_CASE("what stands in the padding reaches no gradient, to second order") {
+  const std::vector<int64_t> lengths{4, 2};
+  const Tensor clean = normal({4, 2, 3}, 5);
+  const Tensor padding =
+      ge(reshape(arange(4), {4, 1, 1}), reshape(from_vector(lengths, {2}), {1, 2, 1}));
+  const auto derivatives = [&](auto& layer, double junk) {
+    const Tensor x = masked_fill(clean, padding, junk).detach().set_requires_grad();
+    Tensors all = layer.parameters();
+    all.push_back(x);
+    const Tensor y = layer(x, RecurrentState(), lengths).output;
+    const Tensors first = grad({sum(y * y)}, all, {.create_graph = true});
+    Tensor squares = zeros({}, kFloat64);
+    for (const Tensor& dx : first) squares = squares + sum(dx * dx);
+    Tensors both = grad({squares}, all);
+    both.insert(both.end(), first.begin(), first.end());
+    return both;
+  };
+  const auto check = [&](auto layer) {
+    layer->to(kFloat64);
+    const Tensors want = derivatives(*layer, 0);
+    for (const double junk : {std::nan(""), HUGE_VAL, 1e300}) {
+      const Tensors found = derivatives(*layer, junk);
+      for (size_t i = 0; i < want.size(); ++i)
+        CHECK(found[i].template to_vector<double>() == want[i].template to_vector<double>());
+    }
+  };
+  for (const bool bidirectional : {false, true}) {
+    const RecurrentOptions options{
+        .input_size = 3, .hidden_size = 4, .num_layers = 2, .bidirectional = bidirectional};
+    check(std::make_unique<GRU>(options, Generator(1)));
+    check(std::make_unique<LSTM>(options, Generator(1)));
+  }
+}
 
 TEST_CASE("a padded row of a batch gives what it gives alone") {
   for (const int64_t layers : {1, 2}) {
