@@ -11,11 +11,13 @@
 #include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
+#include <weft/core/version.h>
 #include <weft/nn/attention.h>
 #include <weft/nn/check_module.h>
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
+#include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/grouped_attention.h>
 #include <weft/nn/init.h>
@@ -32,6 +34,7 @@
 #include <weft/nn/score_attention.h>
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer.h>
+#include <weft/nn/transforms.h>
 #include <weft/optim/adam.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>

@@ -7,6 +7,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>
 #include <weft/autograd/samples.h>
+#include <weft/autograd/substitution.h>
 #include <weft/core/check.h>
 #include <weft/core/random.h>
 
@@ -60,7 +61,8 @@ struct Recipe {
   std::vector<Saved> inputs, outside;
   std::vector<Saved> watched;  // must be as they were
   std::vector<GeneratorState> generators;
-  std::vector<size_t> recorded;  // which outputs the node stands for
+  std::vector<Substitution::Pair> substitution;  // in force at the first call
+  std::vector<size_t> recorded;                  // which outputs the node stands for
   std::vector<TensorInfo> outputs;
 };
 
@@ -88,6 +90,7 @@ Tensors backward(const Recipe& r, Backward& b) {
   for (const Saved& s : r.watched) b.saved(s);
   for (size_t k = 0; k < r.recorded.size(); ++k) dy[r.recorded[k]] = b.dy(static_cast<int>(k));
   const RandomReplay replay(r.generators);
+  const Substitution substitution(r.substitution);
   auto again = [&r](const Tensors& in) {
     const detail::InsideOp told(false);
     return r.f(in);
@@ -101,7 +104,7 @@ Tensors backward(const Recipe& r, Backward& b) {
 
 Tensors checkpoint(const TensorFunction& f, const Tensors& inputs) {
   if (!grad_enabled()) return f(inputs);
-  Recipe recipe{f, {}, {}, {}, {}, {}, {}};
+  Recipe recipe{f, {}, {}, {}, {}, Substitution::in_force(), {}, {}};
   Tensors results, recorded, edges = inputs;
   {
     const RandomRecorder recorder;

@@ -1,5 +1,6 @@
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/op.h>
+#include <weft/autograd/substitution.h>
 #include <weft/core/check.h>
 
 #include <algorithm>
@@ -64,8 +65,10 @@ Saved save(const Tensor& input) {
   Saved s;
   if (!grad_enabled() || !input.defined()) return s;
   s.tensor_ = input;
+  if (input.is_substituted()) [[unlikely]]
+    s.tensor_ = as_of_now(input);
   s.version_ = input.storage().version();
-  s.data_version_ = input.data_version();
+  s.data_version_ = s.tensor_.data_version();
   return s;
 }
 
@@ -96,8 +99,8 @@ void Backward::fail_index(const char* what, int i, size_t count) const {
 void Backward::fail_changed(const Saved& s) const {
   const Tensor& t = s.tensor_;
   check(t.data_version() == s.data_version_,
-        "{}: a tensor that its backward needs was given other data, now {} {}, by set_data or "
-        "to(dtype); run forward again after that",
+        "{}: a tensor that its backward needs was given other data, now {} {}, by set_data, "
+        "to(dtype) or functional_call; run forward again after that",
         node_.describe(), t.shape(), to_string(t.dtype()));
   const std::string name = name_of(t);
   fail(

@@ -1,4 +1,5 @@
 #include <weft/autograd/engine.h>
+#include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
@@ -36,11 +37,12 @@ void check_fits(const char* who, const char* what, const char* where, size_t i, 
 }
 
 void fail_unused(const char* who, const char* what, size_t i, const Tensor& t) {
+  const std::string name = name_of(t);
   fail(
-      "{}: no output of the function depends on {} {} of shape {}; tensors that a function holds "
+      "{}: no output of the function depends on {} {}{} of shape {}; tensors that a function holds "
       "are constants to it: for a module's parameters, pass the module or use functional_call; set "
       "allow_unused if it is meant",
-      who, what, i, t.shape());
+      who, what, i, name.empty() ? name : fmt::format(" \"{}\"", name), t.shape());
 }
 
 RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tensors& inputs,

@@ -7,6 +7,7 @@
 namespace weft {
 
 class Observer;
+class Substitution;
 
 namespace detail {
 
@@ -15,6 +16,7 @@ struct ThreadState {
   bool inside_op = false;             // an op computes its value, or an observed vjp runs
   const std::string* path = nullptr;  // of the module whose forward runs, interned; null: none
   Observer* observers = nullptr;      // the latest; each knows the one before it
+  const Substitution* substitution = nullptr;  // likewise
 };
 
 // constinit: read without a call, as every op does.

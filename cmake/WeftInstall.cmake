@@ -4,12 +4,28 @@ include(CMakePackageConfigHelpers)
 set(weft_package ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 install(TARGETS weft EXPORT weftTargets)
 install(EXPORT weftTargets NAMESPACE weft:: DESTINATION ${weft_package})
+get_target_property(weft_type weft TYPE)
 configure_package_config_file(cmake/weftConfig.cmake.in weftConfig.cmake
                               INSTALL_DESTINATION ${weft_package})
 write_basic_package_version_file(weftConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weftConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/weftConfigVersion.cmake
         DESTINATION ${weft_package})
+
+# For builds without CMake. Paths start from the file's own, so the whole can be moved. A static
+# library leaves to the program what it needs itself.
+file(RELATIVE_PATH weft_pc_up ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" weft_pc_up ${weft_pc_up})
+list(JOIN BLAS_LIBRARIES " " weft_blas)
+if(weft_type STREQUAL STATIC_LIBRARY)
+  set(weft_pc_requires Requires)
+  set(weft_pc_libs "${weft_blas} ")
+else()
+  set(weft_pc_requires Requires.private)
+  set(weft_pc_private "Libs.private: ${weft_blas}")
+endif()
+configure_file(cmake/weft.pc.in weft.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # Kernels and helpers of the library's own sources stay behind.
 install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
@@ -20,3 +36,14 @@ install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         PATTERN check.h EXCLUDE
         PATTERN safetensors_header.h EXCLUDE)
 install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
+
+# find_package(weft COMPONENTS seq2seq); the program's own headers stay behind.
+if(TARGET weft_seq2seq)
+  set_target_properties(weft_seq2seq PROPERTIES EXPORT_NAME seq2seq)
+  install(TARGETS weft_seq2seq EXPORT weftSeq2seqTargets)
+  install(EXPORT weftSeq2seqTargets NAMESPACE weft:: DESTINATION ${weft_package})
+  install(TARGETS weft_program)
+  install(DIRECTORY seq2seq DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
+          FILES_MATCHING PATTERN "*.h" PATTERN program EXCLUDE PATTERN detail EXCLUDE)
+  install(FILES seq2seq.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
+endif()

@@ -1,5 +1,7 @@
 #include <weft/core/allocator.h>
 #include <weft/core/check.h>
+#include <weft/core/cpu.h>
+#include <weft/core/parallel.h>
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -84,7 +86,18 @@ void use_large_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes
 #endif
 }
 
+// The first tensor of a process comes by here: a program learns at once of settings that it got
+// wrong, and where it can catch the Error.
+void check_settings() {
+  static const bool checked = [] {
+    check_cpu_setting();
+    return num_threads() > 0;
+  }();
+  static_cast<void>(checked);
+}
+
 void* from_system(size_t bytes, size_t capacity) {
+  check_settings();
   const size_t alignment = capacity >= kLargePage ? kLargePage : kAlignment;
   const size_t whole = (capacity + alignment - 1) / alignment * alignment;
   void* p = std::aligned_alloc(alignment, whole);

@@ -1,3 +1,4 @@
+#include <weft/core/check.h>
 #include <weft/core/cpu.h>
 
 #include <algorithm>
@@ -20,9 +21,14 @@ Isa best_isa() {
 #endif
 }
 
-Isa requested_isa() {
+std::string_view setting() {
   const char* value = std::getenv("WEFT_CPU");
-  const std::string_view name = value ? value : "";
+  return value ? value : "";
+}
+
+// Called before main(), where an Error would end the process without a word.
+Isa requested_isa() {
+  const std::string_view name = setting();
   return name == "baseline" ? Isa::baseline : name == "avx2" ? Isa::avx2 : Isa::avx512;
 }
 
@@ -31,6 +37,12 @@ Isa requested_isa() {
 Isa cpu_isa() {
   static const Isa isa = std::min(best_isa(), requested_isa());
   return isa;
+}
+
+void check_cpu_setting() {
+  const std::string_view name = setting();
+  check(name.empty() || name == "baseline" || name == "avx2" || name == "avx512",
+        "WEFT_CPU: expected baseline, avx2 or avx512; got '{}'", name);
 }
 
 }  // namespace weft

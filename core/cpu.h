@@ -19,6 +19,8 @@ enum class Isa { baseline, avx2, avx512 };
 /// The best instruction set of this machine; WEFT_CPU=baseline|avx2|avx512 in the environment
 /// lowers it (for tests and comparisons), never raises it.
 Isa cpu_isa();
+/// An Error if WEFT_CPU has another value.
+void check_cpu_setting();
 
 #if !defined(WEFT_ISA)  // a copy must not run anything by itself, not even this initializer
 /// cpu_isa() without a call. Before its initializer has run it reads as baseline: slow, not wrong.

@@ -9,8 +9,8 @@
 
 namespace weft {
 
-/// How many threads parallel_for may use, the caller included. Default: WEFT_NUM_THREADS in the
-/// environment, else the number of cores.
+/// How many threads weft may use, the caller included. Default: WEFT_NUM_THREADS in the
+/// environment, in [1, 1024], else the number of cores. Results have the same bits at any number.
 int num_threads();
 
 /// Throws Error unless 1 <= n <= 1024.

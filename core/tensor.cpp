@@ -209,6 +209,14 @@ void Tensor::set_data(const Tensor& other) {
   ++impl_->data_version;
 }
 
+void Tensor::substitute(Tensor& stand_in) noexcept {
+  std::swap<Contents>(*impl_, *stand_in.impl_);
+  impl_->data_version = stand_in.data_version() + 1;
+  impl_->substituted = true;
+}
+
+void Tensor::put_back(Tensor& stand_in) noexcept { std::swap<Contents>(*impl_, *stand_in.impl_); }
+
 NestedList::NestedList(std::initializer_list<NestedList> items)
     : shape_{static_cast<int64_t>(items.size())}, dtype_(items.size() ? kBool : kFloat32) {
   for (const NestedList& item : items) {

@@ -180,9 +180,14 @@ class Tensor {
   void set_data(const Tensor& other);
   /// How often set_data() was called.
   uint32_t data_version() const { return impl_->data_version; }
+  /// Exchanges all that this very handle, and all its copies, are, elements and place in the graph,
+  /// with `stand_in`. put_back() with the same does the reverse.
+  void substitute(Tensor& stand_in) noexcept;
+  void put_back(Tensor& stand_in) noexcept;
+  bool is_substituted() const { return impl_->substituted; }
 
  private:
-  struct Impl : RefCounted {
+  struct Contents {
     Ref<Storage> storage;
     Shape shape, strides;
     int64_t offset = 0, numel = 1;
@@ -191,6 +196,9 @@ class Tensor {
     uint32_t data_version = 0;
     DType dtype = kFloat32;
     bool contiguous = true;
+    bool substituted = false;
+  };
+  struct Impl : RefCounted, Contents {
     void dispose() { delete this; }
   };
   // `who` is asked in vain of an undefined tensor.

@@ -3,6 +3,7 @@
 #include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
 #include <weft/nn/check_module.h>
+#include <weft/nn/functional_call.h>
 #include <weft/nn/init.h>
 
 #include <algorithm>
@@ -24,12 +25,6 @@ Tensors values(const NamedTensors& named) {
   Tensors found;
   for (const NamedTensor& t : named) found.push_back(t.tensor);
   return found;
-}
-
-// Makes a parameter stand for `value` in the graph too, so that gradients flow to `value`.
-void bind(Tensor parameter, const Tensor& value) {
-  parameter.set_data(value);
-  parameter.set_slot(Ref<AutogradSlot>(value.slot()), value.output_index());
 }
 
 class ModuleChecker {
@@ -74,9 +69,8 @@ class ModuleChecker {
   Tensors call_bound(const Tensors& all) const {
     const ModuleProbe probe = fresh(kFloat64);
     const auto split = all.begin() + static_cast<std::ptrdiff_t>(inputs_.size());
-    auto value = split;
-    for (const Tensor& p : probe.module->parameters()) bind(p, *value++);
-    return probe.call(Tensors(all.begin(), split));
+    const Tensors inputs(all.begin(), split), parameters(split, all.end());
+    return functional_call(*probe.module, parameters, [&] { return probe.call(inputs); });
   }
 
   void gradients() {

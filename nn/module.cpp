@@ -83,6 +83,12 @@ Tensors Module::parameters() const {
   return found;
 }
 
+Tensor Module::find(const std::string& name) const {
+  for (const Entry& e : entries())
+    if (e.name == name) return e.tensor;
+  return {};
+}
+
 std::vector<std::pair<std::string, Module*>> Module::children() const {
   std::vector<std::pair<std::string, Module*>> found;
   for (const auto& c : children_) found.emplace_back(c.first, c.second.get());

@@ -50,6 +50,9 @@ class Module : public PathSource {
   NamedTensors named_parameters() const;
   NamedTensors named_buffers() const;
   Tensors parameters() const;
+  /// The parameter or buffer of that dotted name, a tied one by any of its names; undefined if
+  /// there is none.
+  Tensor find(const std::string& name) const;
   /// The modules right below this one.
   std::vector<std::pair<std::string, Module*>> children() const;
   std::string path() const override;

@@ -1,6 +1,7 @@
 // Pictures of one sentence's attention: small heat maps, a row of them per layer, one per head.
 // Within a map, columns are source tokens and rows are target tokens. Colour stands for the square
 // root of the weight, so that the many small weights of long sentences can be told from none.
+// Weights may be negative, as gradients of attention are: their size and their sign are both seen.
 #pragma once
 
 #include <weft/seq2seq/pictures/attention_map.h>

@@ -33,10 +33,24 @@ std::vector<std::string> display_labels(const std::vector<std::string>& labels) 
   return result;
 }
 
-double intensity(double weight) { return weight > 0 ? std::sqrt(std::min(weight, 1.)) : 0; }
+bool has_negative(const AttentionPicture& picture) {
+  for (const auto& heads : picture.maps) {
+    for (const AttentionMap& map : heads) {
+      if (std::any_of(map.weights.begin(), map.weights.end(), [](double w) { return w < 0; }))
+        return true;
+    }
+  }
+  return false;
+}
 
-Colour colour_at(const Ramp& ramp, double t) {
-  const double at = t * static_cast<double>(ramp.size() - 1);
+double intensity(double weight) {
+  if (std::isnan(weight)) return 0;
+  return std::copysign(std::sqrt(std::min(std::abs(weight), 1.)), weight);
+}
+
+Colour colour_at(const Scale& scale, double t) {
+  const Ramp& ramp = t < 0 ? scale.negative : scale.positive;
+  const double at = std::abs(t) * static_cast<double>(ramp.size() - 1);
   const size_t i = std::min(static_cast<size_t>(at), ramp.size() - 2);
   const double f = at - static_cast<double>(i);
   const auto mix = [&](double Colour::*c) {

@@ -68,7 +68,7 @@ std::string tiles() {
   return fmt::format(
       "<defs><pattern id='tiles' width='1' height='1' patternUnits='userSpaceOnUse'>"
       "<rect width='1' height='1' fill='{}' stroke='#fff' stroke-width='.07'/></pattern></defs>\n",
-      hex(kPaperRamp.front()));
+      hex(kPaperScale.positive.front()));
 }
 
 class Drawing {
@@ -134,21 +134,25 @@ class Drawing {
            text_at(kMargin, 89, 13, kInk, "", line("target", target_));
   }
 
-  // A bar of the colours, with marks where round weights fall on the square-root scale.
+  // A bar of the colours, with marks where round weights fall on the square-root scale; there is
+  // room for fewer where it has two sides.
   std::string legend(double width) const {
     constexpr double kBar = 150, kHeight = 10, kY = 38;
     constexpr int kSteps = 50;
+    const bool signs = has_negative(picture_);
+    const double least = signs ? -1 : 0;  // of the scale
     const double x = width - kMargin - kBar;
     std::string svg = text_at(x, kY - 8, 11, kFaded, "", "attention weight");
     for (int i = 0; i < kSteps; ++i) {
       svg += fmt::format("<rect x='{:.1f}' y='{}' width='{:.1f}' height='{}' fill='{}'/>",
                          x + kBar * i / kSteps, kY, kBar / kSteps + 0.4, kHeight,
-                         hex(colour_at(kPaperRamp, (i + 0.5) / kSteps)));
+                         hex(colour_at(kPaperScale, least + (1 - least) * (i + 0.5) / kSteps)));
     }
     svg += '\n';
-    for (const double weight : {0., 0.1, 0.25, 0.5, 1.}) {
-      svg += text_at(x + kBar * intensity(weight), kY + kHeight + 13, 10, kFaded,
-                     " text-anchor='middle'", fmt::format("{}", weight));
+    for (const double weight : {-1., -0.25, 0., 0.1, 0.25, 0.5, 1.}) {
+      if (intensity(weight) < least || (signs && (weight == 0.1 || weight == 0.5))) continue;
+      svg += text_at(x + kBar * (intensity(weight) - least) / (1 - least), kY + kHeight + 13, 10,
+                     kFaded, " text-anchor='middle'", fmt::format("{}", weight));
     }
     return svg;
   }
@@ -193,9 +197,9 @@ class Drawing {
     for (int64_t row = 0; row < map.rows; ++row) {
       for (int64_t column = 0; column < map.columns; ++column) {
         const double weight = map.at(row, column);
-        if (!(weight >= kFaintest)) continue;
+        if (!(std::abs(weight) >= kFaintest)) continue;
         svg += fmt::format("<rect x='{}' y='{}' width='1' height='1' fill='{}'>", column, row,
-                           hex(colour_at(kPaperRamp, intensity(weight))));
+                           hex(colour_at(kPaperScale, intensity(weight))));
         svg += fmt::format("<title>{} \u2192 {}  {:.3f}</title></rect>\n",
                            escape(source_[static_cast<size_t>(column)]),
                            escape(target_[static_cast<size_t>(row)]), weight);

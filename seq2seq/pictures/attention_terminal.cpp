@@ -4,6 +4,8 @@
 //        │ cat
 //   die  ██░░
 //   Katze░░██
+//
+// A negative weight has a minus beside its shade, or colours of its own.
 #include <weft/core/check.h>
 #include <weft/seq2seq/pictures/attention_style.h>
 #include <weft/seq2seq/text/utf8.h>
@@ -35,12 +37,13 @@ size_t widest(const std::vector<std::string>& labels) {
 
 std::string plain_cell(double weight) {
   constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
-  const std::string shade = kShades[std::lround(intensity(weight) * 4)];
-  return shade + shade;
+  const double t = intensity(weight);
+  const std::string shade = kShades[std::lround(std::abs(t) * 4)];
+  return shade + (t < 0 && shade != " " ? "-" : shade);
 }
 
 std::string coloured_cell(double weight) {
-  const Colour c = colour_at(kScreenRamp, intensity(weight));
+  const Colour c = colour_at(kScreenScale, intensity(weight));
   return fmt::format("\x1b[48;2;{:.0f};{:.0f};{:.0f}m  ", c.red, c.green, c.blue);
 }
 
@@ -119,7 +122,9 @@ class Drawing {
 
   std::string legend() const {
     std::string text = pad_left("weight", margin_ - 1);
-    for (const double weight : {0., 0.1, 0.25, 0.5, 1.}) {
+    const bool signs = has_negative(picture_);
+    for (const double weight : {-1., -0.25, 0., 0.1, 0.25, 0.5, 1.}) {
+      if (weight < 0 && !signs) continue;
       text += ' ' + (colour_ ? coloured_cell(weight) + "\x1b[0m" : plain_cell(weight)) +
               fmt::format(" {}", weight);
     }

@@ -5,6 +5,8 @@
 #include <weft/seq2seq/program/commands.h>
 #include <weft/seq2seq/program/output.h>
 #include <weft/seq2seq/program/report.h>
+#include <weft/seq2seq/training/corpus_size.h>
+#include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/trainer.h>
 
@@ -71,12 +73,16 @@ void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
   save_config(dir, config.model);
 }
 
-std::unique_ptr<Vocabulary> make_vocabulary(const TrainConfig& train, const ParallelText& text) {
+std::unique_ptr<Vocabulary> make_vocabulary(TrainConfig& train, const ParallelText& text) {
   if (train.resume) return load_vocabulary(train.directory());
   if (train.task.value() == "toy") return word_vocabulary(text.source, text.target);
   std::vector<std::string> sentences = text.source;
   sentences.insert(sentences.end(), text.target.begin(), text.target.end());
-  return train_subwords(sentences, train.subwords);
+  fit_vocabulary(train, sentences);
+  const bool or_fewer = !train.subwords.given();
+  std::unique_ptr<Vocabulary> subwords = train_subwords(sentences, train.subwords, or_fewer);
+  train.subwords = subwords->size();
+  return subwords;
 }
 
 // The run's settings but for what follows from its corpus.
@@ -103,6 +109,8 @@ int train(RunConfig& config) {
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
+  if (!config.train.resume && config.train.task.value() == "files")
+    fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
   Trainer trainer(config, *vocabulary, corpus, since_start);
   if (!config.train.resume) prepare_directory(config, *vocabulary);
   config.save(config.train.directory());

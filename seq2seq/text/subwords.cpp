@@ -98,16 +98,6 @@ class Sentences : public sentencepiece::SentenceIterator {
   std::string value_;
 };
 
-// How many ids the specials, the characters and the blank need.
-int64_t smallest_size(std::span<const std::string> sentences) {
-  std::set<char32_t> characters{U'\u2581'};
-  for (Sentences s(sentences); !s.done(); s.Next()) {
-    for (const char32_t c : decode_utf8(s.value())) characters.insert(c);
-  }
-  for (const char32_t left_out : {U' ', U'\t', U'\0', U'\u2585'}) characters.erase(left_out);
-  return kSpecials + std::ssize(characters);
-}
-
 std::string train(std::span<const std::string> sentences, int64_t size) {
   const std::unordered_map<std::string, std::string> options{
       {"model_type", "bpe"},
@@ -139,8 +129,18 @@ struct SubwordCoder::Processor : sentencepiece::SentencePieceProcessor {
   }
 };
 
-std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size) {
-  const int64_t smallest = smallest_size(sentences);
+int64_t fewest_subwords(std::span<const std::string> sentences) {
+  std::set<char32_t> characters{U'\u2581'};
+  for (Sentences s(sentences); !s.done(); s.Next()) {
+    for (const char32_t c : decode_utf8(s.value())) characters.insert(c);
+  }
+  for (const char32_t left_out : {U' ', U'\t', U'\0', U'\u2585'}) characters.erase(left_out);
+  return kSpecials + std::ssize(characters);
+}
+
+std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size,
+                                        bool or_fewer) {
+  const int64_t smallest = fewest_subwords(sentences);
   check(smallest > kSpecials + 1,
         "train_subwords: expected text; got {} sentences, all blank or of more than {} bytes",
         sentences.size(), kMaxSentenceBytes);
@@ -152,12 +152,13 @@ std::vector<std::string> learn_subwords(std::span<const std::string> sentences, 
   sentencepiece::SentencePieceProcessor trained;
   const auto status = trained.LoadFromSerializedProto(train(sentences, size));
   check(status.ok(), "train_subwords: SentencePiece made a broken model: {}", status.ToString());
-  check(trained.GetPieceSize() == size,
+  const int64_t learnt = trained.GetPieceSize();
+  check(learnt == size || or_fewer,
         "train_subwords: the text is too small for {} pieces; got {}; ask for at most that "
         "many",
-        size, trained.GetPieceSize());
+        size, learnt);
   std::vector<std::string> pieces;
-  for (int64_t id = kSpecials; id < size; ++id) {
+  for (int64_t id = kSpecials; id < learnt; ++id) {
     pieces.push_back(trained.IdToPiece(static_cast<int>(id)));
   }
   return pieces;

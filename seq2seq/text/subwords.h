@@ -12,8 +12,12 @@ namespace weft {
 
 inline constexpr const char* kUnknownText = "\u2047";
 
+/// How many ids the specials, the characters of the text and the blank need.
+int64_t fewest_subwords(std::span<const std::string> sentences);
+
 /// The pieces of a joint vocabulary of `size` ids, without the specials; see train_subwords.
-std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size);
+std::vector<std::string> learn_subwords(std::span<const std::string> sentences, int64_t size,
+                                        bool or_fewer);
 
 class SubwordCoder {
  public:

@@ -145,8 +145,9 @@ std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
   return std::make_unique<WordVocabulary>(std::vector<std::string>(words.begin(), words.end()));
 }
 
-std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size) {
-  return std::make_unique<SubwordVocabulary>(learn_subwords(sentences, size));
+std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size,
+                                           bool or_fewer) {
+  return std::make_unique<SubwordVocabulary>(learn_subwords(sentences, size, or_fewer));
 }
 
 std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir) {

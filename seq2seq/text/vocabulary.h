@@ -55,8 +55,10 @@ std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
 
 /// Byte-pair encoding with `size` ids, specials included, learnt from `sentences`: identity
 /// normalization, every character covered; the same input gives the same pieces.
-/// Throws if the text has too many characters, or too little variety, for `size`.
-std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size);
+/// Throws if the text has too many characters, or, unless `or_fewer`, too little variety, for
+/// `size`.
+std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size,
+                                           bool or_fewer = false);
 
 /// Reads what save() wrote. Throws on a file that is missing or damaged.
 std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir);

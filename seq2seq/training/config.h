@@ -75,16 +75,17 @@ struct TrainConfig : SettingGroup {
   Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
       "Their translations", {}, kChange}};
   Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
-      "Subwords of both languages, special ids included", {.least = 5, .most = kMost}}};
+      "Subwords of both languages, special ids included; fewer for a small corpus",
+      {.least = 5, .most = kMost}}};
 
   Setting<int64_t> max_tokens{*this, 4096, {"max-tokens", "Training",
-      "Size of a batch: its longest side times its sentences", kPositive}};
+      "Size of a batch: its longest side times its sentences; less for a small corpus", kPositive}};
   Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
       "Batches whose gradients make one update", kPositive}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
       "Learning rate at the end of warm-up", kAboveZero}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
-      "Updates of linear warm-up", kPositive}};
+      "Updates of linear warm-up; fewer for a small corpus", kPositive}};
   Setting<double> decay{*this, 0.5, {"decay", "Training",
       "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root", kFinite}};
   Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
@@ -102,7 +103,8 @@ struct TrainConfig : SettingGroup {
   Setting<double> minutes{*this, 0, {"minutes", "Training",
       "Stop after so many minutes of training; 0: no limit", kFinite, kChange}};
   Setting<int64_t> patience{*this, 10, {"patience", "Training",
-      "Stop after so many validations without a better score", kPositive, kChange}};
+      "Stop after so many validations without a better score; more for a small corpus",
+      kPositive, kChange}};
   Setting<int64_t> validate_every{*this, 0, {"validate-every", "Training",
       "Updates between validations; 0: after each epoch", kCount, kChange}};
   Setting<int64_t> log_every{*this, 50, {"log-every", "Training",

@@ -49,9 +49,15 @@ void AnySetting::give(const std::string& text) {
 }
 
 void AnySetting::suggest(const std::string& text) {
-  if (origin_ != Origin::kDefault) return;
+  if (origin_ == Origin::kUser) return;
   read(text);
-  origin_ = Origin::kSuggestion;
+  origin_ = Origin::kTask;
+}
+
+void AnySetting::fit(const std::string& text) {
+  if (origin_ == Origin::kUser || origin_ == Origin::kTask) return;
+  read(text);
+  origin_ = Origin::kCorpus;
 }
 
 std::vector<AnySetting*> SettingGroup::settings() {

@@ -48,13 +48,16 @@ class AnySetting {
   AnySetting& operator=(const AnySetting&) = default;
 
   const SettingInfo& info() const { return info_; }
-  /// Whether the user gave it, rather than the task or the program.
+  /// Whether the user gave it, rather than the task, the corpus or the program.
   bool given() const { return origin_ == Origin::kUser; }
 
   /// Takes the user's value. Throws an error with the setting's name unless all of `text` is one.
   void give(const std::string& text);
-  /// Takes a value that suits, unless the user gave one or another was suggested before.
+  /// Takes a value that suits the task, unless the user gave one.
   void suggest(const std::string& text);
+  /// Takes a value that suits the corpus's size, unless the user or the task gave one.
+  void fit(const std::string& text);
+  bool fitted() const { return origin_ == Origin::kCorpus; }
   /// Takes a value without a claim of its own. Throws if `text` is none, whatever the range.
   virtual void read(const std::string& text) = 0;
 
@@ -68,7 +71,7 @@ class AnySetting {
   AnySetting(SettingGroup& group, SettingInfo info);
 
  private:
-  enum class Origin { kDefault, kSuggestion, kUser };
+  enum class Origin { kDefault, kCorpus, kTask, kUser };
 
   SettingInfo info_;
   Origin origin_ = Origin::kDefault;

@@ -18,6 +18,17 @@ bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
 }
 
+// Which settings follow from the corpus's size; empty if none does.
+std::string fitted_settings(const TrainConfig& config) {
+  std::string fitted;
+  for (const AnySetting* setting : config.settings()) {
+    if (setting->fitted())
+      fitted += fmt::format("{} --{} {}", fitted.empty() ? "" : ",", setting->info().name,
+                            setting->text());
+  }
+  return fitted;
+}
+
 }  // namespace
 
 Trainer::Trainer(const RunConfig& config, const Vocabulary& vocabulary, const Corpus& corpus,
@@ -112,6 +123,8 @@ void Trainer::train_epoch() {
 }
 
 void Trainer::say_ready(int64_t skipped) {
+  if (const std::string fitted = fitted_settings(config_); !fitted.empty())
+    progress_.print("for a corpus of this size:" + fitted);
   say_left_out("training", corpus_.train, skipped, "");
   say_left_out("validation", corpus_.valid, valid_batches_.skipped, " of the validation loss");
   progress_.print(fmt::format("the best model is chosen by {}", metric_.title));

@@ -262,8 +262,8 @@ TEST_CASE("a saved tensor that was given other data is an error") {
   const Tensor y = x * x;
   x.set_data(tensor({4}, kFloat64));
   CHECK(message_of([&] { y.backward(); }) ==
-        "mul: a tensor that its backward needs was given other data, now [1] float64, by set_data "
-        "or to(dtype); run forward again after that");
+        "mul: a tensor that its backward needs was given other data, now [1] float64, by "
+        "set_data, to(dtype) or functional_call; run forward again after that");
   CHECK_FALSE(x.grad().defined());
   (x * x).backward();
   CHECK(x.grad().item() == 8);

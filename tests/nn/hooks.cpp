@@ -198,7 +198,7 @@ TEST_CASE("a module converted between forward and backward is an error that says
   layer.to(kFloat64);
   CHECK(message_of([&] { y.backward(); }) ==
         "linear: a tensor that its backward needs was given other data, now [2, 3] float64, by "
-        "set_data or to(dtype); run forward again after that");
+        "set_data, to(dtype) or functional_call; run forward again after that");
   CHECK(message_of([&] { sum(only_bias).backward(); }) ==
         "add: its input 0 became [2] float64 after it ran; run forward again after to(dtype)");
   CHECK_FALSE(layer.bias.grad().defined());

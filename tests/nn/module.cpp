@@ -243,3 +243,9 @@ TEST_CASE("initializers with an upper bound stay below it") {
   init::xavier_uniform(one, g);
   CHECK(one.item<float>() < static_cast<float>(std::sqrt(3.0)));
 }
+
+TEST_CASE("the version is told in numbers and in text") {
+  CHECK(WEFT_VERSION == std::to_string(WEFT_VERSION_MAJOR) + "." +
+                            std::to_string(WEFT_VERSION_MINOR) + "." +
+                            std::to_string(WEFT_VERSION_PATCH));
+}

@@ -18,7 +18,7 @@ function(consume example expected)
   file(COPY ${SOURCE}/examples/consumer/CMakeLists.txt ${SOURCE}/examples/${example}/main.cpp
        DESTINATION ${project})
   run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
-      -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release
+      -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release ${without}
       -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
   run(${CMAKE_COMMAND} --build ${project}/build)
   run(${project}/build/consumer)
@@ -27,7 +27,66 @@ function(consume example expected)
   endif()
 endfunction()
 
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/installed)
+# The same without CMake.
+function(consume_by_pkg_config example expected)
+  find_program(PKG_CONFIG pkg-config REQUIRED)
+  set(ENV{PKG_CONFIG_PATH} ${pkg_config_path})
+  run(${PKG_CONFIG} --cflags --libs weft)
+  separate_arguments(flags UNIX_COMMAND "${output}")
+  separate_arguments(own UNIX_COMMAND "${FLAGS}")
+  run(${CXX} -std=c++20 ${own} ${SOURCE}/examples/${example}/main.cpp -o ${work}/${example}.out ${flags})
+  set(ENV{LD_LIBRARY_PATH} ${pkg_config_path}/..)
+  run(${work}/${example}.out)
+  if(NOT output MATCHES "${expected}")
+    message(FATAL_ERROR "${example}: unexpected output: ${output}")
+  endif()
+  run(${PKG_CONFIG} --modversion weft)
+  file(STRINGS ${SOURCE}/core/version.h version REGEX "define WEFT_VERSION ")
+  string(STRIP "${output}" output)
+  if(NOT version MATCHES "\"${output}\"")
+    message(FATAL_ERROR "pkg-config says ${output}, core/version.h ${version}")
+  endif()
+endfunction()
+
+# What is installed can be moved, and asks for no package that only weft's own build needs.
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/staged)
+file(RENAME ${work}/staged ${work}/installed)
+file(GLOB_RECURSE pc ${work}/installed/weft.pc)
+get_filename_component(pkg_config_path ${pc} DIRECTORY)
+foreach(package nlohmann_json CLI11 PkgConfig Catch2)
+  list(APPEND without -D CMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
+endforeach()
 consume(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$")
 consume(new_op "^3 samples, [0-9]+ slopes: 0 failures\n")
 consume(new_layer "^[0-9]+ slopes: 0 failures\n.* temperature [0-9.]+\n$")
+consume_by_pkg_config(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$")
+
+# The component seq2seq, and the program beside it.
+if(EXISTS ${work}/installed/include/weft/seq2seq.h)
+  set(project ${work}/with_seq2seq)
+  file(WRITE ${project}/CMakeLists.txt [[
+    cmake_minimum_required(VERSION 3.22)
+    project(with_seq2seq LANGUAGES CXX)
+    find_package(weft REQUIRED COMPONENTS seq2seq)
+    add_executable(consumer main.cpp)
+    target_link_libraries(consumer PRIVATE weft::seq2seq)
+  ]])
+  file(WRITE ${project}/main.cpp [[
+    #include <weft/seq2seq.h>
+    #include <iostream>
+    int main() {
+      const std::vector<std::string> text{"ein Haus"};
+      std::cout << weft::word_vocabulary(text)->size() << std::endl;
+    }
+  ]])
+  set(without "")
+  run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
+      -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release
+      -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+  run(${CMAKE_COMMAND} --build ${project}/build)
+  run(${project}/build/consumer)
+  if(NOT output STREQUAL "6\n")
+    message(FATAL_ERROR "seq2seq: unexpected output: ${output}")
+  endif()
+  run(${work}/installed/bin/weft --help)
+endif()

@@ -33,7 +33,8 @@ std::vector<std::string> read_lines(const fs::path& file) {
 std::vector<Source> read_sources() {
   const fs::path root = WEFT_SOURCE_DIR;
   std::vector<Source> sources;
-  for (const char* folder : {"core", "autograd", "nn", "optim", "seq2seq", "examples", "tests", "bench"}) {
+  for (const char* folder :
+       {"core", "autograd", "nn", "optim", "seq2seq", "examples", "tests", "bench"}) {
     if (!fs::exists(root / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const fs::path extension = entry.path().extension();
@@ -116,6 +117,19 @@ TEST_CASE("a header of the library needs only weft and the standard library") {
       CHECK((is_standard(include) || !included_folder(include).empty()));
       CHECK(include != "<weft/core/check.h>");
     }
+  }
+}
+
+TEST_CASE("seq2seq.h includes every header of seq2seq but the program's") {
+  Source umbrella{"seq2seq.h", read_lines(fs::path(WEFT_SOURCE_DIR) / "seq2seq.h")};
+  const std::vector<std::string> found = includes(umbrella);
+  for (const Source& source : sources()) {
+    if (source.folder() != "seq2seq" || !is_public_header(source)) continue;
+    const fs::path room = source.path.parent_path().filename();
+    if (room == "program" || room == "detail") continue;
+    INFO(source.path);
+    CHECK(std::find(found.begin(), found.end(), "<weft/" + source.path.string() + ">") !=
+          found.end());
   }
 }
 

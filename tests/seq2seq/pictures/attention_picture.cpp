@@ -112,9 +112,35 @@ TEST_CASE("hostile words neither break the SVG nor steer the terminal") {
 TEST_CASE("weights that are none are drawn as none") {
   AttentionPicture picture = kPicture;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  picture.maps[0][0].weights = {nan, -1, 2, 0, 0, 0};
+  picture.maps[0][0].weights = {nan, 0, 2, -0.0, 0, 0};
   CHECK(count(draw_svg(picture), "</title></rect>") == 1 + 4);
   CHECK(count(draw_for_terminal(picture, false, 60), "  die     ██") == 1);
+}
+
+TEST_CASE("negative weights are seen, and seen to be negative") {
+  AttentionPicture picture{{"a", "b", "c"}, {"x"}, {{{1, 3, {-1, 0.25, -0.25}}}}};
+  CHECK(draw_for_terminal(picture, false, 60) ==
+        "  layer 1, head 1\n"
+        "  a\n"
+        "  │ b\n"
+        "  │ │ c\n"
+        "x █-▒▒▒-\n"
+        "\n"
+        "weight █- -1 ▒- -0.25    0 ░░ 0.1 ▒▒ 0.25 ▓▓ 0.5 ██ 1\n");
+  const std::string svg = draw_svg(picture);
+  CHECK(is_balanced(svg));
+  CHECK(count(svg, "</title></rect>") == 3);
+  CHECK(count(svg, "a \u2192 x  -1.000") == 1);
+  CHECK(count(svg, ">-0.25</text>") == 1);
+  picture.maps[0][0].weights = {1, 0.25, 0.25};  // sizes are the same, colours are not
+  const std::string positive = draw_svg(picture);
+  const auto colours = [](const std::string& text, const char* of) {
+    const size_t at = text.find(of);
+    return text.substr(text.rfind("fill='#", at), 14);
+  };
+  CHECK(colours(svg, "c \u2192 x") != colours(positive, "c \u2192 x"));
+  CHECK(colours(svg, "b \u2192 x") == colours(positive, "b \u2192 x"));
+  CHECK(count(positive, ">-0.25</text>") == 0);
 }
 
 TEST_CASE("maps that do not fit the words are an error with the numbers") {

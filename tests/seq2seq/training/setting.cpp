@@ -58,13 +58,15 @@ TEST_CASE("settings: numbers are whole, in base ten and nothing else") {
 
 TEST_CASE("settings: the user comes before the task, and the task before the corpus") {
   Oven oven;
-  oven.minutes.suggest("20");
+  oven.minutes.fit("20");
+  CHECK((oven.minutes == 20 && oven.minutes.fitted()));
   oven.minutes.suggest("10");
-  CHECK(oven.minutes == 20);
-  CHECK(!oven.minutes.given());
+  oven.minutes.fit("20");
+  CHECK((oven.minutes == 10 && !oven.minutes.given() && !oven.minutes.fitted()));
   oven.minutes.give("40");
   oven.minutes.suggest("10");
-  CHECK(oven.minutes == 40);
+  oven.minutes.fit("20");
+  CHECK((oven.minutes == 40 && oven.minutes.given()));
 }
 
 TEST_CASE("settings: a range says which ends belong to it") {

@@ -1,0 +1,31 @@
+// Everything that seq2seq offers beyond weft.h: text, models, training, decoding, metrics, tasks,
+// pictures.
+#pragma once
+
+#include <weft/seq2seq/decoding/beam_search.h>
+#include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/metrics/alignment.h>
+#include <weft/seq2seq/metrics/bleu.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/pictures/attention_map.h>
+#include <weft/seq2seq/pictures/attention_picture.h>
+#include <weft/seq2seq/pictures/attention_style.h>
+#include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/tasks/german/grammar.h>
+#include <weft/seq2seq/tasks/german/lexicon.h>
+#include <weft/seq2seq/tasks/german/meaning.h>
+#include <weft/seq2seq/tasks/german/sampler.h>
+#include <weft/seq2seq/tasks/german/uses.h>
+#include <weft/seq2seq/text/batching.h>
+#include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/text/subwords.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/interrupt.h>
+#include <weft/seq2seq/training/metrics_log.h>
+#include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/run_state.h>
+#include <weft/seq2seq/training/trainer.h>
