@@ -1,3 +1,4 @@
+#include <weft/autograd/grad_mode.h>
 #include <weft/core/check.h>
 #include <weft/nn/heads.h>
 #include <weft/nn/linear_attention.h>
@@ -5,22 +6,78 @@
 namespace weft {
 namespace {
 
-// elu(x) + 1, which is positive, with the slope 1 at 0 from either side.
-Tensor features(const Tensor& x) {
-  const double lowest = -std::numeric_limits<double>::infinity();
-  return where(gt(x, 0), x + 1, exp(clamp(x, lowest, 0)));
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kFar = 1e30;  // no feature's log is below -kFar: sums of two are finite
+
+// log(elu(x) + 1), with the slope 1 at 0 from either side.
+Tensor log_features(const Tensor& x) {
+  return where(gt(x, 0), log(clamp(x, 0) + 1), clamp(x, -kFar, 0));
 }
 
-// q, k [B, H, T, D] are features and v [B, H, T, Dv]: S and z at once, z by a column of ones.
-Tensor attend_linearly(const Tensor& q, const Tensor& k, const Tensor& v, bool causal) {
-  const Tensor v1 = pad(v, -1, 0, 1, 1);  // [B, H, T, Dv + 1]
-  Tensor y;
-  if (causal)
-    y = squeeze(matmul(unsqueeze(q, -2), cumsum(unsqueeze(k, -1) * unsqueeze(v1, -2), 2)), -2);
-  else
-    y = matmul(q, matmul(transpose(k, -2, -1), v1));
-  const Tensor total = slice(y, -1, v.size(-1));
-  return slice(y, -1, 0, v.size(-1)) / where(eq(total, 0), ones({}, y.dtype()), total);
+// y is a quotient of sums over keys and features. It stays the same when all keys have e^shift
+// divided out of a feature and the queries multiplied in, and when a query's features are all
+// divided by one number. A shift near the largest of the keys and the query's largest feature then
+// keep the sums away from 0. Both are constants to the gradient.
+Tensor relative_queries(const Tensor& log_q, const Tensor& shift) {
+  const Tensor logs = log_q + shift;
+  return exp(logs - max(logs.detach(), {-1}, true));
+}
+
+// y [..., Dv + 1] -> its first Dv columns over the last; zeros where that is 0.
+Tensor quotient(const Tensor& y) {
+  const Tensor total = slice(y, -1, y.size(-1) - 1);
+  return slice(y, -1, 0, y.size(-1) - 1) / where(eq(total, 0), ones({}, y.dtype()), total);
+}
+
+// log_q [B, H, Tq, D]; log_k [B, H, Tk, D], -infinity where forbidden; v1 [B, H, Tk, Dv + 1].
+Tensor attend_to_all(const Tensor& log_q, const Tensor& log_k, const Tensor& v1) {
+  const Tensor shift = clamp(max(log_k.detach(), {2}, true), -kFar);  // [B, H, 1, D]
+  const Tensor k = exp(log_k - shift);
+  return matmul(relative_queries(log_q, shift), matmul(transpose(k, -2, -1), v1));
+}
+
+// The same for keys up to each query, where what the keys before it have changes little enough for
+// one shift: that of the first key, so that no query depends on what comes later.
+Tensor attend_to_past(const Tensor& log_q, const Tensor& log_k, const Tensor& v1,
+                      const Tensor& shift) {
+  const Tensor k = exp(log_k - shift);
+  const Tensor sums = cumsum(unsqueeze(k, -1) * unsqueeze(v1, -2), 2);  // [B, H, T, D, Dv + 1]
+  return squeeze(matmul(unsqueeze(relative_queries(log_q, shift), -2), sums), -2);
+}
+
+// And where it changes much: key by key, with the largest so far as the shift.
+Tensor attend_step_by_step(const Tensor& log_q, const Tensor& log_k, const Tensor& v1) {
+  const int64_t batch = v1.size(0), heads = v1.size(1), length = v1.size(2), width = log_k.size(3);
+  Tensor shift = full({batch, heads, 1, width}, -kFar, v1.dtype());
+  Tensor sums = zeros({batch, heads, width, v1.size(3)}, v1.dtype());
+  Tensors rows;
+  for (int64_t t = 0; t < length; ++t) {
+    const Tensor log_key = slice(log_k, 2, t, t + 1), last = shift;
+    shift = maximum(last, log_key.detach());
+    sums = transpose(exp(last - shift), -2, -1) * sums +
+           matmul(transpose(exp(log_key - shift), -2, -1), slice(v1, 2, t, t + 1));
+    rows.push_back(matmul(relative_queries(slice(log_q, 2, t, t + 1), shift), sums));
+  }
+  return cat(rows, 2);
+}
+
+// The log of the first key's features that is allowed, [B, H, 1, D]; -kFar where none is.
+Tensor first_allowed(const Tensor& log_k) {
+  const NoGrad no_grad;
+  const Tensor allowed = gt(log_k, -kInf);  // the same for all features
+  const Tensor index = argmax(to(allowed, kInt64), 2, true);
+  return clamp(gather(log_k, 2, index), -kFar);
+}
+
+Tensor attend_linearly(const Tensor& log_q, const Tensor& log_k, const Tensor& v, bool causal) {
+  const Tensor v1 = pad(v, -1, 0, 1, 1);  // the sum of the weights is that of a column of ones
+  if (log_k.numel() == 0) return zeros({v.size(0), v.size(1), log_q.size(2), v.size(3)}, v.dtype());
+  if (!causal) return quotient(attend_to_all(log_q, log_k, v1));
+  constexpr double kRange = 60;  // e^60 is far from both ends of float32
+  const Tensor shift = first_allowed(log_k);
+  const bool even = max(log_k.detach() - shift).item() < kRange;
+  return quotient(even ? attend_to_past(log_q, log_k, v1, shift)
+                       : attend_step_by_step(log_q, log_k, v1));
 }
 
 }  // namespace
@@ -53,10 +110,10 @@ Tensor LinearAttention::forward(const Tensor& query, const Tensor& key, const Te
              (allowed.dim() == 2 || allowed.size(0) == query.size(0) || allowed.size(0) == 1)),
         "linear attention: the mask must broadcast to [B, 1, 1, Tk] = [{}, 1, 1, {}]; got {}",
         query.size(0), keys, allowed.defined() ? allowed.shape() : Shape());
-  const Tensor q = features(detail::split_heads(q_proj_(query), num_heads_));
-  Tensor k = features(detail::split_heads(k_proj_(key), num_heads_));  // [B, H, Tk, Dh]
+  const Tensor q = log_features(detail::split_heads(q_proj_(query), num_heads_));
+  Tensor k = log_features(detail::split_heads(k_proj_(key), num_heads_));  // [B, H, Tk, Dh]
   const Tensor v = detail::split_heads(v_proj_(value), num_heads_);
-  if (allowed.defined()) k = where(transpose(allowed, -2, -1), k, zeros({}, k.dtype()));
+  if (allowed.defined()) k = where(transpose(allowed, -2, -1), k, full({}, -kInf, k.dtype()));
   return out_proj_(detail::merge_heads(attend_linearly(q, k, v, causal)));
 }
 

@@ -7,6 +7,8 @@
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 
+#include <limits>
+
 namespace weft {
 namespace {
 

@@ -1,5 +1,5 @@
 // Functions of one number: exp, log, sqrt, rsqrt, abs, clamp.
-//   exp' = y    log' = 1/x    sqrt' = 1/(2y)    rsqrt' = -x^(-3/2)/2    abs' = sign x
+//   exp' = y    log' = 1/x    sqrt' = 1/(2y)    rsqrt' = -y^3/2    abs' = sign x
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops/elementwise.h>
 #include <weft/autograd/samples.h>
@@ -64,9 +64,10 @@ Tensor sqrt(const Tensor& x) {
 }
 
 Tensor rsqrt(const Tensor& x) {
-  return record(kRsqrt, unary("rsqrt", Unary::rsqrt, x), {x}, [x = save(x)](Backward& b) {
-    const Tensor v = b.saved(x);
-    return pow_slope(b.dy(), v, scalar(-0.5, v.dtype()));
+  Tensor y = unary("rsqrt", Unary::rsqrt, x);
+  return record(kRsqrt, y, {x}, [y = save_output(y)](Backward& b) {
+    const Tensor v = b.saved(y);  // its cube may leave the range of its type: 4 y^3 is y^4's slope
+    return pow_slope(b.dy() * -0.125, v, scalar(4, v.dtype()));
   });
 }
 

@@ -210,9 +210,13 @@ void binary(Binary op, const T* a, int64_t sa, const T* b, int64_t sb, T* y, int
 template <class T>
 void ratio(const T* u, int64_t su, const T* v, int64_t sv, const T* p, int64_t sp, const T* q,
            int64_t sq, T* y, int64_t n) {
-  if (sp == 1 && sq == 1 && su == 1 && sv == 1) {
+  if (su == 1 && sv == 1 && sp == 1 && sq == 1) {
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i], v[i], p[i], q[i]);
+  } else if (su == 1 && sv == 1 && sp == 0 && sq == 0 && n > 0) {
+    const T p0 = p[0], q0 = q[0];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i], v[i], p0, q0);
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = ratio_of(u[i * su], v[i * sv], p[i * sp], q[i * sq]);
   }

@@ -182,6 +182,29 @@ TEST_CASE("slopes of finite numbers are finite though factors of theirs are not"
   }
 }
 
+TEST_CASE("rms_norm is right where squares leave their type's range") {
+  for (DType dtype : {kFloat32, kFloat64}) {
+    const double far = dtype == kFloat64 ? 1e200 : 1e25;
+    for (double size : {1.0, far, 1 / far}) {
+      const double eps = size < 1 ? 0 : 1e-6;
+      const Tensor x = to(from_vector(Numbers{3 * size, -4 * size, 1, 2}, {2, 2}), dtype)
+                           .detach()
+                           .set_requires_grad();
+      const Tensor y = rms_norm(x, {}, eps);
+      CAPTURE(to_string(dtype), size);
+      const Wide root = std::sqrt(12.5L);
+      CHECK(y.to_vector<double>()[0] == Approx(static_cast<double>(3 / root)));
+      CHECK(y.to_vector<double>()[1] == Approx(static_cast<double>(-4 / root)));
+      CHECK(y.to_vector<double>()[3] == Approx(2 / std::sqrt(2.5)));
+      const Tensor weights = to(from_vector(Numbers{1, 2, 1, 2}, {2, 2}), dtype);
+      const Numbers slope = grad(sum(y * weights), x).to_vector<double>();
+      // (w - y mean(w y)) / (root size), y = (3, -4) / root, mean(w y) = -2.5 / root
+      CHECK(slope[0] * size == Approx(static_cast<double>((1 + 3 * 2.5L / 12.5L) / root)));
+      CHECK(slope[1] * size == Approx(static_cast<double>((2 - 4 * 2.5L / 12.5L) / root)));
+    }
+  }
+}
+
 TEST_CASE("binary cross-entropy keeps its digits where the logit agrees with the target") {
   for (DType dtype : {kFloat32, kFloat64}) {
     const double tolerance = dtype == kFloat64 ? 1e-14 : 1e-6;
