@@ -20,10 +20,10 @@ namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
 
-// x less its mean, and less what rounding took from the mean.
+// x less its mean, and less what rounding took from the mean, whose derivative is 0.
 Tensor deviation(const Tensor& x) {
   const Tensor d = x - mean(x, {-1}, true);
-  return d - mean(d, {-1}, true);
+  return d - mean(d.detach(), {-1}, true);
 }
 
 // in: x, weight, bias; the last two may be undefined.

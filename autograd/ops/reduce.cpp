@@ -179,10 +179,10 @@ Reduction3 arrange_floating(const char* who, const Tensor& x, const Shape& dims)
   return arrange(who, x, dims);
 }
 
-// x less its mean, and less what rounding took from the mean.
+// x less its mean, and less what rounding took from the mean, whose derivative is 0.
 Tensor deviation(const Tensor& x, const Shape& dims) {
   const Tensor d = x - mean(x, dims, true);
-  return d - mean(d, dims, true);
+  return d - mean(d.detach(), dims, true);
 }
 
 }  // namespace
