@@ -64,6 +64,8 @@ Tensor attend_step_by_step(const Tensor& log_q, const Tensor& log_k, const Tenso
 // The log of the first key's features that is allowed, [B, H, 1, D]; -kFar where none is.
 Tensor first_allowed(const Tensor& log_k) {
   const NoGrad no_grad;
+  const Tensor first = slice(log_k, 2, 0, 1);
+  if (min(first).item() > -kInf) return first;
   const Tensor allowed = gt(log_k, -kInf);  // the same for all features
   const Tensor index = argmax(to(allowed, kInt64), 2, true);
   return clamp(gather(log_k, 2, index), -kFar);
