@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <weft/core/check.h>
+#include <weft/core/version.h>
 
 #include <weft/seq2seq/text/utf8.h>
 
@@ -131,8 +132,9 @@ void set_score(Bleu& b) {
 }  // namespace
 
 std::string BleuOptions::signature() const {
-  return fmt::format("nrefs:1|case:{}|eff:no|tok:{}|smooth:exp|version:weft-0.1.0",
-                     lowercase ? "lc" : "mixed", tokenizer == BleuTokenizer::k13a ? "13a" : "none");
+  return fmt::format("nrefs:1|case:{}|eff:no|tok:{}|smooth:exp|version:weft-{}",
+                     lowercase ? "lc" : "mixed", tokenizer == BleuTokenizer::k13a ? "13a" : "none",
+                     WEFT_VERSION);
 }
 
 std::string Bleu::to_string() const {

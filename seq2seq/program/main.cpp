@@ -2,6 +2,7 @@
 // translations, and shows what its attention looks at. This file is the whole command line, and the
 // only use of CLI11, whose header takes seconds to compile; the flags are the settings of each
 // subcommand.
+#include <weft/core/version.h>
 #include <weft/seq2seq/program/commands.h>
 #include <CLI/CLI.hpp>
 

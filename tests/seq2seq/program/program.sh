@@ -155,7 +155,7 @@ case_config() { # a file of settings says what flags say, and flags come before 
     expect_error "${text#*|}" train --config "$dir/c.toml" --task toy --model-dir "$dir/m"
   done
   expect_error "cannot open" train --config "$dir/none.toml" --task toy --model-dir "$dir/m"
-  [ "$("$program" --version)" = "weft 0.1.0" ] || fail "--version"
+  "$program" --version | grep -qE '^weft [0-9]+\.[0-9]+\.[0-9]+$' || fail "--version"
 }
 
 case_toy() { # the built-in corpus: scores, examples, attention
