@@ -100,7 +100,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, R
   // softplus(x) and softplus(-x) are softplus(-|x|) and, on one side of 0, |x|. Each part of the
   // loss has one sign: no part cancels another.
   const Tensor positive = gt(x, 0), s = to(positive, x.dtype());
-  const Tensor tail = softplus(where(positive, -x, x));
+  const Tensor tail = softplus(x * (s * -2 + 1));  // of -|x|
   if (!pos_weight.defined()) return reduced((s - target) * x + tail, reduction);
   const Tensor hit = pos_weight * target;
   return reduced(where(positive, 1 - target, -hit) * x + (1 - target + hit) * tail, reduction);
