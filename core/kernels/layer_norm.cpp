@@ -119,6 +119,10 @@ WEFT_INLINE void normalize(const T* x, const T* gamma, const T* beta, const RowM
 template <class T, class Read, class Scaled>
 WEFT_INLINE void grad_of_row(const T* x, const RowMoments<T>& m, const T* dy, T* dx, int64_t n,
                              Read read, Scaled scaled) {
+  if (n == 1) {  // its own mean; a fused product less itself would leave its rounding
+    dx[0] = T(0);
+    return;
+  }
   T sum_g = 0, sum_gh = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gh)
   for (int64_t i = 0; i < n; ++i) {
