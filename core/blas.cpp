@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 // Present in OpenBLAS only; null with any other BLAS.
 extern "C" __attribute__((weak)) void openblas_set_num_threads(int);
@@ -34,6 +35,8 @@ constexpr int64_t kSmallResult = int64_t{1} << 17;  // elements of a C that it d
 constexpr int64_t kSmallOperand = int64_t{1} << 16;
 constexpr int64_t kFewRows = 64;
 constexpr int64_t kFarColumns = 512;  // of A in memory: almost each in another page
+
+thread_local bool t_independent_rows = false;
 
 void use_one_thread() {
   // For each calling thread: OpenBLAS's OpenMP build keeps its count per thread.
@@ -85,7 +88,10 @@ struct Product {
   int64_t ldc;
 
   double work() const { return multiply_adds(m, n, k); }
-  bool ours() const { return kCpuIsa == Isa::avx512 || work() < kSmallProduct; }
+  /// Asked on the thread that the product was asked for on.
+  bool ours() const {
+    return kCpuIsa == Isa::avx512 || t_independent_rows || work() < kSmallProduct;
+  }
   /// Whether packing would cost our kernel more than it gains.
   bool near() const {
     if (m <= kFewRows) return true;
@@ -215,6 +221,9 @@ void run(const Product<T>& p, RowEpilogue done) {
 
 }  // namespace
 
+IndependentRows::IndependentRows() : before_(std::exchange(t_independent_rows, true)) {}
+IndependentRows::~IndependentRows() { t_independent_rows = before_; }
+
 template <class T>
 void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done) {
@@ -266,17 +275,14 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
                       ldc};
   };
   const double work = multiply_adds(m, n, k);
-  const bool packed = at(0).ours() && !at(0).near();
+  const bool own = at(0).ours(), packed = own && !at(0).near();
   if (packed || (outer * inner < kCells && work > 2 * kWork)) {  // large: cut each
     for (int64_t r = 0; r < outer * inner; ++r) run(at(r), {});
     return;
   }
   parallel_for(outer * inner, static_cast<int64_t>(std::max(1.0, kWork / work)),
                [&](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) {
-                   const Product<T> p = at(r);
-                   p.run(p.ours());
-                 }
+                 for (int64_t r = begin; r < end; ++r) at(r).run(own);
                });
 }
 

@@ -140,6 +140,38 @@ TEST_CASE("gemm gives the same bits at 1, 2 and 3 threads") {
   set_num_threads(before);
 }
 
+TEST_CASE("a row of a product has the same bits among any number of rows where it is asked for",
+          "[kernels]") {
+  const bool tb = GENERATE(false, true);
+  const int before = num_threads();
+  for (const auto& [most, n, k] :
+       std::vector<std::array<int64_t, 3>>{{700, 300, 300}, {90, 2000, 128}, {300, 33, 1000}}) {
+    const auto a = random_vector<float>(most * k, 1), b = random_vector<float>(n * k, 2);
+    // Rows [begin, begin + m) of the product, as one product or as a batch of them.
+    auto rows = [&, n = n, k = k](int64_t begin, int64_t m, bool batched) {
+      const IndependentRows same_bits;
+      std::vector<float> c(static_cast<size_t>(m * n));
+      const int64_t ldb = tb ? k : n, batch = batched ? m : 1, each = m / batch;
+      gemm_batched<float>(false, tb, 1, batch, each, n, k, 1, a.data() + begin * k, k,
+                          {0, each * k}, b.data(), ldb, {}, 0, c.data(), n, {0, each * n});
+      return c;
+    };
+    for (const int threads : {1, 2}) {
+      set_num_threads(threads);
+      const std::vector<float> all = rows(0, most, false);
+      for (const int64_t m : {1, 2, 7, 12, 64, 65})
+        for (const int64_t begin : {int64_t{0}, most - m}) {
+          CAPTURE(n, k, m, begin, threads);
+          const auto* want = all.data() + begin * n;
+          const auto one = rows(begin, m, false), batch = rows(begin, m, true);
+          REQUIRE(std::memcmp(one.data(), want, one.size() * sizeof(float)) == 0);
+          REQUIRE(std::memcmp(batch.data(), want, batch.size() * sizeof(float)) == 0);
+        }
+    }
+  }
+  set_num_threads(before);
+}
+
 TEST_CASE("gemm's epilogue sees each finished row once") {
   const int64_t columns = GENERATE(20, 500);
   const Problem p{false, false, 333, columns, 30};
