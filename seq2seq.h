@@ -3,6 +3,9 @@
 #pragma once
 
 #include <weft/seq2seq/decoding/beam_search.h>
+#include <weft/seq2seq/decoding/decode.h>
+#include <weft/seq2seq/decoding/forced_scoring.h>
+#include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/alignment.h>
 #include <weft/seq2seq/metrics/bleu.h>

@@ -8,13 +8,6 @@
 #include <algorithm>
 
 namespace weft {
-namespace {
-
-// Rows times columns of a batch of sources: enough to keep the cores busy, little enough to stay in
-// cache.
-constexpr int64_t kBatchTokens = 2048;
-
-}  // namespace
 
 Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence) {
   Ids ids = vocabulary.encode(sentence);
@@ -36,33 +29,42 @@ Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
   return ids;
 }
 
-std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
-                                       std::span<const std::string> sentences,
-                                       const SearchOptions& options) {
+std::vector<std::vector<Translation>> translations(Seq2SeqModel& model,
+                                                   const Vocabulary& vocabulary,
+                                                   std::span<const std::string> sentences,
+                                                   const Strategy& strategy, int64_t first_number) {
   std::vector<Ids> sources;
   std::vector<size_t> places;  // of the sentences that have words
+  std::vector<int64_t> numbers;
   for (size_t i = 0; i < sentences.size(); ++i) {
     Ids ids = encode_source(vocabulary, sentences[i]);
     if (ids.size() == 1) continue;
     sources.push_back(std::move(ids));
     places.push_back(i);
+    numbers.push_back(first_number + static_cast<int64_t>(i));
   }
-  std::vector<std::string> translations(sentences.size());
-  for (const Batch& batch : inference_batches(sources, kBatchTokens / options.beam)) {
-    std::vector<Ids> rows;
-    for (int64_t i : batch) rows.push_back(sources[static_cast<size_t>(i)]);
-    const std::vector<Ids> found = beam_search(model, pad_ids(rows), options);
-    for (size_t r = 0; r < found.size(); ++r)
-      translations[places[static_cast<size_t>(batch[r])]] = vocabulary.decode(found[r]);
-  }
-  return translations;
+  const std::vector<std::vector<Hypothesis>> found = decode(model, sources, strategy, numbers);
+  std::vector<std::vector<Translation>> all(sentences.size());
+  for (size_t s = 0; s < found.size(); ++s)
+    for (const Hypothesis& h : found[s])
+      all[places[s]].push_back({vocabulary.decode(h.ids), h.score, h.log_prob});
+  return all;
+}
+
+std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
+                                       std::span<const std::string> sentences,
+                                       const Strategy& strategy) {
+  std::vector<std::string> best;
+  for (const auto& found : translations(model, vocabulary, sentences, strategy))
+    best.push_back(found.empty() ? "" : found[0].text);
+  return best;
 }
 
 AttentionPicture show_translation(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                   const std::string& sentence) {
   const Ids source = encode_source(vocabulary, sentence);
   if (source.size() == 1) throw Error("show: the sentence is empty");
-  Ids target = beam_search(model, pad_ids({&source, 1}), {})[0];
+  Ids target = decode(model, {&source, 1}, BeamSearch())[0][0].ids;
   target.insert(target.begin(), kBegin);
   target.push_back(kEnd);
   AttentionPicture picture;

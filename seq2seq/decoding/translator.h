@@ -24,10 +24,24 @@ bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence);
 /// Ids as the decoder reads and writes them, between kBegin and kEnd.
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence);
 
-/// One translation for each sentence; an empty sentence gives an empty one.
+struct Translation {
+  std::string text;
+  double score = 0;     ///< Strategy::score: for BeamSearch normalised by the length
+  double log_prob = 0;  ///< of its ids and its end, in nats
+};
+/// All that the strategy finds for each sentence, the best first: of a beam search as many as the
+/// beam is wide, of sampling the samples. An empty sentence has none. The sentences' numbers, which
+/// sampling depends on, count from `first_number`.
+std::vector<std::vector<Translation>> translations(Seq2SeqModel& model,
+                                                   const Vocabulary& vocabulary,
+                                                   std::span<const std::string> sentences,
+                                                   const Strategy& strategy,
+                                                   int64_t first_number = 0);
+
+/// The best translation of each sentence; an empty sentence gives an empty one.
 std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                        std::span<const std::string> sentences,
-                                       const SearchOptions& options = {});
+                                       const Strategy& strategy = BeamSearch());
 
 /// Translates a sentence and gives the cross-attention that led to it: row t is the step that
 /// produced target piece t. Throws on an empty sentence.

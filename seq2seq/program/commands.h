@@ -3,8 +3,10 @@
 #pragma once
 
 #include <weft/core/parallel.h>
+#include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/training/config.h>
 
+#include <memory>
 #include <string>
 
 namespace weft {
@@ -24,12 +26,30 @@ struct RunOptions : SettingGroup {
       "Beginnings kept at every step; 1 is greedy search", {.least = 1, .most = 100}}};
   Setting<double> length_penalty{*this, 1, {"length-penalty", "",
       "0 favours short translations, more favours long", {.least = 0, .most = 10}}};
+  Setting<int64_t> n_best{*this, 0, {"n-best", "",
+      "Print up to so many translations of each line, best first, each as number of the line <tab> "
+      "score <tab> log-probability <tab> translation; 0 prints the best one alone. The beam is at "
+      "least as wide",
+      {.least = 0, .most = 100}}};
+  Setting<bool> sample{*this, false, {"sample", "",
+      "Draw translations from the model's probabilities, --n-best of each line, instead of "
+      "searching for the best"}};
+  Setting<double> temperature{*this, 1, {"temperature", "",
+      "Of --sample: towards 0 the likeliest pieces, more is more random",
+      {.least = 0, .most = 1000, .with_least = false}}};
+  Setting<int64_t> top_k{*this, 0, {"top-k", "",
+      "Of --sample: draw from so many of the likeliest pieces; 0 from all", {.least = 0}}};
+  Setting<int64_t> seed{*this, 0, {"seed", "",
+      "Of --sample: the same seed draws the same for the same line of the input", {.least = 0}}};
   Setting<int64_t> threads{*this, num_threads(), {"threads", "",
       "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
   // clang-format on
 };
-/// Standard input to standard output, a translation for each line, as soon as it is there. A line
-/// that is not UTF-8 gives U+FFFD and, after all others were translated, an error.
+/// How the options say to decode. Errors: options that contradict each other.
+std::unique_ptr<Strategy> decoding_strategy(const RunOptions& options);
+/// Standard input to standard output, a translation for each line (with n_best several), as soon as
+/// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
+/// error.
 void run_command(const RunOptions& options);
 
 struct ScoreOptions : SettingGroup {

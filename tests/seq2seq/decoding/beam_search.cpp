@@ -1,70 +1,63 @@
 // Beam search on a model whose probabilities are written down.
-#include <weft/autograd/ops.h>
+#include <weft/core/random.h>
 #include <weft/seq2seq/decoding/beam_search.h>
-#include <weft/seq2seq/text/vocabulary.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/seq2seq/decoding/table_model.h>
 
-#include <cmath>
-#include <map>
+#include <algorithm>
+#include <limits>
 
 using namespace weft;
 
 namespace {
 
-constexpr int64_t kA = kSpecials, kB = kSpecials + 1, kIds = kSpecials + 2;
+Ids search(const Table& table, const BeamOptions& options) {
+  return decode_one(table, BeamSearch(options))[0].ids;
+}
 
-// Probabilities of what follows a beginning; ids that are not named share what is left.
-using Table = std::map<Ids, std::map<int64_t, double>>;
-
-class TableModel : public Seq2SeqModel {
- public:
-  explicit TableModel(Table table) : table_(std::move(table)) {}
-
-  Tensor loss(const PaddedIds&, const PaddedIds&, double) override { return zeros({}); }
-  AttentionTrace trace(const PaddedIds&, const PaddedIds&, Tensor*) override { return {}; }
-  std::unique_ptr<Decoding> start(const PaddedIds& source) override {
-    return std::make_unique<State>(table_, static_cast<size_t>(source.rows));
+// Every translation of at most `longest` ids and its log-probability, the best score first.
+std::vector<Hypothesis> all_translations(const Table& table, size_t longest,
+                                         const Strategy& strategy) {
+  std::vector<Hypothesis> found, open(1);
+  while (!open.empty()) {
+    const Hypothesis h = open.back();
+    open.pop_back();
+    const auto& next = table.at(h.ids);
+    for (const int64_t id : {kEnd, kA, kB}) {
+      Hypothesis longer = h;
+      longer.log_prob += static_cast<double>(static_cast<float>(std::log(next.at(id))));
+      longer.ended = id == kEnd;
+      if (!longer.ended) longer.ids.push_back(id);
+      longer.score = strategy.score(longer);
+      if (longer.ended) found.push_back(longer);
+      if (!longer.ended && longer.ids.size() <= longest) open.push_back(longer);
+    }
   }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.score > b.score; });
+  return found;
+}
 
- private:
-  class State : public Decoding {
-   public:
-    State(const Table& table, size_t rows) : table_(table), rows_(rows) {}
-
-    Tensor next_log_probs(const Tensor& ids) override {
-      std::vector<float> log_probs;
-      for (size_t row = 0; row < rows_.size(); ++row) {
-        const int64_t id = ids.to_vector<int64_t>()[row];
-        if (id != kBegin) rows_[row].push_back(id);
-        const auto& next = table_.at(rows_[row]);
-        double rest = 1;
-        for (const auto& entry : next) rest -= entry.second;
-        for (int64_t i = 0; i < kIds; ++i) {
-          const double p =
-              next.contains(i) ? next.at(i) : rest / static_cast<double>(kIds - next.size());
-          log_probs.push_back(static_cast<float>(std::log(p)));
-        }
-      }
-      return from_vector(log_probs, {std::ssize(rows_), kIds});
+// Random probabilities after every beginning; those of `longest` ids end almost surely.
+Table random_table(uint64_t seed, size_t longest) {
+  Generator random(seed);
+  Table table;
+  std::vector<Ids> open{{}};
+  while (!open.empty()) {
+    const Ids ids = open.back();
+    open.pop_back();
+    double end = random.uniform(), a = random.uniform(), b = random.uniform();
+    if (ids.size() == longest) a = b = 1e-9 * end;
+    if (ids.size() > longest) a = b = 0.5 * end;  // reached by hopeless beginnings
+    const double sum = (end + a + b) * (1 + 1e-6);
+    table[ids] = {{kEnd, end / sum}, {kA, a / sum}, {kB, b / sum}};
+    if (ids.size() > longest) continue;
+    for (const int64_t id : {kA, kB}) {
+      open.push_back(ids);
+      open.back().push_back(id);
     }
-
-    void keep(const Ids& rows) override {
-      std::vector<Ids> kept;
-      for (int64_t row : rows) kept.push_back(rows_[static_cast<size_t>(row)]);
-      rows_ = std::move(kept);
-    }
-
-   private:
-    const Table& table_;
-    std::vector<Ids> rows_;
-  };
-
-  Table table_;
-};
-
-Ids search(const Table& table, const SearchOptions& options) {
-  TableModel model(table);
-  return beam_search(model, pad_ids(std::vector<Ids>{{kA, kEnd}}), options)[0];
+  }
+  return table;
 }
 
 }  // namespace
@@ -93,4 +86,58 @@ TEST_CASE("the length penalty decides between short and long") {
                     {{kB}, {{kEnd, 0.5}, {kA, 0.25}, {kB, 0.25}}}};
   CHECK(search(table, {.beam = 2, .length_penalty = 0}).empty());  // 0.3 > 0.2
   CHECK(search(table, {.beam = 2, .length_penalty = 4}) == Ids{kA});
+}
+
+TEST_CASE("a beam as wide as there are translations finds the best, in order") {
+  // 15 translations of at most 3 ids. None is pruned: a beam of 32 holds all beginnings.
+  constexpr size_t kLongest = 3;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const Table table = random_table(seed, kLongest);
+    const BeamSearch strategy({.beam = 15, .length_penalty = 0.6});
+    const std::vector<Hypothesis> want = all_translations(table, kLongest, strategy),
+                                  got = decode_one(table, strategy);
+    REQUIRE(want.size() == 15);
+    REQUIRE(got.size() == 15);
+    for (size_t i = 0; i < want.size(); ++i) {
+      CAPTURE(seed, i);
+      CHECK(got[i].ids == want[i].ids);
+      CHECK(got[i].score == want[i].score);
+      CHECK(got[i].log_prob == want[i].log_prob);
+      CHECK(got[i].ended);
+    }
+  }
+}
+
+TEST_CASE("an n-best list holds as many as the beam is wide, sorted by score") {
+  const Table table = random_table(3, 3);
+  for (const int64_t beam : {1, 2, 5}) {
+    const std::vector<Hypothesis> found = decode_one(table, BeamSearch({.beam = beam}));
+    REQUIRE(std::ssize(found) == beam);
+    for (size_t i = 0; i < found.size(); ++i) {
+      double sum = 0;
+      for (const float p : found[i].token_log_probs) sum += static_cast<double>(p);
+      CHECK(found[i].log_prob == sum);
+      CHECK(found[i].token_log_probs.size() == found[i].ids.size() + 1);
+      if (i > 0) CHECK(found[i].score <= found[i - 1].score);
+    }
+  }
+}
+
+TEST_CASE("what never ends is cut off, and comes after what ended") {
+  Table table;
+  for (Ids ids; ids.size() < 14; ids.push_back(kA))  // 2 * 2 + 10: the longest for a source of two
+    table[ids] = {{kEnd, ids.size() == 1 ? 1e-4 : 1e-30}, {kA, 0.9998}, {kB, 1e-30}};
+  const std::vector<Hypothesis> greedy = decode_one(table, BeamSearch());
+  REQUIRE(greedy.size() == 1);
+  CHECK(greedy[0].ids == Ids(14, kA));
+  CHECK_FALSE(greedy[0].ended);
+  CHECK(greedy[0].token_log_probs.size() == 14);
+}
+
+TEST_CASE("beam search says what is wrong with its options") {
+  CHECK(message_of([] { BeamSearch({.beam = 0}); }) ==
+        "decode: the beam must be at least 1; got 0");
+  CHECK(message_of([] {
+          BeamSearch({.length_penalty = std::numeric_limits<double>::infinity()});
+        }) == "decode: length_penalty must be finite; got inf");
 }

@@ -75,9 +75,9 @@ TEST_CASE("beam search refuses weights that give no numbers") {
   }
   for (const int64_t beam : {1, 3}) {
     CHECK(message_of([&] {
-            beam_search(model, pad_ids(std::vector<Ids>{{4, kEnd}}), {beam, 1});
+            decode(model, std::vector<Ids>{{4, kEnd}}, BeamSearch({.beam = beam}));
           }) ==
-          "beam_search: log-probabilities must be numbers; got nan for id 3: the weights of the "
-          "model are damaged");
+          "decode: log-probabilities must be numbers of at most 0; got nan for id 3 of sentence 0: "
+          "the weights of the model are damaged");
   }
 }

@@ -205,6 +205,41 @@ case_run() { # a line out for each line in, whatever is in it
   wait $pid || fail "run"
 }
 
+case_decode() { # n-best lists and samples
+  train "$dir/m" --steps 20
+  printf 'a house\n\na \xff\nby the lake\n' >"$dir/in"
+  run() { "$program" run --model-dir "$dir/m" "$@" <"$dir/in" 2>"$dir/log"; }
+  run --beam 4 >"$dir/best" && fail "no error for an invalid line"
+  run --n-best 4 >"$dir/out" && fail "no error for an invalid line"
+  [ "$(wc -l <"$dir/out")" = 10 ] || fail "expected 4 + 1 + 1 + 4 lines, got $(cat "$dir/out")"
+  [ "$(cut -f 1 "$dir/out" | uniq -c | awk '{ print $1 }' | xargs)" = "4 1 1 4" ] || fail "which line is which"
+  [ "$(awk -F '\t' 'NF != 4' "$dir/out")" = "" ] || fail "four columns"
+  [ "$(awk -F '\t' '!seen[$1]++ { print $4 }' "$dir/out")" = "$(cat "$dir/best")" ] || fail "the first is not the best"
+  awk -F '\t' '$1 == line && $2 > score { exit 1 } { line = $1; score = $2 }' "$dir/out" || fail "not sorted by score"
+  run --sample --seed 3 --temperature 2 >"$dir/out" && fail "no error for an invalid line"
+  run --sample --seed 3 --temperature 2 >"$dir/again" && fail "no error for an invalid line"
+  cmp "$dir/out" "$dir/again" || fail "one seed, two samples"
+  [ "$(wc -l <"$dir/out")" = 4 ] || fail "a sample for each line"
+  run --sample --seed 4 --temperature 2 >"$dir/again" && fail "no error for an invalid line"
+  cmp -s "$dir/out" "$dir/again" && fail "two seeds, one sample"
+  run --sample --n-best 3 >"$dir/out" && fail "no error for an invalid line"
+  [ "$(wc -l <"$dir/out")" = 8 ] || fail "expected 3 + 1 + 1 + 3 lines, got $(cat "$dir/out")"
+  # A line's sample depends on its number alone, whatever else is there.
+  printf 'the lake by the house\n\n\nby the lake\n' >"$dir/in"
+  run --sample --n-best 3 >"$dir/again" || fail "run"
+  [ "$(tail -n 3 "$dir/out")" = "$(tail -n 3 "$dir/again")" ] || fail "a sample depends on other lines"
+  expect_error "run: --n-best must be at most --beam; got 5 and 2" run --model-dir "$dir/m" --beam 2 --n-best 5
+  expect_error "run: --beam is of beam search, which --sample replaces; got --beam 2" \
+    run --model-dir "$dir/m" --sample --beam 2
+  expect_error "run: --length-penalty is of beam search" run --model-dir "$dir/m" --sample --length-penalty 2
+  local option
+  for option in "--temperature 2" "--top-k 3" "--seed 1"; do
+    # shellcheck disable=SC2086  # an option and its value
+    expect_error "run: ${option% *} needs --sample; got $option" run --model-dir "$dir/m" $option
+  done
+  expect_error "temperature: must be in (0, 1000]; got 0" run --model-dir "$dir/m" --sample --temperature 0
+}
+
 case_files() { # training on files, with subwords
   printf 'house %.0s' $(seq 500) >>"$dir/valid.en"
   printf 'haus %.0s' $(seq 500) >>"$dir/valid.de"

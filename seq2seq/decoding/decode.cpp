@@ -1,0 +1,191 @@
+#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/ops.h>
+#include <weft/core/blas.h>
+#include <weft/core/check.h>
+#include <weft/seq2seq/decoding/decode.h>
+#include <weft/seq2seq/text/vocabulary.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+// Rows times columns of a batch of sources: enough to keep the cores busy, little enough to stay in
+// cache.
+constexpr int64_t kBatchTokens = 2048;
+
+// Rounding may leave the logarithm of a certainty a little above 0; a model that gives logits for
+// log-probabilities goes far beyond.
+constexpr float kCertain = 1e-3f;
+
+void check_log_prob(float value, int64_t id, int64_t sentence) {
+  check(value <= kCertain,
+        "decode: log-probabilities must be numbers of at most 0; got {} for id {} of sentence {}{}",
+        value, id, sentence, value > kCertain ? "" : ": the weights of the model are damaged");
+}
+
+template <class T>
+std::vector<T> appended(const std::vector<T>& list, T last) {
+  std::vector<T> longer;
+  longer.reserve(list.size() + 1);
+  longer.insert(longer.end(), list.begin(), list.end());
+  longer.push_back(last);
+  return longer;
+}
+
+// The decoding of one sentence; the model sees its live hypotheses as rows.
+class Search {
+ public:
+  Search(int64_t number, int64_t longest) : number_(number), longest_(longest), live_(1) {}
+
+  const std::vector<Hypothesis>& live() const { return live_; }
+
+  // Goes on with log_probs [live, V]. Returns which old row each new live hypothesis continues.
+  std::vector<size_t> advance(const Strategy& strategy, std::span<const float> log_probs) {
+    const SentenceState state{number_, live_, finished_, log_probs};
+    for (size_t row = 0; row < live_.size(); ++row) check_row(state.next(row));
+    std::vector<Hypothesis> next;
+    std::vector<size_t> parents;
+    for (const Choice& choice : strategy.choose(state)) {
+      Hypothesis h = extended(choice, state);
+      if (h.ended) {
+        ended_.push_back(std::move(h));
+        continue;
+      }
+      next.push_back(std::move(h));
+      parents.push_back(choice.from);
+    }
+    // `state` refers to both lists up to here.
+    finished_.insert(finished_.end(), ended_.begin(), ended_.end());
+    ended_.clear();
+    live_ = std::move(next);
+    if (!live_.empty() && std::ssize(live_[0].ids) >= longest_) {
+      cut_off_ = std::move(live_);
+      live_.clear();
+      parents.clear();
+    }
+    return parents;
+  }
+
+  std::vector<Hypothesis> results(const Strategy& strategy) {
+    for (std::vector<Hypothesis>* list : {&finished_, &cut_off_}) {
+      for (Hypothesis& h : *list) h.score = strategy.score(h);
+      std::stable_sort(list->begin(), list->end(),
+                       [](const auto& a, const auto& b) { return a.score > b.score; });
+    }
+    finished_.insert(finished_.end(), cut_off_.begin(), cut_off_.end());
+    check(!finished_.empty(),
+          "decode: a strategy must continue or end a hypothesis of every sentence; sentence {} has "
+          "none left",
+          number_);
+    return std::move(finished_);
+  }
+
+ private:
+  // A model has no business writing specials other than kEnd: theirs may be anything.
+  void check_row(std::span<const float> row) const {
+    bool good = true;
+    for (size_t id = kEnd; id < row.size(); ++id) good &= row[id] <= kCertain;
+    for (size_t id = kEnd; id < row.size() && !good; ++id)
+      check_log_prob(row[id], static_cast<int64_t>(id), number_);
+  }
+
+  Hypothesis extended(const Choice& choice, const SentenceState& state) const {
+    const int64_t width = std::ssize(state.log_probs) / std::ssize(live_);
+    check(
+        choice.from < live_.size() && choice.id >= 0 && choice.id < width,
+        "decode: a choice must have from in [0, {}) and id in [0, {}); got {} and {} for sentence "
+        "{}",
+        live_.size(), width, choice.from, choice.id, number_);
+    const float log_prob = state.next(choice.from)[static_cast<size_t>(choice.id)];
+    check_log_prob(log_prob, choice.id, number_);
+    const Hypothesis& from = live_[choice.from];
+    const bool ends = choice.id == kEnd;
+    return {.ids = ends ? from.ids : appended(from.ids, choice.id),
+            .token_log_probs = appended(from.token_log_probs, log_prob),
+            .log_prob = from.log_prob + static_cast<double>(log_prob),
+            .ended = ends};
+  }
+
+  int64_t number_, longest_;
+  std::vector<Hypothesis> live_, finished_, ended_, cut_off_;
+};
+
+// The last id of every live row, in order of sentences.
+Tensor last_ids(const std::vector<Search>& searches) {
+  Ids ids;
+  for (const Search& s : searches)
+    for (const Hypothesis& h : s.live()) ids.push_back(h.ids.empty() ? kBegin : h.ids.back());
+  return from_vector(ids, {std::ssize(ids), 1});
+}
+
+// One step of all sentences from log_probs [rows, V]: the rows that the next one continues.
+Ids advance(std::vector<Search>& searches, const Strategy& strategy, const Tensor& log_probs) {
+  const auto width = static_cast<size_t>(log_probs.size(1));
+  const float* row = log_probs.data<float>();
+  Ids kept;
+  size_t first = 0;
+  for (Search& s : searches) {
+    const size_t rows = s.live().size();
+    if (rows == 0) continue;
+    for (const size_t parent : s.advance(strategy, {row + first * width, rows * width}))
+      kept.push_back(static_cast<int64_t>(first + parent));
+    first += rows;
+  }
+  return kept;
+}
+
+Tensor next_log_probs(Decoding& decoding, const Tensor& ids) {
+  const Tensor found = decoding.next_log_probs(ids);
+  check(found.dim() == 2 && found.size(0) == ids.size(0) && found.size(1) > kEnd,
+        "decode: next_log_probs must give [{}, V] with V above {}; got {}", ids.size(0), kEnd,
+        found.shape());
+  return contiguous(to(found, kFloat32));
+}
+
+void run(Seq2SeqModel& model, const PaddedIds& sources, const Strategy& strategy,
+         std::vector<Search>& searches) {
+  const std::unique_ptr<Decoding> decoding = model.start(sources);
+  for (Tensor ids = last_ids(searches); ids.numel() > 0; ids = last_ids(searches)) {
+    const Ids kept = advance(searches, strategy, next_log_probs(*decoding, ids));
+    if (!kept.empty()) decoding->keep(kept);
+  }
+}
+
+void check_call(std::span<const Ids> sources, const Strategy& strategy,
+                std::span<const int64_t> numbers) {
+  check(strategy.width() >= 1, "decode: a strategy's width must be at least 1; got {}",
+        strategy.width());
+  check(numbers.empty() || numbers.size() == sources.size(),
+        "decode: every sentence needs a number, or none; got {} for {}", numbers.size(),
+        sources.size());
+  for (size_t i = 0; i < sources.size(); ++i)
+    check(!sources[i].empty(), "decode: a source needs ids; source {} has none", i);
+}
+
+}  // namespace
+
+std::vector<std::vector<Hypothesis>> decode(Seq2SeqModel& model, std::span<const Ids> sources,
+                                            const Strategy& strategy,
+                                            std::span<const int64_t> numbers) {
+  check_call(sources, strategy, numbers);
+  const NoGrad no_grad;
+  const IndependentRows same_bits;
+  std::vector<std::vector<Hypothesis>> results(sources.size());
+  const int64_t budget = std::max<int64_t>(1, kBatchTokens / strategy.width());
+  for (const Batch& batch : inference_batches(sources, budget)) {
+    std::vector<Ids> rows;
+    std::vector<Search> searches;
+    for (const int64_t i : batch) {
+      const Ids& source = rows.emplace_back(sources[static_cast<size_t>(i)]);
+      searches.emplace_back(numbers.empty() ? i : numbers[static_cast<size_t>(i)],
+                            strategy.longest(std::ssize(source)));
+    }
+    run(model, pad_ids(rows), strategy, searches);
+    for (size_t r = 0; r < batch.size(); ++r)
+      results[static_cast<size_t>(batch[r])] = searches[r].results(strategy);
+  }
+  return results;
+}
+
+}  // namespace weft

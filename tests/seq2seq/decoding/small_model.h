@@ -1,0 +1,29 @@
+// A small untrained translator and sentences for it.
+#pragma once
+
+#include <weft/core/random.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/text/vocabulary.h>
+
+#include <memory>
+
+inline std::unique_ptr<weft::TransformerSeq2Seq> small_model(int64_t vocabulary, int64_t d_model) {
+  weft::ModelConfig c;
+  c.vocabulary = vocabulary;
+  c.d_model = d_model;
+  c.layers = 2;
+  c.heads = 4;
+  c.ffn = 2 * d_model;
+  auto model = std::make_unique<weft::TransformerSeq2Seq>(c, weft::Generator(7));
+  model->eval();
+  return model;
+}
+
+/// As the encoder reads it, with `words` random words.
+inline weft::Ids random_source(weft::Generator& random, int64_t words, int64_t vocabulary) {
+  weft::Ids ids;
+  for (int64_t i = 0; i < words; ++i)
+    ids.push_back(weft::kSpecials + random.below(vocabulary - weft::kSpecials));
+  ids.push_back(weft::kEnd);
+  return ids;
+}
