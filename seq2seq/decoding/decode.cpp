@@ -44,20 +44,14 @@ class Search {
   std::vector<size_t> advance(const Strategy& strategy, std::span<const float> log_probs) {
     const SentenceState state{number_, live_, finished_, log_probs};
     for (size_t row = 0; row < live_.size(); ++row) check_row(state.next(row));
-    std::vector<Hypothesis> next;
+    std::vector<Hypothesis> next, ended;
     std::vector<size_t> parents;
     for (const Choice& choice : strategy.choose(state)) {
       Hypothesis h = extended(choice, state);
-      if (h.ended) {
-        ended_.push_back(std::move(h));
-        continue;
-      }
-      next.push_back(std::move(h));
-      parents.push_back(choice.from);
+      if (!h.ended) parents.push_back(choice.from);
+      (h.ended ? ended : next).push_back(std::move(h));
     }
-    // `state` refers to both lists up to here.
-    finished_.insert(finished_.end(), ended_.begin(), ended_.end());
-    ended_.clear();
+    finished_.insert(finished_.end(), ended.begin(), ended.end());
     live_ = std::move(next);
     if (!live_.empty() && std::ssize(live_[0].ids) >= longest_) {
       cut_off_ = std::move(live_);
@@ -108,7 +102,7 @@ class Search {
   }
 
   int64_t number_, longest_;
-  std::vector<Hypothesis> live_, finished_, ended_, cut_off_;
+  std::vector<Hypothesis> live_, finished_, cut_off_;
 };
 
 // The last id of every live row, in order of sentences.
