@@ -100,10 +100,12 @@ Reports check_cross_attention() {
 Reports check_encoder_layer() {
   Reports reports;
   for (const bool pre : {false, true})
-    reports.push_back(check_module(
-        [=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
-        {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
-        [](TransformerEncoderLayer& m, const Tensors& in) { return m(in[0], kPadding); }));
+    reports.push_back(
+        check_module([=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
+                     {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
+                     [](TransformerEncoderLayer& m, const Tensors& in) {
+                       return m(in[0], {.src_mask = kPadding});
+                     }));
   return reports;
 }
 
