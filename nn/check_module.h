@@ -32,6 +32,9 @@ struct ModuleReport {
 
 namespace detail {
 
+template <class F>
+concept ModuleFactory = !std::derived_from<F, Module>;
+
 /// A module whose type is forgotten.
 struct ModuleProbe {
   std::shared_ptr<Module> module;
@@ -70,7 +73,7 @@ Tensors call_with(M& m, const Tensors& in) {
 /// `factory()` returns a new module, the same at every call: it seeds its own generator. `call(m,
 /// inputs)` runs it and returns a Tensor, Tensors, a tuple or a result with tensors(). Floating
 /// inputs (float64) are differentiated, others passed along.
-template <std::invocable Factory, class Call>
+template <detail::ModuleFactory Factory, class Call>
 ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
                           const ModuleCheckOptions& options = {}) {
   auto make = [factory, call] {
@@ -84,7 +87,7 @@ ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
 }
 
 /// The same with the inputs as arguments of the module, in order.
-template <std::invocable Factory>
+template <detail::ModuleFactory Factory>
 ModuleReport check_module(Factory factory, const Tensors& inputs) {
   return check_module(factory, inputs,
                       [](auto& m, const Tensors& in) { return detail::call_with(m, in); });
