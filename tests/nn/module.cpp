@@ -213,11 +213,11 @@ TEST_CASE("modules and parameters are found by name, and near names are told") {
       model.find("decoder.layers.0.multihead_attn.in_proj_weight")));
   CHECK(message_of([&] { model.find_module("encoder.layer.1"); }) ==
         "module: there is no module \"encoder.layer.1\"; nearest: encoder.layers.1, "
-        "encoder.layers.0, decoder.layers.0");
+        "encoder.layers, encoder.layers.0");
   CHECK(message_of([&] { model.find("multihead_attn.in_proj_bias"); }) ==
         "module: there is no parameter or buffer \"multihead_attn.in_proj_bias\"; nearest: "
-        "decoder.layers.0.multihead_attn.in_proj_bias, decoder.layers.0.multihead_attn."
-        "in_proj_weight, encoder.layers.0.self_attn.in_proj_bias");
+        "decoder.layers.0.multihead_attn.in_proj_bias, encoder.layers.0.self_attn.in_proj_bias, "
+        "encoder.layers.1.self_attn.in_proj_bias");
   CHECK(message_of([&] { model.find_module<Linear>("encoder"); }) ==
         "module: expected \"encoder\" to be a weft::Linear; got a weft::TransformerEncoder");
   CHECK(message_of([&] { model.find_module("encoder."); }) != "");
