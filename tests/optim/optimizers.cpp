@@ -132,7 +132,8 @@ TEMPLATE_TEST_CASE("AdamW takes PyTorch's steps", "", AdamW, ByRule<AdamW>) {
 TEST_CASE("the rules take the kernels' steps where PyTorch's were not recorded") {
   const auto both = [](auto kernel, auto rule, const auto& options) {
     Parameters p, q;
-    const auto a = kernel(p.named(), options), b = rule(q.named(), options);
+    const auto a = kernel(p.named(), options);
+    const auto b = rule(q.named(), options);
     for (int step = 0; step < kSteps; ++step) {
       p.set_gradients(step);
       q.set_gradients(step);
