@@ -20,6 +20,7 @@
 #include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/grouped_attention.h>
+#include <weft/nn/heads.h>
 #include <weft/nn/init.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>

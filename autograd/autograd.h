@@ -14,7 +14,8 @@ struct GradOptions {
   Tensors grad_outputs = {};  ///< one per output; may be empty if every output has one element
   bool retain_graph = false;  ///< keep what backward needs, so that it can run again
   bool create_graph = false;  ///< record the backward pass itself (implies retain_graph)
-  bool allow_unused = false;  ///< an input that no output depends on gives an undefined gradient
+  /// An input that no output depends on gives an undefined gradient, and outputs may need none.
+  bool allow_unused = false;
 };
 
 /// Gradients of the sum of `outputs` (weighted by grad_outputs) with respect to `inputs`, which may

@@ -9,10 +9,6 @@
 #include <memory>
 
 namespace weft {
-namespace {
-
-constexpr int kDeepest = 48;
-constexpr size_t kShown = 16;
 
 std::string demangled(const char* symbol) {
   int status = 0;
@@ -20,6 +16,11 @@ std::string demangled(const char* symbol) {
       abi::__cxa_demangle(symbol, nullptr, nullptr, &status), std::free);
   return status == 0 ? name.get() : symbol;
 }
+
+namespace {
+
+constexpr int kDeepest = 48;
+constexpr size_t kShown = 16;
 
 std::string describe_frame(void* frame) {
   Dl_info info{};

@@ -6,6 +6,9 @@
 
 namespace weft {
 
+/// A linker symbol or the name() of a type as it stands in sources.
+std::string demangled(const char* symbol);
+
 /// Return addresses of this thread's calls, the innermost first.
 std::vector<void*> call_frames();
 

@@ -59,11 +59,15 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
   for (size_t i = 0; i < inputs.size(); ++i)
     check(inputs[i].defined() && inputs[i].requires_grad(),
           "grad: input {} does not require a gradient", i);
-  Tensors found = run_backward({"grad",
-                                outputs,
-                                options.grad_outputs,
-                                inputs,
-                                {options.retain_graph, options.create_graph}});
+  Tensors roots, weights;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (options.allow_unused && outputs[i].defined() && !outputs[i].requires_grad()) continue;
+    roots.push_back(outputs[i]);
+    if (!options.grad_outputs.empty()) weights.push_back(options.grad_outputs[i]);
+  }
+  if (roots.empty()) return Tensors(inputs.size());
+  Tensors found =
+      run_backward({"grad", roots, weights, inputs, {options.retain_graph, options.create_graph}});
   for (size_t i = 0; i < found.size(); ++i)
     check(found[i].defined() || options.allow_unused,
           "grad: no output depends on input {} of shape {}; set allow_unused if that is meant", i,

@@ -2,6 +2,7 @@
 #include <weft/autograd/module_path.h>
 #include <weft/autograd/node.h>
 #include <weft/core/check.h>
+#include <weft/core/nearest.h>
 
 #include <algorithm>
 
@@ -36,12 +37,11 @@ Intermediates::~Intermediates() {
 Tensor Intermediates::operator[](const std::string& name) const {
   const auto found = std::find_if(kept_.rbegin(), kept_.rend(),
                                   [&](const NamedTensor& t) { return t.name == name; });
-  if (found == kept_.rend()) {
-    std::string known;
-    for (const NamedTensor& t : kept_) known += (known.empty() ? "" : ", ") + t.name;
-    fail("intermediates: there is no \"{}\"; got {}", name, known.empty() ? "none" : known);
-  }
-  return found->tensor;
+  if (found != kept_.rend()) return found->tensor;
+  const std::vector<std::string> seen(seen_.begin(), seen_.end());
+  check(!seen_.contains(name), "intermediates: \"{}\" was seen, but not asked for", name);
+  fail("intermediates: there is no \"{}\"; seen: {}{}", name,
+       seen.empty() ? "none" : fmt::format("{}", fmt::join(seen, ", ")), nearest(name, seen));
 }
 
 void Intermediates::tensor_named(const Tensor& t, const std::string& name) {
@@ -52,6 +52,7 @@ void Intermediates::tensor_named(const Tensor& t, const std::string& name) {
 }
 
 bool Intermediates::wants(const std::string& name) const {
+  seen_.insert(name);
   return wanted_.empty() || std::find(wanted_.begin(), wanted_.end(), name) != wanted_.end();
 }
 

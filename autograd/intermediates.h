@@ -8,6 +8,7 @@
 #include <weft/autograd/observer.h>
 #include <weft/core/serialize.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ class Intermediates : public Observer {
   /// Cuts gradients off from the graphs of theirs that create_graph recorded: cycles otherwise.
   ~Intermediates() override;
 
-  /// The latest of that name; an Error that lists the names there are if there is none.
+  /// The latest of that name. If there is none, an Error that tells which names the modules that
+  /// ran would give, wanted or not, and the nearest of them.
   Tensor operator[](const std::string& name) const;
   /// In the order in which they were named: a module that ran twice is in it twice, also if the
   /// second time was the backward of a checkpoint(), which is the one that gets the gradient.
@@ -42,6 +44,7 @@ class Intermediates : public Observer {
 
  private:
   std::vector<std::string> wanted_;
+  mutable std::set<std::string> seen_;  // names that were given or, where that is optional, offered
   NamedTensors kept_;
 };
 

@@ -208,7 +208,7 @@ Tensors gradients_of_one(const char* who, const TensorFunction& f, const Tensors
         loss.size() == 1 && loss[0].defined()
             ? fmt::format("{} {}", to_string(loss[0].dtype()), loss[0].shape())
             : fmt::format("{} tensors", loss.size()));
-  if (!loss[0].requires_grad() || parameters.empty()) return Tensors(parameters.size());
+  if (parameters.empty()) return {};
   return grad(loss, parameters, {.create_graph = create, .allow_unused = true});
 }
 

@@ -31,10 +31,7 @@ void run(const std::string& path) {
   const SafetensorsFile file = load_safetensors(path);
   MultiheadAttention attention({.embed_dim = 4, .num_heads = 2, .batch_first = true}, Generator(1));
   attention.to(kFloat64);
-  NamedTensors state;
-  for (const NamedTensor& t : file.tensors)
-    if (t.name.rfind("param.", 0) == 0) state.push_back({t.name.substr(6), t.tensor});
-  attention.load_state_dict(state);
+  attention.load_state_dict(load_safetensors(path, "param.").tensors);
   const Tensor memory = file.at("input.memory"), target = file.at("input.target");
 
   auto losses = [&](const Tensor& query) {  // [B, 8, 4] -> [B]

@@ -4,6 +4,12 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
+# Where editors look for it: a link in the root to that of the build configured last.
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  file(CREATE_LINK ${CMAKE_BINARY_DIR}/compile_commands.json
+       ${CMAKE_SOURCE_DIR}/compile_commands.json RESULT ignored SYMBOLIC)
+endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(WEFT_CCACHE ccache)

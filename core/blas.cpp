@@ -34,7 +34,7 @@ constexpr int64_t kNarrow = 128;                    // columns of a B that packi
 constexpr int64_t kSmallResult = int64_t{1} << 17;  // elements of a C that it does not pay for
 constexpr int64_t kSmallOperand = int64_t{1} << 16;
 constexpr int64_t kFewRows = 64;
-constexpr int64_t kFarColumns = 512;  // of A in memory: almost each in another page
+constexpr int64_t kFarColumns = 512;  // row stride of A from which rows lie on different pages
 
 thread_local bool t_independent_rows = false;
 
@@ -134,7 +134,7 @@ struct Product {
 
 /// Calls piece(begin, end) for pieces of [0, size) that may be any multiples of `unit`.
 template <class F>
-void cut_anywhere(int64_t size, int64_t unit, double work, F piece) {
+void parallel_in_units(int64_t size, int64_t unit, double work, F piece) {
   const double per_unit = work / static_cast<double>(size) * static_cast<double>(unit);
   const auto units = static_cast<int64_t>(std::clamp(kWork / per_unit, 1.0, 1e9));
   parallel_for(size, units * unit, piece);
@@ -155,7 +155,7 @@ void cut_into_cells(int64_t size, double work, F piece) {
 /// Calls piece(begin, end) for all rows; after each `done`, if there is one, for rows that are hot.
 template <class F>
 void cut_rows(int64_t m, double work, RowEpilogue done, F piece) {
-  cut_anywhere(m, kTileRows, work, [&](int64_t begin, int64_t end) {
+  parallel_in_units(m, kTileRows, work, [&](int64_t begin, int64_t end) {
     const int64_t step = done ? kHotRows : m;
     for (int64_t i = begin; i < end; i += step) {
       const int64_t past = std::min(end, i + step);
@@ -169,8 +169,8 @@ template <class T>
 void run_near(const Product<T>& p, RowEpilogue done) {
   // A thread packs its own part of B.
   if (!p.ta && p.n >= kManyColumns && !done)
-    return cut_anywhere(p.n, kColumnUnit, p.work(),
-                        [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
+    return parallel_in_units(p.n, kColumnUnit, p.work(),
+                             [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) { p.rows(begin, end).run(true); });
 }
 
@@ -179,7 +179,7 @@ template <class T>
 kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
   constexpr double kWorkOfOne = 16;  // multiply-adds that packing an element is worth
   const kernels::PackedMatrix<T> packed{room, p.k, p.n};
-  cut_anywhere(
+  parallel_in_units(
       p.n, kernels::kPackedColumns, kWorkOfOne * multiply_adds(1, p.n, p.k),
       [&](int64_t begin, int64_t end) { kernels::pack_columns(p.right(), begin, end, packed); });
   return packed;
@@ -188,10 +188,11 @@ kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
 template <class T>
 void run_packed(const Product<T>& p, const kernels::PackedMatrix<T>& b, RowEpilogue done) {
   if (p.n > p.m && !done)
-    return cut_anywhere(p.n, kernels::kPackedColumns, p.work(), [&](int64_t begin, int64_t end) {
-      const FlushSubnormals flush;
-      kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), b, p.beta, p.c, p.ldc);
-    });
+    return parallel_in_units(
+        p.n, kernels::kPackedColumns, p.work(), [&](int64_t begin, int64_t end) {
+          const FlushSubnormals flush;
+          kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), b, p.beta, p.c, p.ldc);
+        });
   cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) {
     const Product<T> part = p.rows(begin, end);
     const FlushSubnormals flush;

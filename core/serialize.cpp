@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <weft/core/atomic_file.h>
 #include <weft/core/check.h>
+#include <weft/core/nearest.h>
 #include <weft/core/safetensors_header.h>
 #include <weft/core/serialize.h>
 
@@ -147,7 +148,9 @@ bool SafetensorsFile::contains(std::string_view name) const {
 const Tensor& SafetensorsFile::at(std::string_view name) const {
   for (const NamedTensor& t : tensors)
     if (t.name == name) return t.tensor;
-  fail("{}: no tensor is named \"{}\"", path, name);
+  std::vector<std::string> known;
+  for (const NamedTensor& t : tensors) known.push_back(t.name);
+  fail("{}: no tensor is named \"{}\"{}", path, name, nearest(std::string(name), known));
 }
 
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
@@ -169,7 +172,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
   file.commit();
 }
 
-SafetensorsFile load_safetensors(const std::string& path) {
+SafetensorsFile load_safetensors(const std::string& path, std::string_view prefix) {
   const InputFile file(path);
   uint64_t header_bytes = 0;
   check(file.bytes() >= 8, "{}: expected at least 8 bytes; got {}", file.where(), file.bytes());
@@ -184,8 +187,15 @@ SafetensorsFile load_safetensors(const std::string& path) {
   SafetensorsHeader header =
       parse_safetensors_header(file.where(), text, file.bytes() - data_start);
   SafetensorsFile result{path, {}, std::move(header.metadata)};
+  std::vector<std::string> others;
   for (const StoredTensor& stored : header.tensors)
-    result.tensors.push_back({stored.name, read_tensor(file, stored, data_start)});
+    if (stored.name.starts_with(prefix))
+      result.tensors.push_back(
+          {stored.name.substr(prefix.size()), read_tensor(file, stored, data_start)});
+    else
+      others.push_back(stored.name);
+  check(prefix.empty() || !result.tensors.empty(), "{}: no tensor's name begins with \"{}\"{}",
+        file.where(), prefix, nearest(std::string(prefix), others));
   return result;
 }
 

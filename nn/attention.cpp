@@ -7,6 +7,8 @@
 namespace weft {
 namespace {
 
+constexpr const char* kWho = "multihead attention";
+
 MultiheadAttention::Options checked(const MultiheadAttention::Options& o) {
   check(o.num_heads > 0 && o.embed_dim > 0 && o.embed_dim % o.num_heads == 0,
         "multihead attention: embed_dim must be a positive multiple of num_heads; got {} and {}",
@@ -18,6 +20,12 @@ MultiheadAttention::Options checked(const MultiheadAttention::Options& o) {
 
 bool one_width(const MultiheadAttention::Options& o) {
   return o.kdim.value_or(o.embed_dim) == o.embed_dim && o.vdim.value_or(o.embed_dim) == o.embed_dim;
+}
+
+// The hint of shape errors where the other layout would fit.
+const char* other_layout(const MultiheadAttention::Options& o) {
+  return o.batch_first ? "; sequences come first with batch_first = false"
+                       : "; batches come first with batch_first = true";
 }
 
 Tensor empty_if(bool wanted, const Shape& shape) { return wanted ? Tensor(shape) : Tensor(); }
@@ -58,6 +66,9 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
   const int64_t queries = heads.queries.size(2), keys = heads.memory.keys.size(2);
   const KeysValues memory = with_extra_keys(heads.memory);
   const Mask::Resolved mask = call.mask.resolve(queries, keys, memory.keys.size(2) - keys, first);
+  detail::check_mask(kWho, mask.mask,
+                     {heads.queries.size(0), options_.num_heads, queries, memory.keys.size(2)},
+                     other_layout(options_));
   AttentionOptions how{.mask = mask.mask, .causal = mask.causal};
   if (training() && options_.dropout > 0) {
     how.dropout = options_.dropout;
@@ -85,20 +96,21 @@ void MultiheadAttention::check_inputs(const Tensor& query, const Tensor& key,
         "multihead attention: query, key or value is undefined");
   const Options& o = options_;
   const int64_t k_width = o.kdim.value_or(o.embed_dim), v_width = o.vdim.value_or(o.embed_dim);
-  const int rank = query.dim(), batch = o.batch_first ? 0 : 1, length = 1 - batch;
-  auto fits = [&](const Tensor& t, int64_t width) {
-    return t.dim() == rank && t.size(-1) == width &&
-           (rank == 2 || t.size(batch) == query.size(batch));
+  const int rank = query.dim();
+  auto fit = [&](bool batch_first) {
+    const int batch = batch_first ? 0 : 1, length = rank == 2 ? 0 : 1 - batch;
+    auto fits = [&](const Tensor& t, int64_t width) {
+      return t.dim() == rank && t.size(-1) == width &&
+             (rank == 2 || t.size(batch) == query.size(batch));
+    };
+    return (rank == 2 || rank == 3) && fits(query, o.embed_dim) && fits(key, k_width) &&
+           fits(value, v_width) && key.size(length) == value.size(length);
   };
-  const bool good = (rank == 2 || rank == 3) && fits(query, o.embed_dim) && fits(key, k_width) &&
-                    fits(value, v_width) &&
-                    key.size(rank == 2 ? 0 : length) == value.size(rank == 2 ? 0 : length);
-  const char* layout = o.batch_first ? "B, T" : "T, B";
-  check(
-      good,
-      "multihead attention: expected query [{0}, {1}], key [{0}, {2}], value [{0}, {3}]; got {4}, "
-      "{5}, {6}",
-      layout, o.embed_dim, k_width, v_width, query.shape(), key.shape(), value.shape());
+  check(fit(o.batch_first),
+        "multihead attention: expected query [{0}, {1}], key [{0}, {2}], value [{0}, {3}]; got "
+        "{4}, {5}, {6}{7}",
+        o.batch_first ? "B, T" : "T, B", o.embed_dim, k_width, v_width, query.shape(), key.shape(),
+        value.shape(), fit(!o.batch_first) ? other_layout(o) : "");
 }
 
 // A packed weight or bias, cut into that of queries and that of keys and values together.

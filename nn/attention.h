@@ -47,6 +47,7 @@ struct AttentionResult {
 class MultiheadAttention : public Layer<MultiheadAttention> {
  public:
   using Options = MultiheadAttentionOptions;
+  using Call = AttentionCall;
 
   MultiheadAttention(const Options& options, Generator generator);
 

@@ -1,4 +1,5 @@
 #include <weft/autograd/autograd.h>
+#include <weft/autograd/node.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
@@ -26,6 +27,67 @@ Tensors values(const NamedTensors& named) {
   for (const NamedTensor& t : named) found.push_back(t.tensor);
   return found;
 }
+
+// A module's values, dtypes, gradients and modes, to put them back.
+class ModuleSnapshot {
+ public:
+  explicit ModuleSnapshot(Module& module) {
+    note_modes(module);
+    const NoGrad no_grad;
+    for (const NamedTensors& part : {module.named_parameters(), module.named_buffers()})
+      for (const NamedTensor& t : part)
+        tensors_.push_back({t.tensor, clone(t.tensor), t.tensor.grad()});
+  }
+
+  void restore() const {
+    const NoGrad no_grad;
+    for (const auto& [module, training] : modes_) module->train(training);
+    for (const auto& [tensor, values, gradient] : tensors_) {
+      Tensor t = tensor;
+      t.set_data(clone(values));
+      Leaf* leaf = leaf_of(t);
+      if (!leaf) continue;
+      leaf->match(t);
+      leaf->grad = gradient;
+    }
+  }
+
+ private:
+  struct Held {
+    Tensor tensor, values, gradient;
+  };
+
+  void note_modes(Module& module) {  // from above: train() reaches what is below
+    modes_.emplace_back(&module, module.training());
+    for (const auto& c : module.children()) note_modes(*c.second);
+  }
+
+  std::vector<std::pair<Module*, bool>> modes_;
+  std::vector<Held> tensors_;
+};
+
+// A call that draws the same random numbers each time, and leaves generators as they were.
+class RepeatedCall {
+ public:
+  explicit RepeatedCall(const std::function<Tensors(const Tensors&)>& call) : call_(call) {}
+  ~RepeatedCall() {
+    for (GeneratorState& s : states_) s.generator.set_state(s.seed, s.position);
+  }
+  RepeatedCall(const RepeatedCall&) = delete;
+  RepeatedCall& operator=(const RepeatedCall&) = delete;
+
+  Tensors operator()(const Tensors& in) {
+    const RandomReplay replay(states_);
+    const RandomRecorder recorder;
+    Tensors ys = call_(in);
+    if (states_.empty()) states_ = recorder.states();
+    return ys;
+  }
+
+ private:
+  const std::function<Tensors(const Tensors&)>& call_;
+  std::vector<GeneratorState> states_;
+};
 
 class ModuleChecker {
  public:
@@ -130,10 +192,14 @@ class ModuleChecker {
 
   void state() {
     NoGrad no_grad;
-    const ModuleProbe a = evaluated(kFloat64), b = fresh(kFloat64);
+    const ModuleProbe a = evaluated(kFloat64);
+    NamedTensors saved = a.module->state_dict();
+    for (NamedTensor& t : saved) t.tensor = clone(t.tensor);
+    const Tensors wanted = a.call(inputs_);
+    const ModuleProbe b = fresh(kFloat64);
     b.module->eval();
-    b.module->load_state_dict(a.module->state_dict());
-    if (!same_bits(a.call(inputs_), b.call(inputs_)))
+    b.module->load_state_dict(saved);
+    if (!same_bits(wanted, b.call(inputs_)))
       fail_with("a module that loaded the state of another computes something else");
   }
 
@@ -206,6 +272,25 @@ ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
   }
   GradMode record_ops(true);
   return ModuleChecker(make, inputs, options).run();
+}
+
+ModuleReport check_module(Module& module, std::function<Tensors(const Tensors&)> call,
+                          const Tensors& inputs, const ModuleCheckOptions& options) {
+  const ModuleSnapshot before(module);
+  RepeatedCall repeated(call);
+  const ModuleMaker make = [&] {
+    before.restore();
+    return ModuleProbe{{&module, [](Module*) {}},
+                       [&repeated](const Tensors& in) { return repeated(in); }};
+  };
+  try {
+    const ModuleReport report = check_module(make, inputs, options);
+    before.restore();
+    return report;
+  } catch (...) {
+    before.restore();
+    throw;
+  }
 }
 
 }  // namespace weft::detail

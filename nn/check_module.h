@@ -13,6 +13,8 @@
 #include <weft/core/error.h>
 #include <weft/nn/module.h>
 
+#include <concepts>
+
 namespace weft {
 
 struct ModuleCheckOptions {
@@ -30,6 +32,9 @@ struct ModuleReport {
 
 namespace detail {
 
+template <class F>
+concept ModuleFactory = !std::derived_from<F, Module>;
+
 /// A module whose type is forgotten.
 struct ModuleProbe {
   std::shared_ptr<Module> module;
@@ -39,6 +44,9 @@ using ModuleMaker = std::function<ModuleProbe()>;
 
 ModuleReport check_module(const ModuleMaker& make, const Tensors& inputs,
                           const ModuleCheckOptions& options);
+
+ModuleReport check_module(Module& module, std::function<Tensors(const Tensors&)> call,
+                          const Tensors& inputs, const ModuleCheckOptions& options);
 
 template <class Result>
 Tensors as_tensors(Result result) {
@@ -65,7 +73,7 @@ Tensors call_with(M& m, const Tensors& in) {
 /// `factory()` returns a new module, the same at every call: it seeds its own generator. `call(m,
 /// inputs)` runs it and returns a Tensor, Tensors, a tuple or a result with tensors(). Floating
 /// inputs (float64) are differentiated, others passed along.
-template <class Factory, class Call>
+template <detail::ModuleFactory Factory, class Call>
 ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
                           const ModuleCheckOptions& options = {}) {
   auto make = [factory, call] {
@@ -79,10 +87,27 @@ ModuleReport check_module(Factory factory, const Tensors& inputs, Call call,
 }
 
 /// The same with the inputs as arguments of the module, in order.
-template <class Factory>
+template <detail::ModuleFactory Factory>
 ModuleReport check_module(Factory factory, const Tensors& inputs) {
   return check_module(factory, inputs,
                       [](auto& m, const Tensors& in) { return detail::call_with(m, in); });
+}
+
+/// Checks a module that one has already, in training mode too, and leaves its values, dtypes, mode
+/// and gradients as they were. Its generators draw the same numbers in every call meanwhile.
+/// Instead of going to a second module, the state is loaded back after all of it was moved.
+template <std::derived_from<Module> M, class Call>
+ModuleReport check_module(M& module, const Tensors& inputs, Call call,
+                          const ModuleCheckOptions& options = {}) {
+  return detail::check_module(
+      module, [&](const Tensors& in) { return detail::as_tensors(call(module, in)); }, inputs,
+      options);
+}
+
+template <std::derived_from<Module> M>
+ModuleReport check_module(M& module, const Tensors& inputs) {
+  return check_module(module, inputs,
+                      [](M& m, const Tensors& in) { return detail::call_with(m, in); });
 }
 
 }  // namespace weft

@@ -31,6 +31,7 @@ struct CrossAttentionOptions {
 /// Parameters: `attention.*`, `norm.*`, and `projection.*` [D, 2 D] where it concatenates.
 class CrossAttention : public Layer<CrossAttention> {
  public:
+  using Call = AttentionCall;
   CrossAttention(const CrossAttentionOptions& options, Generator generator);
 
   /// query [B, Tq, D], key [B, Tk, kdim], value [B, Tk, vdim] -> output of the query's shape, and

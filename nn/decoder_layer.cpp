@@ -24,16 +24,14 @@ Tensor TransformerDecoderLayer::forward(const Tensor& tgt, const Tensor& memory,
   auto attend = [&](const Tensor& x) {
     const auto found = self_attn_(
         x, x, x,
-        AttentionCall{
-            .mask = call.tgt_mask, .weights = weights, .cache = cache ? &cache->self : nullptr});
+        {.mask = call.tgt_mask, .weights = weights, .cache = cache ? &cache->self : nullptr});
     if (call.trace) call.trace->decoder.push_back(found.weights);
     return found.output;
   };
   auto attend_to_memory = [&](const Tensor& x) {
-    const auto found = multihead_attn_(x, memory, memory,
-                                       AttentionCall{.mask = call.memory_mask,
-                                                     .weights = weights,
-                                                     .cache = cache ? &cache->memory : nullptr});
+    const auto found = multihead_attn_(
+        x, memory, memory,
+        {.mask = call.memory_mask, .weights = weights, .cache = cache ? &cache->memory : nullptr});
     if (call.trace) call.trace->cross.push_back(found.weights);
     return found.output;
   };

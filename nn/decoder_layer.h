@@ -21,6 +21,7 @@ struct DecoderLayerCache {
 /// torch.nn.TransformerDecoderLayer, with its parameter names and initial values.
 class TransformerDecoderLayer : public Layer<TransformerDecoderLayer> {
  public:
+  using Call = DecoderCall;
   TransformerDecoderLayer(const TransformerLayerOptions& options, Generator generator);
 
   /// tgt [B, Tq, D], memory [B, Tk, memory_dim] (or [T, B, D]) -> the shape of tgt. With a cache,

@@ -14,12 +14,11 @@ TransformerEncoderLayer::TransformerEncoderLayer(const TransformerLayerOptions& 
       after_feed_forward_{child<LayerNorm>("norm2", o.d_model, o.layer_norm_eps, o.bias),
                           child<Dropout>("dropout2", o.dropout, generator), o.norm_first} {}
 
-Tensor TransformerEncoderLayer::forward(const Tensor& src, const Mask& mask,
-                                        AttentionTrace* trace) {
+Tensor TransformerEncoderLayer::forward(const Tensor& src, const EncoderCall& call) {
   auto attend = [&](const Tensor& x) {
     const auto found =
-        self_attn_(x, x, x, AttentionCall{.mask = mask, .weights = detail::weights_for(trace)});
-    if (trace) trace->encoder.push_back(found.weights);
+        self_attn_(x, x, x, {.mask = call.src_mask, .weights = detail::weights_for(call.trace)});
+    if (call.trace) call.trace->encoder.push_back(found.weights);
     return found.output;
   };
   return after_feed_forward_(after_attention_(src, attend), feed_forward_);

@@ -5,13 +5,19 @@
 
 namespace weft {
 
+struct EncoderCall {
+  Mask src_mask = {};  ///< who may attend to whom
+  AttentionTrace* trace = nullptr;
+};
+
 /// torch.nn.TransformerEncoderLayer, with its parameter names and initial values.
 class TransformerEncoderLayer : public Layer<TransformerEncoderLayer> {
  public:
+  using Call = EncoderCall;
   TransformerEncoderLayer(const TransformerLayerOptions& options, Generator generator);
 
   /// src [B, T, D] (or [T, B, D]) -> the same shape.
-  Tensor forward(const Tensor& src, const Mask& mask = {}, AttentionTrace* trace = nullptr);
+  Tensor forward(const Tensor& src, const EncoderCall& call = {});
 
  private:
   MultiheadAttention& self_attn_;

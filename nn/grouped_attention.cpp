@@ -37,9 +37,9 @@ GroupedQueryAttention::GroupedQueryAttention(const Options& o, Generator generat
 
 KeysValues GroupedQueryAttention::project_memory(const Tensor& key, const Tensor& value,
                                                  int64_t first) {
-  const Tensor k = detail::split_heads(k_proj_(key), options_.num_kv_heads);
+  const Tensor k = split_heads(k_proj_(key), options_.num_kv_heads);
   return {options_.rotary ? rotary_(k, first) : k,
-          detail::split_heads(v_proj_(value), options_.num_kv_heads)};
+          split_heads(v_proj_(value), options_.num_kv_heads)};
 }
 
 AttentionResult GroupedQueryAttention::forward(const Tensor& query, const Tensor& key,
@@ -47,7 +47,7 @@ AttentionResult GroupedQueryAttention::forward(const Tensor& query, const Tensor
   detail::check_sequences("grouped-query attention", query, key, value);
   AttentionCache* cache = call.cache;
   const int64_t first = cache ? cache->next_query() : 0;
-  Tensor q = detail::split_heads(q_proj_(query), options_.num_heads);  // [B, H, Tq, Dh]
+  Tensor q = split_heads(q_proj_(query), options_.num_heads);  // [B, H, Tq, Dh]
   if (options_.rotary) q = rotary_(q, first);
   KeysValues memory;  // [B, num_kv_heads, Tk, Dh]
   if (cache && cache->is_complete())
@@ -57,13 +57,15 @@ AttentionResult GroupedQueryAttention::forward(const Tensor& query, const Tensor
   if (cache && !cache->is_complete()) memory = cache->append(memory);
 
   const auto mask = call.mask.resolve(q.size(2), memory.keys.size(2), 0, first);
+  detail::check_mask("grouped-query attention", mask.mask,
+                     {q.size(0), q.size(1), q.size(2), memory.keys.size(2)});
   AttentionOptions how{.mask = mask.mask, .causal = mask.causal, .enable_gqa = true};
   if (training() && options_.dropout > 0) {
     how.dropout = options_.dropout;
     how.key = generator_.next_key();
   }
   const AttentionResult found = detail::attend(q, memory.keys, memory.values, how, call.weights);
-  return {out_proj_(detail::merge_heads(found.output)), found.weights};
+  return {out_proj_(merge_heads(found.output)), found.weights};
 }
 
 }  // namespace weft

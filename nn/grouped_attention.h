@@ -24,6 +24,7 @@ struct GroupedQueryAttentionOptions {
 class GroupedQueryAttention : public Layer<GroupedQueryAttention> {
  public:
   using Options = GroupedQueryAttentionOptions;
+  using Call = AttentionCall;
   GroupedQueryAttention(const Options& options, Generator generator);
 
   /// query [B, Tq, embed_dim], key [B, Tk, kdim], value [B, Tk, vdim] -> [B, Tq, embed_dim].

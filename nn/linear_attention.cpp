@@ -112,11 +112,11 @@ Tensor LinearAttention::forward(const Tensor& query, const Tensor& key, const Te
              (allowed.dim() == 2 || allowed.size(0) == query.size(0) || allowed.size(0) == 1)),
         "linear attention: the mask must broadcast to [B, 1, 1, Tk] = [{}, 1, 1, {}]; got {}",
         query.size(0), keys, allowed.defined() ? allowed.shape() : Shape());
-  const Tensor q = log_features(detail::split_heads(q_proj_(query), num_heads_));
-  Tensor k = log_features(detail::split_heads(k_proj_(key), num_heads_));  // [B, H, Tk, Dh]
-  const Tensor v = detail::split_heads(v_proj_(value), num_heads_);
+  const Tensor q = log_features(split_heads(q_proj_(query), num_heads_));
+  Tensor k = log_features(split_heads(k_proj_(key), num_heads_));  // [B, H, Tk, Dh]
+  const Tensor v = split_heads(v_proj_(value), num_heads_);
   if (allowed.defined()) k = where(transpose(allowed, -2, -1), k, full({}, -kInf, k.dtype()));
-  return out_proj_(detail::merge_heads(attend_linearly(q, k, v, causal)));
+  return out_proj_(merge_heads(attend_linearly(q, k, v, causal)));
 }
 
 }  // namespace weft

@@ -12,7 +12,11 @@ void check_shape(const char* who, const Tensor& t) {
   check(t.defined(), "{}: the tensor is undefined", who);
   check(t.dim() == 2 || t.dim() == 4,
         "{}: expected [Tq, Tk] or [B, H, Tq, Tk], where B, H, Tq, Tk may be 1; got {}{}", who,
-        t.shape(), t.dim() == 3 ? "; insert a dim: unsqueeze(mask, 1) has a mask per batch" : "");
+        t.shape(),
+        t.dim() == 3
+            ? "; unsqueeze(mask, 1) makes a mask per batch, from_torch_mha(mask, num_heads) "
+              "one per head"
+            : "");
 }
 
 void check_bool(const char* who, const Tensor& t) {

@@ -1,7 +1,9 @@
+#include <weft/autograd/backtrace.h>
 #include <weft/autograd/grad_mode.h>
 #include <weft/autograd/node.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>
+#include <weft/core/nearest.h>
 #include <weft/nn/init.h>
 #include <weft/nn/module.h>
 
@@ -84,9 +86,36 @@ Tensors Module::parameters() const {
 }
 
 Tensor Module::find(const std::string& name) const {
-  for (const Entry& e : entries())
+  std::vector<std::string> known;
+  for (const Entry& e : entries()) {
     if (e.name == name) return e.tensor;
-  return {};
+    known.push_back(e.name);
+  }
+  fail("module: there is no parameter or buffer \"{}\"{}", name, nearest(name, known));
+}
+
+void Module::collect_modules(const std::string& prefix,
+                             std::vector<std::pair<std::string, Module*>>& into) const {
+  for (const auto& [name, module] : children_) {
+    into.emplace_back(prefix + name, module.get());
+    module->collect_modules(prefix + name + ".", into);
+  }
+}
+
+Module& Module::find_module(const std::string& path) {
+  std::vector<std::pair<std::string, Module*>> below{{"", this}};
+  collect_modules("", below);
+  std::vector<std::string> known;
+  for (const auto& [name, module] : below) {
+    if (name == path) return *module;
+    if (module != this) known.push_back(name);
+  }
+  fail("module: there is no module \"{}\"{}", path, nearest(path, known));
+}
+
+void Module::fail_type(const std::string& path, const Module& found, const std::type_info& wanted) {
+  fail("module: expected \"{}\" to be a {}; got a {}", path, demangled(wanted.name()),
+       demangled(typeid(found).name()));
 }
 
 std::vector<std::pair<std::string, Module*>> Module::children() const {
@@ -163,6 +192,8 @@ class Faults {
   void add_if_unfit(const std::string& name, const Tensor& value, const Tensor& target) {
     if (value.shape() != target.shape())
       add("wrong shape", fmt::format("{} {} instead of {}", name, value.shape(), target.shape()));
+    else if (value.dtype() == kFloat64 && target.dtype() == kFloat32)
+      add("float64 for float32 (it would be rounded; to(kFloat64) on the module keeps it)", name);
     else if (value.dtype() != target.dtype() &&
              !(is_floating(value.dtype()) && is_floating(target.dtype())))
       add("wrong dtype", fmt::format("{} {} instead of {}", name, to_string(value.dtype()),

@@ -20,6 +20,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -50,9 +51,19 @@ class Module : public PathSource {
   NamedTensors named_parameters() const;
   NamedTensors named_buffers() const;
   Tensors parameters() const;
-  /// The parameter or buffer of that dotted name, a tied one by any of its names; undefined if
-  /// there is none.
+  /// The parameter or buffer of that dotted name, a tied one by any of its names. An Error that
+  /// tells the nearest names if there is none.
   Tensor find(const std::string& name) const;
+  /// The module at that dotted path below this one, "" being this one. An Error that tells the
+  /// nearest paths if there is none.
+  Module& find_module(const std::string& path);
+  /// The same as an L; an Error if it is of another type.
+  template <class L>
+  L& find_module(const std::string& path) {
+    Module& found = find_module(path);
+    if (L* layer = dynamic_cast<L*>(&found)) return *layer;
+    fail_type(path, found, typeid(L));
+  }
   /// The modules right below this one.
   std::vector<std::pair<std::string, Module*>> children() const;
   std::string path() const override;
@@ -63,7 +74,7 @@ class Module : public PathSource {
   bool training() const { return training_; }
 
   /// Converts floating parameters, their gradients and buffers in place: every handle to them, tied
-  /// ones too, sees the new dtype.
+  /// ones too, sees the new dtype. A module is built in float32.
   void to(DType dtype);
   /// The op, which the name above would hide inside a layer.
   static Tensor to(const Tensor& x, DType dtype);
@@ -75,9 +86,10 @@ class Module : public PathSource {
   /// Parameters and buffers by name, sharing memory with the module; tied ones once. This is what
   /// save_safetensors() writes.
   NamedTensors state_dict() const;
-  /// Copies values in, converting among floating dtypes. A tied parameter may come under any of its
-  /// names. All is checked first: shapes always, missing and unexpected names if `strict`; the
-  /// Error lists every fault.
+  /// Copies values in. A tied parameter may come under any of its names. All is checked first:
+  /// shapes and dtypes always, missing and unexpected names if `strict`; the Error lists every
+  /// fault. float32 goes into float64; the other way would round: to(kFloat64) on the module before
+  /// loading keeps the values, and to(kFloat32) after it rounds them.
   void load_state_dict(const NamedTensors& state, bool strict = true);
 
   /// Hooks run on every call through operator(): before forward, after it, and in backward. A
@@ -119,6 +131,10 @@ class Module : public PathSource {
   void claim(const std::string& name) const;
   void adopt(const std::string& name, std::unique_ptr<Module> module);
   void forget_paths();
+  void collect_modules(const std::string& prefix,
+                       std::vector<std::pair<std::string, Module*>>& into) const;
+  [[noreturn]] static void fail_type(const std::string& path, const Module& found,
+                                     const std::type_info& wanted);
   bool any_hook() const;
   void collect(const std::string& prefix, std::vector<Entry>& into) const;
   std::vector<Entry> entries() const;
@@ -162,19 +178,38 @@ void collect_tensors(T& x, std::vector<Tensor*>& into) {
 
 /// Base of layers: `class Mine : public Layer<Mine>` writes forward(...) with arguments of its
 /// choice and is called like a function. Hooks see tensors, Tensors, pairs and tuples of them;
-/// another type of several tensors lists pointers to them in tensors(). `Base` is what a family of
-/// layers has in common, an interface derived from Module.
+/// another type of several tensors lists pointers to them in tensors(). A layer whose forward takes
+/// options after one to three tensors names their type `Call`: then they may come in braces, as in
+/// attention(q, k, v, {.weights = AttentionWeights::per_head}). `Base` is what a family of layers
+/// has in common, an interface derived from Module.
 template <class Self, class Base = Module>
 class Layer : public Base {
  public:
   template <class... Args>
   auto operator()(Args&&... args) {
+    return enter(std::forward<Args>(args)...);
+  }
+  template <class S = Self, class... More>
+  auto operator()(const Tensor& x, const typename S::Call& call, More&&... more) {
+    return enter(x, call, std::forward<More>(more)...);
+  }
+  template <class S = Self, class... More>
+  auto operator()(const Tensor& x, const Tensor& y, const typename S::Call& call, More&&... more) {
+    return enter(x, y, call, std::forward<More>(more)...);
+  }
+  template <class S = Self, class... More>
+  auto operator()(const Tensor& x, const Tensor& y, const Tensor& z, const typename S::Call& call,
+                  More&&... more) {
+    return enter(x, y, z, call, std::forward<More>(more)...);
+  }
+
+ private:
+  template <class... Args>
+  auto enter(Args&&... args) {
     const ModuleScope scope(*this);
     if (this->has_hooks()) return call_with_hooks(std::forward<Args>(args)...);
     return static_cast<Self&>(*this).forward(std::forward<Args>(args)...);
   }
-
- private:
   template <class... Args>
   auto call_with_hooks(Args&&... args) {
     std::tuple<detail::HookArg<Args>...> held(std::forward<Args>(args)...);

@@ -11,6 +11,7 @@ namespace weft {
 /// [hidden, query_dim], `memory_proj.weight` U [hidden, memory_dim], `score.weight` v [1, hidden].
 class BahdanauAttention : public Layer<BahdanauAttention> {
  public:
+  using Call = AttentionCall;
   BahdanauAttention(int64_t query_dim, int64_t memory_dim, int64_t hidden, Generator generator);
 
   /// query [B, Tq, query_dim], memory [B, Tk, memory_dim] -> [B, Tq, memory_dim], and the weights
@@ -27,6 +28,7 @@ class BahdanauAttention : public Layer<BahdanauAttention> {
 /// query_dim].
 class LuongAttention : public Layer<LuongAttention> {
  public:
+  using Call = AttentionCall;
   /// "dot": queries have the width of the memory, and there is nothing to learn.
   LuongAttention() = default;
   /// "general"

@@ -13,9 +13,9 @@ TransformerEncoder::TransformerEncoder(const TransformerLayerOptions& options, i
   for (int i = 0; i < num_layers; ++i) layers_.add(options, generator);
 }
 
-Tensor TransformerEncoder::forward(const Tensor& src, const Mask& mask, AttentionTrace* trace) {
+Tensor TransformerEncoder::forward(const Tensor& src, const EncoderCall& call) {
   Tensor x = src;
-  for (TransformerEncoderLayer* layer : layers_) x = (*layer)(x, mask, trace);
+  for (TransformerEncoderLayer* layer : layers_) x = (*layer)(x, call);
   return norm_ ? (*norm_)(x) : x;
 }
 
@@ -56,8 +56,8 @@ Transformer::Transformer(const TransformerOptions& o, Generator generator)
 }
 
 Tensor Transformer::forward(const Tensor& src, const Tensor& tgt, const TransformerCall& call) {
-  const Tensor memory = encoder(src, call.src_mask, call.trace);
-  return decoder(tgt, memory, DecoderCall{call.tgt_mask, call.memory_mask, call.trace});
+  const Tensor memory = encoder(src, {call.src_mask, call.trace});
+  return decoder(tgt, memory, {call.tgt_mask, call.memory_mask, call.trace});
 }
 
 }  // namespace weft

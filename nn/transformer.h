@@ -11,11 +11,12 @@ namespace weft {
 /// torch.nn.TransformerEncoder: a stack of layers "layers.0", ..., and a norm if `final_norm`.
 class TransformerEncoder : public Layer<TransformerEncoder> {
  public:
+  using Call = EncoderCall;
   TransformerEncoder(const TransformerLayerOptions& options, int num_layers, Generator generator,
                      bool final_norm = false);
 
   /// src [B, T, D] (or [T, B, D]) -> the same shape.
-  Tensor forward(const Tensor& src, const Mask& mask = {}, AttentionTrace* trace = nullptr);
+  Tensor forward(const Tensor& src, const EncoderCall& call = {});
 
  private:
   ModuleList<TransformerEncoderLayer>& layers_;
@@ -32,6 +33,7 @@ struct DecoderState {
 /// torch.nn.TransformerDecoder.
 class TransformerDecoder : public Layer<TransformerDecoder> {
  public:
+  using Call = DecoderCall;
   TransformerDecoder(const TransformerLayerOptions& options, int num_layers, Generator generator,
                      bool final_norm = false);
 
@@ -60,6 +62,7 @@ struct TransformerCall {
 /// torch.nn.Transformer: both stacks with a final norm; every matrix starts Xavier-uniform.
 class Transformer : public Layer<Transformer> {
  public:
+  using Call = TransformerCall;
   Transformer(const TransformerOptions& options, Generator generator);
 
   /// src [B, Tk, D], tgt [B, Tq, D] (or [T, B, D]) -> the shape of tgt.

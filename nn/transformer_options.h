@@ -30,7 +30,7 @@ struct TransformerLayerOptions {
 /// Collects the attention weights of a call, an entry per layer in order:
 ///
 ///   AttentionTrace trace;
-///   Tensor y = model(src, tgt, TransformerCall{.trace = &trace});
+///   Tensor y = model(src, tgt, {.trace = &trace});
 ///   trace.cross[1].retain_grad();  // then backward: dL/dA of the second decoder layer
 struct AttentionTrace {
   AttentionWeights form = AttentionWeights::per_head;

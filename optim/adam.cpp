@@ -1,6 +1,9 @@
+#include <weft/autograd/ops.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/optimizer.h>
 #include <weft/optim/adam.h>
+
+#include <cmath>
 
 namespace weft {
 namespace {
@@ -35,7 +38,25 @@ std::vector<std::string> AdamFamily<Options>::buffer_names(size_t group) const {
 }
 
 template <class Options>
-void AdamFamily<Options>::update(const Slot& slot, const Tensor& gradient, const Part& part) const {
+Tensor AdamFamily<Options>::update(Slot& slot, const Tensor& gradient) const {
+  const Options& o = this->options(slot.group);
+  const double lr = this->lr(slot.group), t = static_cast<double>(slot.steps);
+  Tensor &m = slot.buffers[0], &v = slot.buffers[1], p = slot.parameter;
+  Tensor g = o.maximize ? -gradient : gradient;
+  if (kDecoupled<Options>)
+    p = p * (1 - lr * o.weight_decay);
+  else
+    g = g + o.weight_decay * p;
+  m = o.beta1 * m + (1 - o.beta1) * g;
+  v = o.beta2 * v + (1 - o.beta2) * g * g;
+  const Tensor largest = o.amsgrad ? slot.buffers[2] = maximum(slot.buffers[2], v) : v;
+  const double correction1 = 1 - std::pow(o.beta1, t), correction2 = 1 - std::pow(o.beta2, t);
+  return p - lr / correction1 * (m / (sqrt(largest) / std::sqrt(correction2) + o.eps));
+}
+
+template <class Options>
+void AdamFamily<Options>::run_kernel(const Slot& slot, const Tensor& gradient,
+                                     const Part& part) const {
   const Options& o = this->options(slot.group);
   const kernels::AdamStep step{.lr = this->lr(slot.group),
                                .beta1 = o.beta1,

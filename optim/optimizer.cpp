@@ -46,31 +46,21 @@ void Optimizer::add(const NamedTensor& parameter, size_t group) {
 }
 
 void Optimizer::step(double gradient_scale) {
-  struct Chunk {
-    size_t slot;
-    Part part;
-  };
   const NoGrad no_grad;
   const ProfileRegion region("optimizer step");
-  std::vector<Chunk> chunks;
   Tensors gradients(slots_.size());
+  std::vector<double> scales(slots_.size(), gradient_scale);
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Tensor gradient = slots_[i].parameter.grad();
     if (!gradient.defined() || !slots_[i].parameter.requires_grad()) continue;
     prepare(slots_[i]);
-    double scale = gradient_scale;
-    gradients[i] = with_room_for(gradient, scale);
-    for (int64_t at = 0; at < gradient.numel(); at += kChunk)
-      chunks.push_back({i, {at, std::min(kChunk, gradient.numel() - at), scale}});
+    gradients[i] = with_room_for(gradient, scales[i]);
   }
   for (size_t i = 0; i < slots_.size(); ++i)
     if (gradients[i].defined()) ++slots_[i].steps;
-  parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) {
-      const Chunk& chunk = chunks[static_cast<size_t>(c)];
-      update(slots_[chunk.slot], gradients[chunk.slot], chunk.part);
-    }
-  });
+  if (has_kernel()) return run_kernels(gradients, scales);
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (gradients[i].defined()) run_rule(slots_[i], gradients[i] * scales[i]);
 }
 
 // Makes the buffers that are missing, and enters the write that is about to come.
@@ -89,6 +79,47 @@ void Optimizer::prepare(Slot& slot) const {
   }
   dispatch_floating(who_, p.dtype(),
                     [&](auto tag) { p.mutable_data<typename decltype(tag)::type>(who_); });
+}
+
+void Optimizer::run_rule(Slot& slot, const Tensor& gradient) const {
+  const std::vector<std::string> names = buffer_names(slot.group);
+  const Tensors buffers = slot.buffers;
+  const Tensor p = update(slot, gradient);
+  check(slot.buffers.size() == buffers.size(), "{}: the rule must keep {} buffers; got {}", who_,
+        buffers.size(), slot.buffers.size());
+  for (size_t i = 0; i < buffers.size(); ++i) assign(slot, names[i], buffers[i], slot.buffers[i]);
+  slot.buffers = buffers;
+  assign(slot, "parameter", slot.parameter, p);
+}
+
+void Optimizer::assign(const Slot& slot, const std::string& what, Tensor into,
+                       const Tensor& value) const {
+  check(value.defined() && value.shape() == into.shape() && value.dtype() == into.dtype(),
+        "{}: the rule must make the new {} of \"{}\" {} {}; got {}", who_, what, slot.name,
+        to_string(into.dtype()), into.shape(),
+        value.defined() ? fmt::format("{} {}", to_string(value.dtype()), value.shape())
+                        : "an undefined tensor");
+  if (value.same_handle(into)) return;
+  dispatch_floating(who_, into.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Tensor values = contiguous(value);
+    std::copy_n(values.data<T>(), into.numel(), into.mutable_data<T>(who_));
+  });
+}
+
+void Optimizer::run_kernels(const Tensors& gradients, const std::vector<double>& scales) const {
+  std::vector<std::pair<size_t, Part>> chunks;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const int64_t n = gradients[i].defined() ? gradients[i].numel() : 0;
+    for (int64_t at = 0; at < n; at += kChunk)
+      chunks.push_back({i, {at, std::min(kChunk, n - at), scales[i]}});
+  }
+  parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const auto& [i, part] = chunks[static_cast<size_t>(c)];
+      run_kernel(slots_[i], gradients[i], part);
+    }
+  });
 }
 
 void Optimizer::zero_grad() {

@@ -1,5 +1,6 @@
-// Optimizer: what SGD, Adam and AdamW share. Parameters come by name, so that the state of a run
-// survives in a file whatever the order of the layers.
+// Optimizer: what SGD, Adam and AdamW share, and the door for one of your own (docs/optimizers.md).
+// Parameters come by name, so that the state of a run survives in a file whatever the order of the
+// layers.
 //
 //   Adam adam(model.named_parameters(), {.lr = 5e-4});
 //   loss.backward();
@@ -9,6 +10,7 @@
 
 #include <weft/core/serialize.h>
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,9 +52,9 @@ class Optimizer {
     std::string name;
     size_t group;
     Tensor parameter;
-    int64_t steps = 0;
-    Tensors buffers;     // as buffer_names() says; none before the first step
-    bool fresh = false;  // whether a buffer was made for the step that is being taken
+    int64_t steps = 0;   ///< taken, with the one that is being taken
+    Tensors buffers;     ///< as buffer_names() says, zeros at first; none before the first step
+    bool fresh = false;  ///< whether a buffer was made for the step that is being taken
   };
 
   /// `who` starts error messages. Error unless the parameters are contiguous floating leaves, each
@@ -60,23 +62,34 @@ class Optimizer {
   Optimizer(const char* who, const std::vector<NamedTensors>& groups);
 
   virtual double base_lr(size_t group) const = 0;
+  /// Names of tensors of the parameter's shape that are kept from step to step, and saved.
   virtual std::vector<std::string> buffer_names(size_t group) const = 0;
   /// How many of those every parameter that was updated has; the options that ask for the others
   /// may be switched on later.
-  virtual size_t always_buffers() const = 0;
+  virtual size_t always_buffers() const { return std::numeric_limits<size_t>::max(); }
+
+  /// The rule, in tensor code, with nothing recorded: the new parameter from the old one and its
+  /// gradient. New values of buffers are assigned to slot.buffers.
+  virtual Tensor update(Slot& slot, const Tensor& gradient) const = 0;
+
+  /// Whether the same rule is there as a loop too, which then runs instead.
+  virtual bool has_kernel() const { return false; }
   /// Elements [begin, begin + n) of a parameter, and what their gradient is multiplied with.
   struct Part {
     int64_t begin, n;
     double gradient_scale;
   };
-  /// Updates a part of a parameter and of its buffers. Called by several threads.
-  virtual void update(const Slot& slot, const Tensor& gradient, const Part& part) const = 0;
+  /// Updates a part of a parameter and of its buffers in place. Called by several threads.
+  virtual void run_kernel(const Slot&, const Tensor& /*gradient*/, const Part&) const {}
 
   const char* who() const { return who_; }
 
  private:
   void add(const NamedTensor& parameter, size_t group);
   void prepare(Slot& slot) const;
+  void run_rule(Slot& slot, const Tensor& gradient) const;
+  void assign(const Slot& slot, const std::string& what, Tensor into, const Tensor& value) const;
+  void run_kernels(const Tensors& gradients, const std::vector<double>& scales) const;
   std::vector<Slot> restored(const NamedTensors& state) const;
 
   const char* who_;

@@ -1,3 +1,4 @@
+#include <weft/autograd/ops.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/optimizer.h>
 #include <weft/optim/sgd.h>
@@ -21,7 +22,17 @@ std::vector<std::string> Sgd::buffer_names(size_t group) const {
   return {"momentum_buffer"};
 }
 
-void Sgd::update(const Slot& slot, const Tensor& gradient, const Part& part) const {
+Tensor Sgd::update(Slot& slot, const Tensor& gradient) const {
+  const SgdOptions& o = options(slot.group);
+  const Tensor& p = slot.parameter;
+  const Tensor g = (o.maximize ? -gradient : gradient) + o.weight_decay * p;
+  if (o.momentum == 0) return p - lr(slot.group) * g;
+  Tensor& b = slot.buffers[0];
+  b = slot.fresh ? g : o.momentum * b + (1 - o.dampening) * g;
+  return p - lr(slot.group) * (o.nesterov ? g + o.momentum * b : b);
+}
+
+void Sgd::run_kernel(const Slot& slot, const Tensor& gradient, const Part& part) const {
   const SgdOptions& o = options(slot.group);
   const kernels::SgdStep step{.lr = lr(slot.group),
                               .momentum = o.momentum,

@@ -29,7 +29,9 @@ class Sgd : public OptimizerOf<SgdOptions> {
  private:
   std::vector<std::string> buffer_names(size_t group) const override;
   size_t always_buffers() const override { return 0; }
-  void update(const Slot& slot, const Tensor& gradient, const Part& part) const override;
+  Tensor update(Slot& slot, const Tensor& gradient) const override;
+  bool has_kernel() const override { return true; }
+  void run_kernel(const Slot& slot, const Tensor& gradient, const Part& part) const override;
 };
 
 }  // namespace weft

@@ -134,13 +134,13 @@ AttentionWithWeights compose_contained(const Tensor& q, const Tensor& k, const T
                                        const AttentionOptions& o, const Tensor& allowed) {
   const Tensor bad_q = unsqueeze(broken_rows(q), 3), bad_k = broken_rows(k), bad_v = broken_rows(v);
   const Tensor bad = bad_q + unsqueeze(bad_k + bad_v, 2);  // [B, H, Tq, Tk]
-  const Tensor spoilt = max(to(logical_and(allowed, gt(bad, 0)), kFloat32), {-1}, true);
+  const Tensor attends_bad = max(to(logical_and(allowed, gt(bad, 0)), kFloat32), {-1}, true);
   auto cleaned = [](const Tensor& x, const Tensor& bad_rows) {
     return masked_fill(x, gt(bad_rows, 0), 0);
   };
   const AttentionWithWeights found = compose(cleaned(q, bad_q), cleaned(k, unsqueeze(bad_k, 3)),
                                              cleaned(v, unsqueeze(bad_v, 3)), o);
-  return {masked_fill(found.output, gt(spoilt, 0), std::nan("")), found.weights};
+  return {masked_fill(found.output, gt(attends_bad, 0), std::nan("")), found.weights};
 }
 
 // The definition, in primitive ops. A floating mask has q's dtype.

@@ -22,14 +22,12 @@ class GatedCrossAttention : public Layer<GatedCrossAttention> {
 
   // x [B, Tq, D], memory [B, Tk, D] -> output [B, Tq, D], weights [B, H, Tq, Tk]
   AttentionResult forward(const Tensor& x, const Tensor& memory) {
-    auto heads = [&](const Tensor& t) {  // [B, T, D] -> [B, H, T, Dh]
-      return permute(reshape(t, {t.size(0), t.size(1), sharpness.size(0), -1}), {0, 2, 1, 3});
-    };
+    const int64_t heads = sharpness.size(0);
     const Tensors kv = split(memory_kv(memory), x.size(2), -1);
     const AttentionWithWeights found =
-        attention_with_weights(heads(queries(x)) * exp(sharpness), heads(kv[0]), heads(kv[1]));
-    const Tensor merged = reshape(permute(found.output, {0, 2, 1, 3}), x.shape());
-    return {x + sigmoid(gate(x)) * out(merged), found.weights};
+        attention_with_weights(split_heads(queries(x), heads) * exp(sharpness),
+                               split_heads(kv[0], heads), split_heads(kv[1], heads));
+    return {x + sigmoid(gate(x)) * out(merge_heads(found.output)), found.weights};
   }
 
   Tensor sharpness;  // s [H, 1, 1]

@@ -41,7 +41,7 @@ Tensor TransformerSeq2Seq::embed(const Tensor& ids, int64_t first_position) {
 
 Tensor TransformerSeq2Seq::encode(const PaddedIds& source, AttentionTrace* trace) {
   return transformer_.encoder(embed(to_tensor(source), 0),
-                              Mask::padding(source.lengths, source.columns), trace);
+                              {Mask::padding(source.lengths, source.columns), trace});
 }
 
 Tensor TransformerSeq2Seq::forward(const PaddedIds& source, const PaddedIds& target,

@@ -144,8 +144,15 @@ TEST_CASE("an input that no output depends on") {
           grad({x * x}, {x, other});
         }) == "grad: no output depends on input 1 of shape [2]; set allow_unused if that is meant");
   const Tensors found = grad({x * x}, {x, other}, {.allow_unused = true});
-  CHECK(found[0].item() == 4);
-  CHECK_FALSE(found[1].defined());
+  CHECK((found[0].item() == 4 && !found[1].defined()));
+  const Tensor constant = x.detach();
+  CHECK_FALSE(grad(constant, x, {.allow_unused = true}).defined());
+  const Tensors mixed =
+      grad({constant, x * x}, {x},
+           {.grad_outputs = {tensor({9}, kFloat64), tensor({3}, kFloat64)}, .allow_unused = true});
+  CHECK(mixed[0].item() == 12);
+  CHECK(message_of([&] { grad(constant, x); }) ==
+        "grad: the output does not depend on any tensor that requires a gradient");
   CHECK(message_of([&] { grad({x * x}, {tensor({1.0})}); }) ==
         "grad: input 0 does not require a gradient");
 }

@@ -254,7 +254,11 @@ TEST_CASE("names show in messages and are fetched with gradients") {
   CHECK(seen.all().size() == 1);
   CHECK(seen["squares"].same_handle(y));
   CHECK(seen["squares"].grad().to_vector<double>() == std::vector<double>{3, 3});
-  CHECK(message_of([&] { seen["other"]; }) == "intermediates: there is no \"other\"; got squares");
+  CHECK(message_of([&] { seen["other"]; }) ==
+        "intermediates: there is no \"other\"; seen: others, squares; nearest: others, squares");
+  CHECK(message_of([&] { seen["others"]; }) ==
+        "intermediates: \"others\" was seen, but not asked for");
+  CHECK(message_of([] { Intermediates()["x"]; }) == "intermediates: there is no \"x\"; seen: none");
   CHECK(message_of([] { named(Tensor(), "x"); }) == "named: the tensor \"x\" is undefined");
   NoGrad no_grad;
   named(x * x, "squares");

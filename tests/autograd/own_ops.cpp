@@ -22,8 +22,8 @@ const Op kProduct{"test_product", [](Samples& s) {
                           [](const Tensors& in) { return product(in[0], in[1]); });
                   }};
 
-// x y exp(x), whose fast gradient is wrong if `spoilt`.
-bool spoilt = false;
+// x y exp(x), whose fast gradient is wrong if `wrong_slope`.
+bool wrong_slope = false;
 Tensor product(const Tensor& x, const Tensor& y) {
   auto composition = [](const Tensors& in) {
     ++composition_calls;
@@ -37,7 +37,7 @@ Tensor product(const Tensor& x, const Tensor& y) {
   return record_fused(kProduct, value, {x, y}, composition, [](Backward& b, const Tensors& in) {
     ++fast_calls;
     const Tensor e = exp(in[0]) * b.dy();
-    return Tensors{in[1] * e * (in[0] + (spoilt ? 1.001 : 1)), in[0] * e};
+    return Tensors{in[1] * e * (in[0] + (wrong_slope ? 1.001 : 1)), in[0] * e};
   });
 }
 
@@ -104,9 +104,9 @@ TEST_CASE("a fused op is fast once, and its composition where more is asked for"
 
 TEST_CASE("check_op sees a fast gradient that is not that of the composition") {
   CHECK(check_op(kProduct).failures.empty());
-  spoilt = true;
+  wrong_slope = true;
   const OpReport report = check_op(kProduct);
-  spoilt = false;
+  wrong_slope = false;
   REQUIRE_FALSE(report.failures.empty());
   CHECK(report.failures[0].find("test_product/plain: input 0 at [") == 0);
 }

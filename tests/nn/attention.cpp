@@ -207,14 +207,36 @@ TEST_CASE("masks of the wrong kind are refused") {
           Mask::must_ignore(ones({2, 3, 5}, kBool));
         }) ==
         "Mask::must_ignore: expected [Tq, Tk] or [B, H, Tq, Tk], where B, H, Tq, Tk may be 1; got "
-        "[2, 3, 5]; insert a dim: unsqueeze(mask, 1) has a mask per batch");
+        "[2, 3, 5]; unsqueeze(mask, 1) makes a mask per batch, from_torch_mha(mask, num_heads) one "
+        "per head");
   CHECK(message_of([] {
           Mask::padding({3, 6}, 5);
         }) == "Mask::padding: lengths must be in [0, 5]; got 6");
   Fixture f(AttentionWeights::none);
-  CHECK(message_of([&] { f(Mask::may_attend(yes)); }) ==
-        "scaled_dot_product_attention: the mask must broadcast to [B, H, Tq, Tk] = [2, 2, 3, 5]; "
-        "got [2, 3]");
+  CHECK(
+      message_of([&] { f(Mask::may_attend(yes)); }) ==
+      "multihead attention: the mask must broadcast to [B, num_heads, Tq, Tk] = [2, 2, 3, 5]; got "
+      "[2, 3]");
+  CHECK(
+      message_of([&] {
+        f(Mask::may_attend(ones({2, 4, 3, 5}, kBool)));
+      }) ==
+      "multihead attention: the mask must broadcast to [B, num_heads, Tq, Tk] = [2, 2, 3, 5]; got "
+      "[2, 4, 3, 5]; a mask per head needs num_heads = 2 of them");
+  CHECK(
+      message_of([&] {
+        f(Mask::from_torch_mha(zeros({4, 3, 5}, kBool)));
+      }) ==
+      "multihead attention: the mask must broadcast to [B, num_heads, Tq, Tk] = [2, 2, 3, 5]; got "
+      "[4, 1, 3, 5]; Mask::from_torch_mha takes num_heads = 2 for a mask per head");
+  const Tensor x = zeros({2, 3, 4});
+  MultiheadAttention sequence_first({.embed_dim = 4, .num_heads = 2}, Generator(1));
+  CHECK(
+      message_of([&] {
+        sequence_first(x, x, x, {.mask = Mask::padding({3, 1}, 3)});
+      }) ==
+      "multihead attention: the mask must broadcast to [B, num_heads, Tq, Tk] = [3, 2, 2, 2]; got "
+      "[2, 1, 1, 3]; batches come first with batch_first = true");
 }
 
 TEST_CASE("multi-head attention takes one sequence without a batch") {
@@ -235,6 +257,18 @@ TEST_CASE("multi-head attention names what does not fit") {
         }) ==
         "multihead attention: expected query [B, T, 8], key [B, T, 8], value [B, T, 8]; got [2, 3, "
         "8], [2, 5, 6], [2, 5, 8]");
+  MultiheadAttention sequence_first({.embed_dim = 8, .num_heads = 2}, Generator(1));
+  CHECK(message_of([&] {
+          sequence_first(ones({2, 3, 8}), ones({2, 5, 8}), ones({2, 5, 8}));
+        }) ==
+        "multihead attention: expected query [T, B, 8], key [T, B, 8], value [T, B, 8]; got [2, 3, "
+        "8], [2, 5, 8], [2, 5, 8]; batches come first with batch_first = true");
+  CHECK(message_of([&] {
+          f.attention(ones({3, 2, 8}, kFloat64), ones({5, 2, 8}, kFloat64),
+                      ones({5, 2, 8}, kFloat64));
+        }) ==
+        "multihead attention: expected query [B, T, 8], key [B, T, 8], value [B, T, 8]; got [3, 2, "
+        "8], [5, 2, 8], [5, 2, 8]; sequences come first with batch_first = false");
   CHECK(message_of([] { MultiheadAttention({.embed_dim = 8, .num_heads = 3}, Generator(1)); }) ==
         "multihead attention: embed_dim must be a positive multiple of num_heads; got 8 and 3");
 }
@@ -279,9 +313,9 @@ namespace {
 
 // scaled_dot_product_attention on q, k, v [1, 1, T, 4] where entry `broken` of all three is
 // `value`; the first `seen` rows of the output have gradients.
-struct Spoilt {
+struct WithBadRow {
   Tensor y, dq, dk, dv;
-  Spoilt(const AttentionOptions& o, int64_t broken, double value, int64_t seen, bool weights) {
+  WithBadRow(const AttentionOptions& o, int64_t broken, double value, int64_t seen, bool weights) {
     Tensors in;
     for (uint64_t seed : {1u, 2u, 3u}) {
       const Tensor x = normal({1, 1, 6, 4}, seed);
@@ -305,17 +339,17 @@ TEST_CASE("NaN and inf at masked positions reach nobody") {
                hidden = masked_fill(zeros({6}, kFloat64), eq(arange(6), 5), -INFINITY);
   for (const AttentionOptions& o : {AttentionOptions{.mask = may}, AttentionOptions{.mask = hidden},
                                     AttentionOptions{.causal = true}}) {
-    const Spoilt clean(o, 5, 0, 5, weights), spoilt(o, 5, value, 5, weights);
-    CHECK(largest_difference(spoilt.y, clean.y) < 1e-14);
-    CHECK(largest_difference(spoilt.dq, clean.dq) < 1e-14);
-    CHECK(largest_difference(spoilt.dk, clean.dk) < 1e-14);
-    CHECK(largest_difference(spoilt.dv, clean.dv) < 1e-14);
+    const WithBadRow clean(o, 5, 0, 5, weights), bad(o, 5, value, 5, weights);
+    CHECK(largest_difference(bad.y, clean.y) < 1e-14);
+    CHECK(largest_difference(bad.dq, clean.dq) < 1e-14);
+    CHECK(largest_difference(bad.dk, clean.dk) < 1e-14);
+    CHECK(largest_difference(bad.dv, clean.dv) < 1e-14);
   }
 }
 
 TEST_CASE("who may attend to NaN gives NaN") {
   const bool weights = GENERATE(false, true);
-  const Spoilt s({.causal = true}, 2, std::nan(""), 6, weights);
+  const WithBadRow s({.causal = true}, 2, std::nan(""), 6, weights);
   for (int64_t t = 0; t < 6; ++t) CHECK(std::isnan(s.y.at({0, 0, t, 0})) == (t >= 2));
 }
 

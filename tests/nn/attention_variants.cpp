@@ -4,6 +4,7 @@
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/grouped_attention.h>
+#include <weft/nn/heads.h>
 #include <weft/nn/linear_attention.h>
 #include <weft/nn/position_bias.h>
 #include <weft/nn/score_attention.h>
@@ -166,6 +167,22 @@ TEST_CASE("the weights of other attentions are seen by name too") {
   const Intermediates seen({"weights"});
   CHECK(largest_difference(attention(x, x, x).output, plain) < 1e-14);
   CHECK(seen["weights"].shape() == Shape{2, 2, 3, 3});
+  const Intermediates misspelled({"weight"});
+  attention(x, x, x);  // fused for all that this one asks for
+  CHECK(message_of([&] { misspelled["weight"]; }) ==
+        "intermediates: there is no \"weight\"; seen: scores, weights; nearest: weights, scores");
+}
+
+TEST_CASE("split_heads and merge_heads are each other's inverse") {
+  const Tensor x = normal({2, 3, 6}, 1);
+  const Tensor heads = split_heads(x, 2);
+  CHECK(heads.shape() == Shape{2, 2, 3, 3});
+  CHECK(heads.at({1, 1, 2, 0}) == x.at({1, 2, 3}));
+  CHECK(merge_heads(heads).to_vector<double>() == x.to_vector<double>());
+  CHECK(message_of([&] { split_heads(x, 4); }) ==
+        "split_heads: expected [B, T, D] with D a multiple of num_heads = 4; got [2, 3, 6]");
+  CHECK(message_of([&] { merge_heads(x); }) ==
+        "merge_heads: expected [B, H, T, Dh]; got [2, 3, 6]");
 }
 
 TEST_CASE("positions say what does not fit them") {

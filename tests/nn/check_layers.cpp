@@ -100,10 +100,12 @@ Reports check_cross_attention() {
 Reports check_encoder_layer() {
   Reports reports;
   for (const bool pre : {false, true})
-    reports.push_back(check_module(
-        [=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
-        {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
-        [](TransformerEncoderLayer& m, const Tensors& in) { return m(in[0], kPadding); }));
+    reports.push_back(
+        check_module([=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
+                     {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
+                     [](TransformerEncoderLayer& m, const Tensors& in) {
+                       return m(in[0], {.src_mask = kPadding});
+                     }));
   return reports;
 }
 
@@ -328,6 +330,8 @@ TEST_CASE("check_module finds faults") {
   const auto random = faults(Fault::random);
   CHECK(std::find(random.begin(), random.end(), "two evaluations of the same inputs differ") !=
         random.end());
+  Faulty wrong(Fault::wrong_gradient, Generator(1));
+  CHECK(check_module(wrong, {normal({2, 3})}).failures.at(0).find("analytic") != std::string::npos);
   Generator shared(1);
   const auto report = check_module([shared] { return Linear(3, 2, shared); }, {normal({1, 3})});
   CHECK(report.failures.at(0) ==
@@ -345,4 +349,32 @@ TEST_CASE("check_module finds faults") {
   CHECK(message_of([] {
           check_module([] { return LayerNorm(3); }, {normal({1, 3}), normal({1, 3})});
         }) == "check_module: forward does not take that many tensors; pass a call of your own");
+}
+
+TEST_CASE("a module one has already is checked in place and left as it was") {
+  Generator gen(3);
+  Sequential model;  // in float32, with gradients, part of it in evaluation
+  model.add<Linear>(3, 4, gen).add<Dropout>(0.4, gen).add<LayerNorm>(4);
+  sum(model(ones({2, 3}))).backward();
+  model.find_module("2").eval();
+  const auto bits = [&] {
+    std::vector<float> all;
+    for (const Tensor& p : model.parameters())
+      for (const Tensor& t : {p.detach(), p.grad()})
+        for (const float x : t.to_vector<float>()) all.push_back(x);
+    return all;
+  };
+  const std::vector<float> before = bits();
+  const uint64_t position = gen.position();
+  const ModuleReport report = check_module(model, {normal({2, 3})});
+  CHECK(report.failures == std::vector<std::string>{});
+  CHECK(report.gradients[0] > 20);
+  CHECK(bits() == before);
+  CHECK(gen.position() == position);
+  CHECK(model.training());
+  CHECK_FALSE(model.find_module("2").training());
+  CHECK(message_of([&] {
+          check_module(model, {ones({2, 3})});
+        }) == "check_module: floating inputs must be float64; input 0 is float32");
+  CHECK(bits() == before);
 }

@@ -173,7 +173,9 @@ TEST_CASE("functional_call says what does not fit") {
   CHECK(message_of([&] { functional_call(model, Tensors{x}, [&] { return model(x); }); }) ==
         "functional_call: expected one tensor for each of 3 parameters; got 1");
   CHECK(with({{"first.wieght", x}}) ==
-        "functional_call: the module has no parameter or buffer \"first.wieght\"");
+        "module: there is no parameter or buffer \"first.wieght\"; nearest: first.weight, "
+        "first.bias, "
+        "second.weight");
   CHECK(with({{"first.weight", x}}) ==
         "functional_call: expected \"first.weight\" to be [3, 3] float64; got [2, 3] float64");
   CHECK(with({{"scale", ones({3})}}) ==

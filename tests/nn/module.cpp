@@ -1,5 +1,6 @@
 // Modules: names, ties, state, dtype, hooks, paths.
 #include <weft/tests/catch.h>
+#include <weft/tests/temp_dir.h>
 
 #include <weft/weft.h>
 #include <cmath>
@@ -178,8 +179,62 @@ TEST_CASE("loading lists every fault and changes nothing") {
   CHECK(message_of([&] { layer.load_state_dict(undefined); }) ==
         "load_state_dict: the tensor \"linear1.bias\" is undefined");
   CHECK(values(layer.parameters()[0]) == before);
-  layer.load_state_dict({{"linear1.bias", full({4}, 2, kFloat64)}, {"other", ones({1})}}, false);
+  layer.load_state_dict({{"linear1.bias", full({4}, 2)}, {"other", ones({1})}}, false);
   CHECK(values(layer.parameters()[1]) == std::vector<double>(4, 2));
+}
+
+TEST_CASE("float64 weights do not go into a float32 module unasked, float32 ones into any") {
+  Linear a(2, 1, Generator(1)), b(2, 1, Generator(2));
+  const std::vector<double> before = values(a.weight);
+  NamedTensors exact = b.state_dict();
+  exact[0].tensor = tensor({{1.0 / 3, 2.0 / 3}}, kFloat64);
+  CHECK(message_of([&] { a.load_state_dict(exact); }) ==
+        "load_state_dict: the state does not fit the module; float64 for float32 (it would be "
+        "rounded; to(kFloat64) on the module keeps it): weight");
+  CHECK(values(a.weight) == before);
+  a.to(kFloat64);
+  a.load_state_dict(exact);
+  CHECK(a.weight.to_vector<double>() == std::vector<double>{1.0 / 3, 2.0 / 3});
+  a.load_state_dict(b.state_dict());
+  CHECK(values(a.weight) == values(b.weight));
+}
+
+TEST_CASE("modules and parameters are found by name, and near names are told") {
+  Transformer model({.layer = {.d_model = 4, .nhead = 2, .dim_feedforward = 4},
+                     .num_encoder_layers = 2,
+                     .num_decoder_layers = 1},
+                    Generator(1));
+  Module& layer = model.find_module("encoder.layers.1");
+  CHECK(layer.path() == "encoder.layers.1");
+  CHECK(&model.find_module("") == &model);
+  CHECK(layer.find("linear1.bias").same_handle(model.find("encoder.layers.1.linear1.bias")));
+  auto& attention = model.find_module<MultiheadAttention>("decoder.layers.0.multihead_attn");
+  CHECK(attention.in_proj_weight.same_handle(
+      model.find("decoder.layers.0.multihead_attn.in_proj_weight")));
+  CHECK(message_of([&] { model.find_module("encoder.layer.1"); }) ==
+        "module: there is no module \"encoder.layer.1\"; nearest: encoder.layers.1, "
+        "encoder.layers, encoder.layers.0");
+  CHECK(message_of([&] { model.find("multihead_attn.in_proj_bias"); }) ==
+        "module: there is no parameter or buffer \"multihead_attn.in_proj_bias\"; nearest: "
+        "decoder.layers.0.multihead_attn.in_proj_bias, encoder.layers.0.self_attn.in_proj_bias, "
+        "encoder.layers.1.self_attn.in_proj_bias");
+  CHECK(message_of([&] { model.find_module<Linear>("encoder"); }) ==
+        "module: expected \"encoder\" to be a weft::Linear; got a weft::TransformerEncoder");
+  CHECK(message_of([&] { model.find_module("encoder."); }) != "");
+}
+
+TEST_CASE("a part is loaded from a file of the whole, by the prefix of its names") {
+  const TempDir dir;
+  const std::string path = (dir / "whole.safetensors").string();
+  FeedForward whole(3, 4, 0, Generator(1));
+  save_safetensors(path, whole.state_dict());
+  Linear part(3, 4, Generator(2));
+  part.load_state_dict(load_safetensors(path, "linear1.").tensors);
+  CHECK(values(part.weight) == values(whole.find("linear1.weight")));
+  CHECK(message_of([&] { load_safetensors(path, "linaer1."); }) ==
+        "load_safetensors: " + path +
+            ": no tensor's name begins with \"linaer1.\"; nearest: linear1.bias, linear2.bias, "
+            "linear1.weight");
 }
 
 TEST_CASE("hooks see and replace inputs, outputs and gradients") {

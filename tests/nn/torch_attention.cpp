@@ -63,10 +63,8 @@ TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's, and finite di
   const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors");
   MultiheadAttention attention({.embed_dim = 4, .num_heads = 2, .batch_first = true}, Generator(1));
   attention.to(kFloat64);
-  NamedTensors state;
-  for (const NamedTensor& t : file.tensors)
-    if (t.name.rfind("param.", 0) == 0) state.push_back({t.name.substr(6), t.tensor});
-  attention.load_state_dict(state);
+  attention.load_state_dict(
+      load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors", "param.").tensors);
 
   const Tensor query = file.at("input.query"), memory = file.at("input.memory"),
                target = file.at("input.target"), expected = file.at("output.hessian");

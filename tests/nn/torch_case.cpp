@@ -33,8 +33,9 @@ TensorsByName TorchCase::derive(Module& module,
                                 DType dtype) const {
   NamedTensors state;
   for (const auto& p : with_prefix("param.")) state.push_back({p.first, p.second});
-  module.to(dtype);
+  module.to(kFloat64);
   module.load_state_dict(state);
+  module.to(dtype);
 
   auto cast = [dtype](const Tensor& t) { return is_floating(t.dtype()) ? to(t, dtype) : t; };
   TensorsByName inputs, leaves, results;

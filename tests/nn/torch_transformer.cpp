@@ -40,7 +40,7 @@ TorchTally encoder_layer() {
   for (const TorchCase& c : torch_cases("encoder_layer")) {
     TransformerEncoderLayer layer(options_of(c), Generator(1));
     all += c.check(layer, [&](const TensorsByName& in) {
-      return TensorsByName{{"output", layer(in.at("src"), mask_of(in, "src"))}};
+      return TensorsByName{{"output", layer(in.at("src"), {.src_mask = mask_of(in, "src")})}};
     });
   }
   return all;
@@ -62,7 +62,7 @@ TorchTally encoder() {
   for (const TorchCase& c : torch_cases("encoder")) {
     TransformerEncoder stack(options_of(c), c.get("num_layers", 0), Generator(1), true);
     auto forward = [&](const TensorsByName& in) {
-      return TensorsByName{{"output", stack(in.at("src"), mask_of(in, "src"))}};
+      return TensorsByName{{"output", stack(in.at("src"), {.src_mask = mask_of(in, "src")})}};
     };
     all += c.check(stack, forward, kStack);
   }

@@ -96,23 +96,63 @@ std::string message_for(const Options& options) {
 
 }  // namespace
 
-TEST_CASE("Sgd takes PyTorch's steps") {
-  check_case<Sgd>("sgd", SgdOptions{.lr = 0.1});
-  check_case<Sgd>("sgd_decay", SgdOptions{.lr = 0.1, .weight_decay = 0.05});
-  check_case<Sgd>("sgd_momentum", SgdOptions{.lr = 0.1, .momentum = 0.9});
-  check_case<Sgd>("sgd_nesterov_decay",
-                  SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .nesterov = true});
-  check_case<Sgd>("sgd_dampening", SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.3});
+// The rule in tensor code, where the optimizer would run its kernel.
+template <class O>
+class ByRule : public O {
+ public:
+  using O::O;
+
+ private:
+  bool has_kernel() const override { return false; }
+};
+
+TEMPLATE_TEST_CASE("Sgd takes PyTorch's steps", "", Sgd, ByRule<Sgd>) {
+  check_case<TestType>("sgd", SgdOptions{.lr = 0.1});
+  check_case<TestType>("sgd_decay", SgdOptions{.lr = 0.1, .weight_decay = 0.05});
+  check_case<TestType>("sgd_momentum", SgdOptions{.lr = 0.1, .momentum = 0.9});
+  check_case<TestType>(
+      "sgd_nesterov_decay",
+      SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .nesterov = true});
+  check_case<TestType>("sgd_dampening", SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.3});
 }
 
-TEST_CASE("Adam and AdamW take PyTorch's steps") {
-  check_case<Adam>("adam", AdamOptions{});
-  check_case<Adam>("adam_seq2seq", AdamOptions{.lr = 1e-2, .beta2 = 0.98, .eps = 1e-9});
-  check_case<Adam>("adam_decay", AdamOptions{.lr = 1e-2, .weight_decay = 0.1});
-  check_case<AdamW>("adamw", AdamWOptions{.lr = 1e-2});
-  check_case<AdamW>(
+TEMPLATE_TEST_CASE("Adam takes PyTorch's steps", "", Adam, ByRule<Adam>) {
+  check_case<TestType>("adam", AdamOptions{});
+  check_case<TestType>("adam_seq2seq", AdamOptions{.lr = 1e-2, .beta2 = 0.98, .eps = 1e-9});
+  check_case<TestType>("adam_decay", AdamOptions{.lr = 1e-2, .weight_decay = 0.1});
+}
+
+TEMPLATE_TEST_CASE("AdamW takes PyTorch's steps", "", AdamW, ByRule<AdamW>) {
+  check_case<TestType>("adamw", AdamWOptions{.lr = 1e-2});
+  check_case<TestType>(
       "adamw_decay",
       AdamWOptions{.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.3});
+}
+
+TEST_CASE("the rules take the kernels' steps where PyTorch's were not recorded") {
+  const auto both = [](auto kernel, auto rule, const auto& options) {
+    Parameters p, q;
+    const auto a = kernel(p.named(), options);
+    const auto b = rule(q.named(), options);
+    for (int step = 0; step < kSteps; ++step) {
+      p.set_gradients(step);
+      q.set_gradients(step);
+      a->step(0.5);
+      b->step(0.5);
+      CHECK(largest_difference(p.a, q.a) < 1e-12);
+      CHECK(largest_difference(p.b, q.b) < 1e-12);
+    }
+  };
+  const auto make = [](auto tag) {
+    return [](const NamedTensors& named, const auto& options) {
+      return std::make_unique<typename decltype(tag)::type>(named, options);
+    };
+  };
+  both(make(TypeTag<Adam>{}), make(TypeTag<ByRule<Adam>>{}),
+       AdamOptions{.amsgrad = true, .maximize = true});
+  both(make(TypeTag<AdamW>{}), make(TypeTag<ByRule<AdamW>>{}), AdamWOptions{.amsgrad = true});
+  both(make(TypeTag<Sgd>{}), make(TypeTag<ByRule<Sgd>>{}),
+       SgdOptions{.momentum = 0.5, .maximize = true});
 }
 
 TEST_CASE("groups have options of their own") {

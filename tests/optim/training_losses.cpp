@@ -58,8 +58,9 @@ Differences train(DType dtype, bool fused) {
   const Tensor losses = fixture().at("output.losses" + suffix);
   const Tensor norms = fixture().at("output.gradient_norms" + suffix);
   Translator model(options(), 11, 13, fixture().at("output.positions"), Generator(1));
-  model.to(dtype);
+  model.to(kFloat64);
   model.load_state_dict(tensors_under("param."));
+  model.to(dtype);
   Adam adam(model.named_parameters(), {.lr = 1e-2, .beta2 = 0.98, .eps = 1e-9});
   Differences worst;
   for (int step = 0; step < kSteps; ++step) {
