@@ -23,9 +23,9 @@ struct Range<double> {
 template <class T, class F>
 WEFT_INLINE void in_units(T unit, F f) {
   if (unit == T(1))
-    f([](T v) { return v; });
+    f([](auto v) { return v; });
   else
-    f([unit](T v) { return v * unit; });
+    f([unit](auto v) { return v * unit; });
 }
 
 /// Sums of the deviations from `mean`, and of their squares.
@@ -36,14 +36,30 @@ struct Deviations {
 
 template <class T, class Read>
 WEFT_INLINE Deviations<T> deviations_of(const T* x, int64_t n, T mean, Read read) {
-  T sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum, squares)
-  for (int64_t i = 0; i < n; ++i) {
-    const T d = read(x[i]) - mean;
-    sum += d;
+  typename Lanes<T>::type sums{}, squares{};
+  int64_t i = 0;
+  for (; i + Lanes<T>::count <= n; i += Lanes<T>::count) {
+    const auto d = read(load(x + i)) - mean;
+    sums += d;
     squares += d * d;
   }
-  return {sum, squares};
+  Deviations<T> total{sum_of_lanes<T>(sums), sum_of_lanes<T>(squares)};
+  for (; i < n; ++i) {
+    const T d = read(x[i]) - mean;
+    total.sum += d;
+    total.squares += d * d;
+  }
+  return total;
+}
+
+template <class T, class Read>
+WEFT_INLINE T sum_of(const T* x, int64_t n, Read read) {
+  typename Lanes<T>::type sums{};
+  int64_t i = 0;
+  for (; i + Lanes<T>::count <= n; i += Lanes<T>::count) sums += read(load(x + i));
+  T total = sum_of_lanes<T>(sums);
+  for (; i < n; ++i) total += read(x[i]);
+  return total;
 }
 
 /// The mean is mean + rest: the latter is what rounding took from the former.
@@ -56,19 +72,16 @@ struct Center {
 /// as in a row of equal numbers, they are taken again from a better one.
 template <class T, class Read>
 WEFT_INLINE Center<T> center_of(const T* x, int64_t n, Read read) {
-  const T count = static_cast<T>(n);
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += read(x[i]);
-  T mean = total / count;
+  const T share = T(1) / static_cast<T>(n);
+  T mean = sum_of(x, n, read) * share;
   Deviations<T> d = deviations_of(x, n, mean, read);
-  T rest = d.sum / count;
-  if (T(4) * rest * rest > d.squares / count) {
+  T rest = d.sum * share;
+  if (T(4) * rest * rest > d.squares * share) {
     mean += rest;
     d = deviations_of(x, n, mean, read);
-    rest = d.sum / count;
+    rest = d.sum * share;
   }
-  const T variance = d.squares / count - rest * rest;
+  const T variance = d.squares * share - rest * rest;
   return {mean, rest, variance < T(0) ? T(0) : variance};
 }
 
@@ -85,13 +98,13 @@ RowMoments<T> moments_of_far(const T* x, int64_t n, double eps, bool small) {
   const T unit = small ? Range<T>::kUp : Range<T>::kDown;
   const T least = eps > 0 ? Range<T>::kTiny : T(0);  // equal numbers stay equal
   const T e = static_cast<T>(eps * static_cast<double>(unit) * static_cast<double>(unit));
-  const auto read = [unit](T v) { return v * unit; };
+  const auto read = [unit](auto v) { return v * unit; };
   return moments_from(center_of(x, n, read), unit, e < least ? least : e);
 }
 
 template <class T>
 WEFT_INLINE RowMoments<T> moments_of(const T* x, int64_t n, double eps) {
-  const Center<T> c = center_of(x, n, [](T v) { return v; });
+  const Center<T> c = center_of(x, n, [](auto v) { return v; });
   const T e = static_cast<T>(eps), v = c.variance + e;
   if (!(v <= Range<T>::kMost && v >= Range<T>::kLeast))
     return moments_of_far(x, n, eps, v < Range<T>::kLeast);

@@ -5,7 +5,9 @@
 
 #include <math.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #define WEFT_INLINE static inline __attribute__((always_inline))
 #define WEFT_INLINE_LAMBDA __attribute__((always_inline))
@@ -190,6 +192,22 @@ WEFT_INLINE typename Lanes<T>::type load(const T* x) {
   typename Lanes<T>::type v;
   __builtin_memcpy(&v, x, sizeof v);
   return v;
+}
+
+template <class T, std::size_t... kLane>
+WEFT_INLINE T sum_in_halves(typename Lanes<T>::type v, std::index_sequence<kLane...>) {
+  for (std::size_t width = sizeof...(kLane) / 2; width > 0; width /= 2) {
+    const typename Lanes<T>::type other = {v[kLane ^ width]...};
+    v += other;
+  }
+  return v[0];
+}
+
+/// The sum of a vector's lanes. Compilers add those of a reduction one after the other, which takes
+/// longer than a short row itself.
+template <class T>
+WEFT_INLINE T sum_of_lanes(typename Lanes<T>::type v) {
+  return sum_in_halves<T>(v, std::make_index_sequence<Lanes<T>::count>());
 }
 
 /// The largest (or least) of n >= 1 numbers; NaNs may be passed over.
