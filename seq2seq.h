@@ -18,12 +18,16 @@
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/pictures/attention_picture.h>
 #include <weft/seq2seq/pictures/attention_style.h>
+#include <weft/seq2seq/tasks/addition.h>
 #include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/tasks/german/lexicon.h>
 #include <weft/seq2seq/tasks/german/meaning.h>
 #include <weft/seq2seq/tasks/german/sampler.h>
 #include <weft/seq2seq/tasks/german/uses.h>
+#include <weft/seq2seq/tasks/letters.h>
+#include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/line_reader.h>

@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh release weft_program
 existing=--overwrite
 [[ " $* " != *" --resume "* ]] || existing=
-build/release/bin/weft train --task toy --model-dir runs/toy $existing "$@"
+build/release/bin/weft train --task german --model-dir runs/toy $existing "$@"

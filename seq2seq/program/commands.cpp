@@ -20,6 +20,18 @@ void check_sentence(const std::string& sentence) {
 
 }  // namespace
 
+void tasks_command(std::span<const Task> tasks) {
+  std::string text =
+      "files      your own: --train-source and --train-target, --valid-source and "
+      "--valid-target\n";
+  for (const Task& task : tasks) {
+    const ParallelText valid = task.corpus().valid.text;
+    text += fmt::format("{:<10} {}\n           {} -> {}\n", task.name, task.help, valid.source[0],
+                        valid.target[0]);
+  }
+  print(text);
+}
+
 void score_command(const ScoreOptions& o) {
   const BleuOptions options{
       o.tokenize.value() == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a, o.lowercase};

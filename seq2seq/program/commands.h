@@ -4,9 +4,11 @@
 
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/decoding/decode.h>
+#include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/training/config.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
 namespace weft {
@@ -14,10 +16,13 @@ namespace weft {
 /// From a corpus to a model directory, until a limit of the run is reached, scores stop getting
 /// better, or the user interrupts; then judges the best model. Writes into the model directory:
 /// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
-/// (checkpoints), metrics.jsonl, summary.json and, for the toy task, attention.svg. The exit
+/// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
 /// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
 /// file.
-int train_command(RunConfig config);
+int train_command(RunConfig config, std::span<const Task> tasks = builtin_tasks());
+
+/// Prints the tasks, each with a pair of its validation split.
+void tasks_command(std::span<const Task> tasks = builtin_tasks());
 
 struct RunOptions : SettingGroup {
   // clang-format off

@@ -34,8 +34,8 @@ void require(CLI::App& command, std::initializer_list<const char*> options) {
 }
 
 void add_train(CLI::App& app, RunConfig& config, std::string& file, int& status) {
-  CLI::App* command =
-      app.add_subcommand("train", "Train a model: on the toy task, or on files of parallel text");
+  CLI::App* command = app.add_subcommand(
+      "train", "Train a model: on a built-in task, or on files of parallel text");
   command
       ->add_option("--config", file,
                    "File of settings in TOML, each the name of a flag without dashes = its value; "
@@ -46,6 +46,10 @@ void add_train(CLI::App& app, RunConfig& config, std::string& file, int& status)
     if (!file.empty()) config.read_file(file);
     status = train_command(config);
   });
+}
+
+void add_tasks(CLI::App& app) {
+  app.add_subcommand("tasks", "List the built-in tasks")->callback([] { tasks_command(); });
 }
 
 void add_run(CLI::App& app, RunOptions& o) {
@@ -87,6 +91,7 @@ int run_program(int argc, char** argv) {
   RunOptions run;
   ScoreOptions score;
   ShowOptions show;
+  add_tasks(app);
   add_train(app, train, config_file, status);
   add_run(app, run);
   add_score(app, score);

@@ -77,7 +77,7 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
     if (first) print_examples(split, translations);
     score_lines(split, translations, metric, first ? "" : "_" + split.name, lines);
   }
-  const bool aligned = !splits[0].gold.empty();
+  const bool aligned = !splits[0].gold.empty() && model.vocabulary->tokens() == Tokens::kWords;
   if (aligned) alignment_lines(model, splits[0], lines);
   fmt::print("\n");
   for (const Line& line : lines) {

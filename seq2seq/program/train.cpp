@@ -33,20 +33,21 @@ void require_free(const std::filesystem::path& dir) {
         dir.string());
 }
 
+bool is_files(const TrainConfig& c) { return c.task.value() == "files"; }
+
 // The task that the user means, with files that a resumed run finds from any directory.
-void settle_task(TrainConfig& c) {
+void settle_task(TrainConfig& c, std::span<const Task> tasks) {
   Setting<std::string>* files[] = {&c.train_source, &c.train_target, &c.valid_source,
                                    &c.valid_target};
   const auto is_given = [](const Setting<std::string>* file) { return !file->value().empty(); };
   const auto given = std::count_if(std::begin(files), std::end(files), is_given);
   if (given > 0 && c.task.value().empty()) c.task = "files";
-  check(c.task.value() == "toy" || given == std::ssize(files),
-        "train: needs a corpus: --task toy, or --train-source, --train-target, --valid-source and "
-        "--valid-target");
-  check(c.task.value() == "files" || (c.task.value() == "toy" && given == 0),
-        "task: must be toy, or files and with them; got '{}' and {} files", c.task.value(), given);
-  check(c.task.value() == "files" || !c.subwords.given(),
-        "vocab-size: the toy task has words; got {}", c.subwords.value());
+  const bool needs_files = c.task.value().empty() || is_files(c);
+  check(!needs_files || given == std::ssize(files),
+        "train: needs a corpus: --task NAME (weft tasks lists them), or --train-source, "
+        "--train-target, --valid-source and --valid-target");
+  if (!needs_files) find_task(tasks, c.task);
+  check(needs_files || given == 0, "task: {} has no files; got {}", c.task.value(), given);
   for (Setting<std::string>* file : files)
     if (is_given(file)) *file = std::filesystem::absolute(file->value()).string();
 }
@@ -75,7 +76,12 @@ void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
 
 std::unique_ptr<Vocabulary> make_vocabulary(TrainConfig& train, const ParallelText& text) {
   if (train.resume) return load_vocabulary(train.directory());
-  if (train.task.value() == "toy") return word_vocabulary(text.source, text.target);
+  const Tokens tokens = find_tokens(train.tokens);
+  check(tokens == Tokens::kSubwords || !train.subwords.given(),
+        "vocab-size: is of subwords; got {} and tokens {}", train.subwords.value(),
+        train.tokens.value());
+  if (tokens == Tokens::kCharacters) return character_vocabulary(text.source, text.target);
+  if (tokens == Tokens::kWords) return word_vocabulary(text.source, text.target);
   std::vector<std::string> sentences = text.source;
   sentences.insert(sentences.end(), text.target.begin(), text.target.end());
   fit_vocabulary(train, sentences);
@@ -86,7 +92,7 @@ std::unique_ptr<Vocabulary> make_vocabulary(TrainConfig& train, const ParallelTe
 }
 
 // The run's settings but for what follows from its corpus.
-void settle_run(RunConfig& config) {
+void settle_run(RunConfig& config, std::span<const Task> tasks) {
   TrainConfig& train = config.train;
   check(!train.model_dir.value().empty(), "train: needs --model-dir, the directory of the model");
   check(!train.resume || !train.overwrite, "train: --resume and --overwrite exclude each other");
@@ -96,20 +102,20 @@ void settle_run(RunConfig& config) {
   } else if (!train.overwrite) {
     require_free(train.directory());
   }
-  settle_task(train);
+  settle_task(train, tasks);
 }
 
-int train(RunConfig& config) {
+int train(RunConfig& config, std::span<const Task> tasks) {
   const Stopwatch since_start;
-  settle_run(config);
-  const Corpus corpus =
-      config.train.task.value() == "toy" ? toy_corpus() : read_corpus(config.train.files());
+  settle_run(config, tasks);
+  const Corpus corpus = is_files(config.train) ? read_corpus(config.train.files())
+                                               : find_task(tasks, config.train.task).corpus();
   if (!config.train.resume) suggest_defaults(config, corpus.defaults);
   validate(config.train);
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
-  if (!config.train.resume && config.train.task.value() == "files")
+  if (!config.train.resume && is_files(config.train))
     fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
   Trainer trainer(config, *vocabulary, corpus, since_start);
   if (!config.train.resume) prepare_directory(config, *vocabulary);
@@ -131,11 +137,11 @@ int train(RunConfig& config) {
 
 }  // namespace
 
-int train_command(RunConfig config) {
+int train_command(RunConfig config, std::span<const Task> tasks) {
   set_num_threads(static_cast<int>(config.train.threads));
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
-  const int status = train(config);
+  const int status = train(config, tasks);
   print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
   return status;
 }

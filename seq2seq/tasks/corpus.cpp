@@ -41,20 +41,21 @@ bool are_mostly_words(const std::vector<std::string>& sentences) {
 
 }  // namespace
 
-Corpus toy_corpus() {
+Corpus german_corpus() {
   ToyCorpus toy = make_toy_corpus(kToySeed, kToySizes);
   return {to_split("train", std::move(toy.train)),
           to_split("valid", std::move(toy.valid)),
           {to_split("held-out", std::move(toy.test)),
            to_split("compositional", std::move(toy.compositional))},
-          {{"d-model", "64"},
+          {{"tokens", "word"},
+           {"d-model", "64"},
            {"ffn", "128"},
            {"dropout", "0"},
            {"max-tokens", "512"},
            {"warmup", "800"},
            {"clip", "1"},
-           {"decay", "2"},
-           {"epochs", "4"},
+           {"decay", "1.5"},
+           {"epochs", "5"},
            {"metric", "bleu"}}};
 }
 

@@ -37,7 +37,7 @@ struct CorpusFiles {
 
 /// The built-in grammar's sentences: tests are "held-out" and "compositional", with gold
 /// alignments.
-Corpus toy_corpus();
+Corpus german_corpus();
 
 /// Its metric is "exact" if most targets are a single word, where BLEU, which compares up to four
 /// words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws on files

@@ -1,4 +1,5 @@
-// What all vocabularies share, and the one of whole words.
+// What all vocabularies share, and those of characters and of whole words.
+#include <fmt/ranges.h>
 #include <weft/core/check.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/text/json.h>
@@ -7,6 +8,7 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 #include <unordered_map>
@@ -17,15 +19,48 @@ namespace {
 
 constexpr size_t kShown = 40;               // characters of foreign text in a message
 constexpr int64_t kSentencesAtOnce = 4096;  // for a thread
-constexpr const char* kWords = "words";
-constexpr const char* kSubwords = "subwords";
+// Names for people, and in files; in the order of Tokens.
+constexpr const char* kTokenNames[] = {"char", "word", "subword"};
+constexpr const char* kKinds[] = {"characters", "words", "subwords"};
 constexpr const char* kSpecialNames[kSpecials] = {"<pad>", "<unk>", "<s>", "</s>"};
 
 std::filesystem::path file_in(const std::filesystem::path& dir) { return dir / "vocabulary.json"; }
 
+class CharacterVocabulary : public Vocabulary {
+ public:
+  explicit CharacterVocabulary(std::vector<std::string> characters)
+      : Vocabulary(Tokens::kCharacters, std::move(characters)) {
+    for (const std::string& c : pieces())
+      ids_.emplace(decode_utf8(c)[0], kSpecials + std::ssize(ids_));
+  }
+
+  std::vector<int64_t> encode(const std::string& text) const override {
+    const std::u32string characters = decode_utf8(text);
+    std::vector<int64_t> ids;
+    ids.reserve(characters.size() + 2);  // for begin and end
+    for (const char32_t c : characters) {
+      const auto found = ids_.find(c);
+      ids.push_back(found == ids_.end() ? kUnknown : found->second);
+    }
+    return ids;
+  }
+
+  std::string decode(std::span<const int64_t> ids) const override {
+    check_ids(ids);
+    std::string text;
+    for (const int64_t id : ids)
+      if (id >= kSpecials || id == kUnknown) text += id == kUnknown ? kUnknownText : piece(id);
+    return text;
+  }
+
+ private:
+  std::unordered_map<char32_t, int64_t> ids_;
+};
+
 class WordVocabulary : public Vocabulary {
  public:
-  explicit WordVocabulary(std::vector<std::string> words) : Vocabulary(kWords, std::move(words)) {
+  explicit WordVocabulary(std::vector<std::string> words)
+      : Vocabulary(Tokens::kWords, std::move(words)) {
     for (const std::string& word : pieces()) ids_.emplace(word, kSpecials + std::ssize(ids_));
   }
 
@@ -58,7 +93,7 @@ class WordVocabulary : public Vocabulary {
 class SubwordVocabulary : public Vocabulary {
  public:
   explicit SubwordVocabulary(std::vector<std::string> list)
-      : Vocabulary(kSubwords, std::move(list)),
+      : Vocabulary(Tokens::kSubwords, std::move(list)),
         coder_({std::begin(kSpecialNames), std::end(kSpecialNames)}, pieces()) {}
 
   std::vector<int64_t> encode(const std::string& text) const override {
@@ -73,14 +108,21 @@ class SubwordVocabulary : public Vocabulary {
   SubwordCoder coder_;
 };
 
+bool is_piece(const std::string& text, Tokens tokens) {
+  if (tokens == Tokens::kWords) return split_words(text) == std::vector<std::string_view>{text};
+  if (tokens == Tokens::kCharacters) return !invalid_utf8(text) && decode_utf8(text).size() == 1;
+  return !text.empty();
+}
+
 // The file is hostile until every check has passed.
-void check_pieces(const std::vector<std::string>& pieces, bool words, const std::string& file) {
-  std::set<std::string_view> seen(std::begin(kSpecialNames), std::end(kSpecialNames));
-  if (words) seen.clear();  // a word that looks like a special is still a word
+void check_pieces(const std::vector<std::string>& pieces, Tokens tokens, const std::string& file) {
+  std::set<std::string_view> seen;
+  if (tokens == Tokens::kSubwords)  // a word that looks like a special is still a word
+    seen.insert(std::begin(kSpecialNames), std::end(kSpecialNames));
   for (const std::string& piece : pieces) {
-    const bool blank_free = split_words(piece) == std::vector<std::string_view>{piece};
-    check(!piece.empty() && (!words || blank_free),
-          "load_vocabulary: a piece must not be empty, nor a word hold blanks; got '{}' in '{}'",
+    check(is_piece(piece, tokens),
+          "load_vocabulary: a piece must not be empty, nor a word hold blanks, nor a character be "
+          "several; got '{}' in '{}'",
           printable(piece, kShown), file);
     check(seen.insert(piece).second,
           "load_vocabulary: expected pieces that differ; got '{}' twice in '{}'",
@@ -118,8 +160,15 @@ void add_words(std::span<const std::string> sentences, std::set<std::string>& wo
 
 }  // namespace
 
-Vocabulary::Vocabulary(std::string kind, std::vector<std::string> pieces)
-    : kind_(std::move(kind)), pieces_(std::move(pieces)) {}
+Tokens find_tokens(const std::string& name) {
+  const auto* found = std::find(std::begin(kTokenNames), std::end(kTokenNames), name);
+  check(found != std::end(kTokenNames), "tokens: must be one of {}; got '{}'",
+        fmt::join(kTokenNames, ", "), name);
+  return static_cast<Tokens>(found - std::begin(kTokenNames));
+}
+
+Vocabulary::Vocabulary(Tokens tokens, std::vector<std::string> pieces)
+    : tokens_(tokens), pieces_(std::move(pieces)) {}
 
 int64_t Vocabulary::size() const { return kSpecials + std::ssize(pieces_); }
 
@@ -135,7 +184,19 @@ void Vocabulary::check_ids(std::span<const int64_t> ids) const {
 }
 
 void Vocabulary::save(const std::filesystem::path& dir) const {
-  write_file(file_in(dir), to_json_text({{"kind", kind_}, {"pieces", pieces_}}));
+  write_file(file_in(dir),
+             to_json_text({{"kind", kKinds[static_cast<int>(tokens_)]}, {"pieces", pieces_}}));
+}
+
+std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> source,
+                                                 std::span<const std::string> target) {
+  std::set<char32_t> characters;
+  for (const auto& side : {source, target})
+    for (const std::string& sentence : side)
+      for (const char32_t c : decode_utf8(sentence)) characters.insert(c);
+  std::vector<std::string> pieces;
+  for (const char32_t c : characters) pieces.push_back(encode_utf8({&c, 1}));
+  return std::make_unique<CharacterVocabulary>(std::move(pieces));
 }
 
 std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
@@ -153,12 +214,14 @@ std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentence
 std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir) {
   const std::string file = file_in(dir).string();
   Contents contents = parse(read_file(file), file);
-  const bool words = contents.kind == kWords;
-  check(words || contents.kind == kSubwords,
-        "load_vocabulary: kind must be '{}' or '{}'; got '{}' in '{}'", kWords, kSubwords,
-        printable(contents.kind, kShown), file);
-  check_pieces(contents.pieces, words, file);
-  if (words) return std::make_unique<WordVocabulary>(std::move(contents.pieces));
+  const auto* kind = std::find(std::begin(kKinds), std::end(kKinds), contents.kind);
+  check(kind != std::end(kKinds), "load_vocabulary: kind must be one of {}; got '{}' in '{}'",
+        fmt::join(kKinds, ", "), printable(contents.kind, kShown), file);
+  const auto tokens = static_cast<Tokens>(kind - std::begin(kKinds));
+  check_pieces(contents.pieces, tokens, file);
+  if (tokens == Tokens::kCharacters)
+    return std::make_unique<CharacterVocabulary>(std::move(contents.pieces));
+  if (tokens == Tokens::kWords) return std::make_unique<WordVocabulary>(std::move(contents.pieces));
   return std::make_unique<SubwordVocabulary>(std::move(contents.pieces));
 }
 

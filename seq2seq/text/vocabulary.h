@@ -1,6 +1,5 @@
-// From text to ids and back: whole words (for the toy corpus) or subwords by byte-pair encoding
-// (Sennrich et al., ACL 2016), computed by SentencePiece. Both sides of a corpus share a
-// vocabulary.
+// From text to ids and back: characters, whole words, or subwords by byte-pair encoding (Sennrich
+// et al., ACL 2016), computed by SentencePiece. Both sides of a corpus share a vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +17,26 @@ inline constexpr int64_t kBegin = 2;    ///< what the decoder reads first
 inline constexpr int64_t kEnd = 3;      ///< ends a sentence
 inline constexpr int64_t kSpecials = 4;
 
+/// What a piece of a vocabulary is.
+enum class Tokens { kCharacters, kWords, kSubwords };
+
+/// "char", "word" or "subword". Throws an error that lists them if the name is none.
+Tokens find_tokens(const std::string& name);
+
 class Vocabulary {
  public:
   virtual ~Vocabulary() = default;
 
   /// Ids of a sentence, without begin and end. Whatever the text says, the only special id among
-  /// them is kUnknown. Runs of blanks count as one; ill-formed UTF-8 is unknown.
+  /// them is kUnknown. Ill-formed UTF-8 is unknown. Runs of blanks count as one, but are characters
+  /// where tokens are.
   virtual std::vector<int64_t> encode(const std::string& text) const = 0;
 
   /// The text of ids; pad, begin and end are left out, unknown is written as U+2047 (double
   /// question mark). Throws on an id outside [0, size).
   virtual std::string decode(std::span<const int64_t> ids) const = 0;
+
+  Tokens tokens() const { return tokens_; }
 
   /// What stands for one id, for people: a word, or a subword with U+2581 for a blank before it.
   std::string piece(int64_t id) const;
@@ -40,14 +48,18 @@ class Vocabulary {
   void save(const std::filesystem::path& dir) const;
 
  protected:
-  Vocabulary(std::string kind, std::vector<std::string> pieces);
+  Vocabulary(Tokens tokens, std::vector<std::string> pieces);
   void check_ids(std::span<const int64_t> ids) const;
   const std::vector<std::string>& pieces() const { return pieces_; }
 
  private:
-  std::string kind_;
+  Tokens tokens_;
   std::vector<std::string> pieces_;  // of id kSpecials, kSpecials + 1, ...
 };
+
+/// Every character (code point) of both sides, sorted.
+std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> source,
+                                                 std::span<const std::string> target = {});
 
 /// Every word of both sides, sorted.
 std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,

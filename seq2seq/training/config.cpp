@@ -2,6 +2,7 @@
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/config.h>
 
 #include <algorithm>
@@ -80,6 +81,7 @@ CorpusFiles TrainConfig::files() const {
 
 void validate(const TrainConfig& c) {
   check_ranges(c);
+  find_tokens(c.tokens);
   if (!c.metric.value().empty()) find_metric(builtin_metrics(), c.metric);
 }
 

@@ -65,7 +65,7 @@ struct TrainConfig : SettingGroup {
       "Replace the model that is in the model directory", {}, kForget}};
 
   Setting<std::string> task{*this, "", {"task", "Corpus",
-      "toy: the built-in English-German grammar; files: those named below"}};
+      "A built-in task, see weft tasks; or files: those named below"}};
   Setting<std::string> train_source{*this, "", {"train-source", "Corpus",
       "Sentences to train on, one a line", {}, kChange}};
   Setting<std::string> train_target{*this, "", {"train-target", "Corpus",
@@ -74,6 +74,8 @@ struct TrainConfig : SettingGroup {
       "Sentences to validate on", {}, kChange}};
   Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
       "Their translations", {}, kChange}};
+  Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
+      "What sentences are cut into: char, word or subword; the task's choice unless given"}};
   Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
       "Subwords of both languages, special ids included; fewer for a small corpus",
       {.least = 5, .most = kMost}}};

@@ -38,6 +38,8 @@ AlignmentScores::Head best_alignment_head(Seq2SeqModel& model, const Vocabulary&
                                           const Split& split, ReadAt step) {
   if (split.gold.size() != split.text.source.size())
     throw Error("alignment: the split \"" + split.name + "\" has no gold alignments");
+  if (vocabulary.tokens() != Tokens::kWords)
+    throw Error("alignment: gold alignments link words; the vocabulary has other tokens");
   AlignmentScores scores(step);
   for (size_t i = 0; i < split.gold.size(); ++i) {
     const Ids source = encode_source(vocabulary, split.text.source[i]);

@@ -152,14 +152,14 @@ case_config() { # a file of settings says what flags say, and flags come before 
     'steps = 1.5|c.toml, line 1: steps: must be a whole number' 'lr = -1|c.toml, line 1: lr: must be in (0, inf); got -1' \
     'lr = 010|c.toml, line 1: ' 'lr = |c.toml, line 1: '; do
     echo "${text%%|*}" >"$dir/c.toml"
-    expect_error "${text#*|}" train --config "$dir/c.toml" --task toy --model-dir "$dir/m"
+    expect_error "${text#*|}" train --config "$dir/c.toml" --task german --model-dir "$dir/m"
   done
-  expect_error "cannot open" train --config "$dir/none.toml" --task toy --model-dir "$dir/m"
+  expect_error "cannot open" train --config "$dir/none.toml" --task german --model-dir "$dir/m"
   "$program" --version | grep -qE '^weft [0-9]+\.[0-9]+\.[0-9]+$' || fail "--version"
 }
 
-case_toy() { # the built-in corpus: scores, examples, attention
-  "$program" train --task toy --model-dir "$dir/m" "${small[@]}" --steps 2 >"$dir/out" 2>"$dir/log" ||
+case_task() { # the built-in corpus: scores, examples, attention
+  "$program" train --task german --model-dir "$dir/m" "${small[@]}" --steps 2 >"$dir/out" 2>"$dir/log" ||
     { cat "$dir/log" >&2; fail "train"; }
   grep -q 'ready after' "$dir/log" || fail "training must say when it is ready"
   grep -q 'translated exactly' "$dir/out" || fail "no score"
@@ -169,7 +169,32 @@ case_toy() { # the built-in corpus: scores, examples, attention
   "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
   grep -q '</svg>' "$dir/a.svg" || fail "no picture"
   expect_error "0xff at byte 5 of --sentence" show --model-dir "$dir/m" --sentence $'the \xff'
-  expect_error "--d-model 16; got 32" train --task toy --model-dir "$dir/m" --resume --d-model 32
+  expect_error "--d-model 16; got 32" train --task german --model-dir "$dir/m" --resume --d-model 32
+}
+
+case_tasks() { # every task by its name, and what it is cut into
+  "$program" tasks >"$dir/out" || fail "tasks"
+  local task
+  for task in copy reverse sort addition dates german; do
+    grep -q "^$task " "$dir/out" || fail "weft tasks lacks $task"
+    "$program" train --task $task --model-dir "$dir/$task" "${small[@]}" --steps 2 >"$dir/out.$task" 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "train $task"; }
+    grep -q "\"task\": \"$task\"" "$dir/$task/summary.json" || fail "summary.json names another task"
+  done
+  grep -q '"kind": "characters"' "$dir/sort/vocabulary.json" || fail "letters are characters"
+  "$program" train --task sort --tokens subword --vocab-size 60 --model-dir "$dir/cut" "${small[@]}" --steps 2 \
+    >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "--tokens subword"; }
+  grep -q '"kind": "subwords"' "$dir/cut/vocabulary.json" || fail "--tokens has no effect"
+  # Alignments are of words: with characters they would be silently wrong.
+  "$program" train --task german --tokens char --model-dir "$dir/char" "${small[@]}" --steps 2 >"$dir/out" \
+    2>"$dir/log" || { cat "$dir/log" >&2; fail "--tokens char"; }
+  ! grep -q alignment "$dir/out" || fail "characters have no word alignment"
+  expect_error "must be files, or one of copy, reverse, sort, addition, dates, german; got 'toy'" \
+    train --task toy --model-dir "$dir/m"
+  expect_error "tokens: must be one of char, word, subword; got 'bytes'" \
+    train --task sort --tokens bytes --model-dir "$dir/m"
+  expect_error "vocab-size: is of subwords; got 60 and tokens char" \
+    train --task sort --vocab-size 60 --model-dir "$dir/m"
 }
 
 case_run() { # a line out for each line in, whatever is in it
@@ -261,13 +286,13 @@ case_errors() {
   printf '\n \n' >"$dir/blank"
   local files=(--train-target "$dir/two" --valid-source "$dir/two" --valid-target "$dir/two")
   expect_error "needs a corpus" train --model-dir "$dir/m"
-  expect_error "--nonsense" train --task toy --model-dir "$dir/m" --nonsense
+  expect_error "--nonsense" train --task german --model-dir "$dir/m" --nonsense
   expect_error "no/such/file" train --model-dir "$dir/m" --train-source no/such/file "${files[@]}"
   expect_error "1" train --model-dir "$dir/m" --train-source "$dir/one" "${files[@]}"
   expect_error "UTF-8" train --model-dir "$dir/m" --train-source "$dir/bad" "${files[@]}"
   expect_error "empty" train --model-dir "$dir/m" --train-source "$dir/empty" "${files[@]}"
   expect_error "has words on both sides" train --model-dir "$dir/m" --train-source "$dir/blank" "${files[@]}"
-  expect_error "heads" train --task toy --model-dir "$dir/m" --d-model 30 --heads 4
+  expect_error "heads" train --task german --model-dir "$dir/m" --d-model 30 --heads 4
   local option name
   for option in "--lr -1" "--lr inf" "--decay inf" "--clip nan" "--dropout 1" "--label-smoothing nan" "--minutes nan" \
     "--steps -1" "--epochs 99999999999999999999" "--accumulate 0" "--seed -1" "--seed 99999999999999999999" \
@@ -275,7 +300,7 @@ case_errors() {
     "--epochs=" "--seed=" "--metric=" "--task="; do
     name=${option%%[ =]*}
     # shellcheck disable=SC2086  # an option and its value
-    expect_error "${name#--}: " train --task toy --model-dir "$dir/m" $option
+    expect_error "${name#--}: " train --task german --model-dir "$dir/m" $option
   done
   expect_error "nonsense" nonsense
   expect_error "see weft run --help" run
@@ -289,7 +314,7 @@ case_errors() {
   expect_error "beam: must be in [1, 100]; got 0" run --model-dir "$dir/nothing" --beam 0
   expect_error "beam: must be a whole number" run --model-dir "$dir/nothing" --beam 010
   expect_error "2" score --hypothesis "$dir/two" --reference "$dir/one"
-  expect_error "checkpoint" train --task toy --model-dir "$dir/nothing" --resume
+  expect_error "checkpoint" train --task german --model-dir "$dir/nothing" --resume
   if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
     fail "a full disk must be an error"
   fi
@@ -297,14 +322,14 @@ case_errors() {
   local again=(train --model-dir "$dir/small" "${corpus[@]}" --max-tokens 256)
   expect_error "--vocab-size 60; got 50" "${again[@]}" --resume --vocab-size 50
   expect_error "validation set of 20 pairs" "${again[@]}" --resume --valid-source "$dir/valid.de"
-  expect_error "--task files; got toy" train --model-dir "$dir/small" --resume --task toy
+  expect_error "--task files; got german" train --model-dir "$dir/small" --resume --task german
   expect_error "exclude" "${again[@]}" --resume --overwrite
   expect_error "--seed 1; got 7" "${again[@]}" --resume --seed 7
   expect_error "--lr 0.005; got 0.25" "${again[@]}" --resume --lr 0.25
   expect_error "--layers 1; got 3" "${again[@]}" --resume --layers 3
   expect_error "corpus of 300 pairs" "${again[@]}" --resume --train-source "$dir/de"
   expect_error "--resume" "${again[@]}"
-  expect_error "cannot create '/dev/null/m': Not a directory" train --task toy --model-dir /dev/null/m
+  expect_error "cannot create '/dev/null/m': Not a directory" train --task german --model-dir /dev/null/m
   expect_error "no pair fits" "${again[@]}" --overwrite --max-tokens 1
   [ -f "$dir/small/best.safetensors" ] || fail "a run that cannot begin removed the model"
   if "$program" run --model-dir "$dir/small" <"$dir" 2>"$dir/log"; then fail "a folder is no standard input"; fi

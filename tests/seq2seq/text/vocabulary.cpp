@@ -116,6 +116,25 @@ TEST_CASE("vocabularies load what they saved") {
   }
 }
 
+TEST_CASE("characters: every code point counts, blanks too, and text survives the round trip") {
+  const Lines text{"3 May  2021", "zw\u00f6lf"};
+  const auto characters = character_vocabulary(text);
+  CHECK(characters->tokens() == Tokens::kCharacters);
+  CHECK(characters->size() == kSpecials + 13);
+  const TempDir dir;
+  characters->save(dir.path());
+  const auto loaded = load_vocabulary(dir.path());
+  for (const std::string& line : text) {
+    CHECK(characters->decode(characters->encode(line)) == line);
+    CHECK(loaded->encode(line) == characters->encode(line));
+  }
+  CHECK(characters->encode("3x\xff") == Ids{characters->encode("3")[0], kUnknown, kUnknown});
+  CHECK(characters->decode(Ids{kBegin, kUnknown, kEnd, kPad}) == "\u2047");
+  for (const char* wrong : {"", "ab"})
+    CHECK(complaint(std::string(R"({"kind": "characters", "pieces": [")") + wrong + "\"]}")
+              .starts_with("load_vocabulary: a piece must not be empty"));
+}
+
 TEST_CASE("a size that does not fit the text is an error with the numbers") {
   CHECK(message_of([] { train_subwords(Lines{"abc ab"}, 7); }) ==
         "train_subwords: size must be in [8, 1000000], room for 4 specials and 4 characters of the "
@@ -159,18 +178,22 @@ TEST_CASE("damaged vocabulary files are an error that says what is wrong") {
     CHECK(complaint(text).starts_with(expected));
   }
   CHECK(complaint(R"({"kind": "letters", "pieces": []})") ==
-        "load_vocabulary: kind must be 'words' or 'subwords'; got 'letters' in 'vocabulary.json'");
+        "load_vocabulary: kind must be one of characters, words, subwords; got 'letters' in "
+        "'vocabulary.json'");
   CHECK(complaint(R"({"kind": "words", "pieces": ["a", "b", "a"]})") ==
         "load_vocabulary: expected pieces that differ; got 'a' twice in 'vocabulary.json'");
   CHECK(complaint(R"({"kind": "words", "pieces": ["a b"]})") ==
-        "load_vocabulary: a piece must not be empty, nor a word hold blanks; got 'a b' in "
+        "load_vocabulary: a piece must not be empty, nor a word hold blanks, nor a character be "
+        "several; got 'a b' in "
         "'vocabulary.json'");
   CHECK(
       complaint(R"({"kind": "words", "pieces": ["a\nb"]})") ==  // one line, whatever the file says
-      "load_vocabulary: a piece must not be empty, nor a word hold blanks; got 'a\ufffdb' in "
+      "load_vocabulary: a piece must not be empty, nor a word hold blanks, nor a character be "
+      "several; got 'a\ufffdb' in "
       "'vocabulary.json'");
   CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", ""]})") ==
-        "load_vocabulary: a piece must not be empty, nor a word hold blanks; got '' in "
+        "load_vocabulary: a piece must not be empty, nor a word hold blanks, nor a character be "
+        "several; got '' in "
         "'vocabulary.json'");
   CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", "<s>"]})") ==
         "load_vocabulary: expected pieces that differ; got '<s>' twice in 'vocabulary.json'");

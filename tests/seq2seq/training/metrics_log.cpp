@@ -40,7 +40,7 @@ TEST_CASE("a loss that is not a number is written as null") {
 
 TEST_CASE("the summary holds the keys in order") {
   const TempDir dir;
-  write_summary(dir / "summary.json", {"toy",
+  write_summary(dir / "summary.json", {"german",
                                        400,
                                        12.5,
                                        12345,
@@ -50,7 +50,7 @@ TEST_CASE("the summary holds the keys in order") {
                                        98.5,
                                        {{"exact_match", 0.995}, {"bleu", 99.5}}});
   CHECK(dir.read("summary.json") ==
-        "{\n  \"task\": \"toy\",\n  \"steps\": 400,\n  \"seconds\": 12.5,\n"
+        "{\n  \"task\": \"german\",\n  \"steps\": 400,\n  \"seconds\": 12.5,\n"
         "  \"parameters\": 12345,\n  \"tokens_per_second\": 50000.0,\n"
         "  \"checkpoint_step\": 350,\n  \"metric\": \"bleu\",\n  \"valid_score\": 98.5,\n"
         "  \"exact_match\": 0.995,\n  \"bleu\": 99.5\n}\n");

@@ -1,0 +1,69 @@
+#include <fmt/ranges.h>
+#include <weft/core/check.h>
+#include <weft/seq2seq/tasks/addition.h>
+#include <weft/seq2seq/tasks/dates.h>
+#include <weft/seq2seq/tasks/letters.h>
+#include <weft/seq2seq/tasks/task.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace weft {
+namespace {
+
+// The corpus is part of the task: every run, whatever its seed, is judged on the same sources.
+constexpr uint64_t kCorpusSeed = 1;
+constexpr int64_t kDrawsForOne = 1000;
+
+using Sources = std::unordered_set<std::string>;
+
+std::string draw_new(const std::function<std::string(Generator&)>& draw, Generator& generator,
+                     Sources& seen) {
+  for (int64_t i = 0; i < kDrawsForOne; ++i)
+    if (const auto [source, is_new] = seen.insert(draw(generator)); is_new) return *source;
+  fail("draw_corpus: needs more different sources than {}; {} draws gave no other", seen.size(),
+       kDrawsForOne);
+}
+
+}  // namespace
+
+const std::vector<Task>& builtin_tasks() {
+  static const std::vector<Task> tasks{
+      copy_task(),
+      reverse_task(),
+      sort_task(),
+      addition_task(),
+      dates_task(),
+      {"german", "sentences of a small English-German grammar, with word alignments",
+       german_corpus}};
+  return tasks;
+}
+
+const Task& find_task(std::span<const Task> tasks, const std::string& name) {
+  const auto found =
+      std::find_if(tasks.begin(), tasks.end(), [&](const Task& t) { return t.name == name; });
+  if (found != tasks.end()) return *found;
+  std::vector<std::string> names;
+  for (const Task& task : tasks) names.push_back(task.name);
+  fail("task: must be files, or one of {}; got '{}'", fmt::join(names, ", "), name);
+}
+
+Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
+                   const std::function<std::string(const std::string& source)>& answer,
+                   TaskDefaults defaults, const CorpusSizes& sizes) {
+  Generator generator(kCorpusSeed);
+  Sources seen;
+  const auto split = [&](const std::string& name, int64_t size) {
+    check(size > 0, "draw_corpus: sizes must be positive; got {} for {}", size, name);
+    Split s{name, {}, {}};
+    for (int64_t i = 0; i < size; ++i) {
+      s.text.source.push_back(draw_new(draw, generator, seen));
+      s.text.target.push_back(answer(s.text.source.back()));
+    }
+    return s;
+  };
+  Split test = split("held-out", sizes.test), valid = split("valid", sizes.valid);
+  return {split("train", sizes.train), std::move(valid), {std::move(test)}, std::move(defaults)};
+}
+
+}  // namespace weft
