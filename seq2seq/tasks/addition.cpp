@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <weft/core/check.h>
 #include <weft/seq2seq/tasks/addition.h>
 
 namespace weft {
@@ -13,18 +14,14 @@ std::string draw_sum(Generator& generator) {
 
 std::string add(const std::string& source) {
   const size_t plus = source.find('+');
+  check(plus != std::string::npos, "addition: must be like 298+805; got '{}'", source);
   return std::to_string(std::stoll(source.substr(0, plus)) + std::stoll(source.substr(plus + 1)));
 }
 
 }  // namespace
 
 Task addition_task() {
-  const TaskDefaults defaults{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
-                              {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
-                              {"warmup", "800"},  {"clip", "1"},       {"decay", "2"},
-                              {"epochs", "30"}};
-  return {"addition", "the sum of two numbers of up to three digits",
-          [defaults] { return draw_corpus(draw_sum, add, defaults); }, add};
+  return drawn_task("addition", "the sum of two numbers of up to three digits", 30, draw_sum, add);
 }
 
 }  // namespace weft

@@ -1,9 +1,11 @@
 #include <fmt/core.h>
+#include <weft/core/check.h>
 #include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
 
 namespace weft {
@@ -31,22 +33,19 @@ std::string draw_date(Generator& generator) {
 }
 
 std::string to_iso(const std::string& source) {
-  std::vector<std::string_view> words = split_words(source);
-  const bool day_first = std::isdigit(static_cast<unsigned char>(source[0])) != 0;
+  const std::vector<std::string_view> words = split_words(source);
+  check(words.size() == 3, "dates: must be like 3 May 2021, or May 3, 2021; got '{}'", source);
+  const bool day_first = std::isdigit(static_cast<unsigned char>(words[0][0])) != 0;
   const std::string day(words[day_first ? 0 : 1]);
   const auto month = std::find(kMonths.begin(), kMonths.end(), words[day_first ? 1 : 0]);
+  check(month != kMonths.end(), "dates: must name a month in full; got '{}'", source);
   return fmt::format("{}-{:02}-{:02}", words[2], month - kMonths.begin() + 1, std::stoll(day));
 }
 
 }  // namespace
 
 Task dates_task() {
-  const TaskDefaults defaults{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
-                              {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
-                              {"warmup", "800"},  {"clip", "1"},       {"decay", "2"},
-                              {"epochs", "6"}};
-  return {"dates", "a date in words to year-month-day",
-          [defaults] { return draw_corpus(draw_date, to_iso, defaults); }, to_iso};
+  return drawn_task("dates", "a date in words to year-month-day", 6, draw_date, to_iso);
 }
 
 }  // namespace weft

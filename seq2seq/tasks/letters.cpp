@@ -1,6 +1,7 @@
 #include <weft/seq2seq/tasks/letters.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace weft {
 namespace {
@@ -13,37 +14,30 @@ std::string draw_letters(Generator& generator) {
   return text;
 }
 
-Task letters_task(std::string name, std::string help, std::string epochs,
-                  std::function<std::string(const std::string&)> answer) {
-  const TaskDefaults defaults{
-      {"tokens", "char"}, {"metric", "exact"},          {"d-model", "64"}, {"ffn", "128"},
-      {"dropout", "0"},   {"max-tokens", "512"},        {"warmup", "800"}, {"clip", "1"},
-      {"decay", "2"},     {"epochs", std::move(epochs)}};
-  auto corpus = [answer, defaults] { return draw_corpus(draw_letters, answer, defaults); };
-  return {std::move(name), std::move(help), std::move(corpus), std::move(answer)};
+std::string reversed(std::string text) {
+  std::reverse(text.begin(), text.end());
+  return text;
+}
+
+std::string sorted(std::string text) {
+  std::sort(text.begin(), text.end());
+  return text;
 }
 
 }  // namespace
 
 Task copy_task() {
-  return letters_task("copy", "5 to 12 letters as they are", "8",
-                      [](const std::string& source) { return source; });
+  return drawn_task("copy", "5 to 12 letters as they are", 8, draw_letters, std::identity());
 }
 
 Task reverse_task() {
-  return letters_task("reverse", "5 to 12 letters from the last to the first", "8",
-                      [](std::string text) {
-                        std::reverse(text.begin(), text.end());
-                        return text;
-                      });
+  return drawn_task("reverse", "5 to 12 letters from the last to the first", 8, draw_letters,
+                    reversed);
 }
 
 Task sort_task() {
-  return letters_task("sort", "5 to 12 letters in the order of the alphabet", "12",
-                      [](std::string text) {
-                        std::sort(text.begin(), text.end());
-                        return text;
-                      });
+  return drawn_task("sort", "5 to 12 letters in the order of the alphabet", 12, draw_letters,
+                    sorted);
 }
 
 }  // namespace weft

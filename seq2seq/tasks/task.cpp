@@ -66,4 +66,18 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
   return {split("train", sizes.train), std::move(valid), {std::move(test)}, std::move(defaults)};
 }
 
+Task drawn_task(std::string name, std::string help, int epochs,
+                std::function<std::string(Generator&)> draw,
+                std::function<std::string(const std::string& source)> answer) {
+  const TaskDefaults recipe{{"tokens", "char"}, {"metric", "exact"},
+                            {"d-model", "64"},  {"ffn", "128"},
+                            {"dropout", "0"},   {"max-tokens", "512"},
+                            {"warmup", "800"},  {"clip", "1"},
+                            {"decay", "2"},     {"epochs", std::to_string(epochs)}};
+  auto corpus = [draw = std::move(draw), answer, recipe] {
+    return draw_corpus(draw, answer, recipe);
+  };
+  return {std::move(name), std::move(help), std::move(corpus), std::move(answer)};
+}
+
 }  // namespace weft

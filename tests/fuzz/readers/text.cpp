@@ -1,8 +1,8 @@
 // Random bytes as text: refused with an Error, or lines of valid UTF-8 on which all that is done to
 // text works. A zero byte cuts the input into the two files of a parallel corpus.
+#include <weft/core/error.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/core/error.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 
 #include <algorithm>

@@ -28,6 +28,12 @@ TEST_CASE("tasks: answers are known") {
   CHECK(answer_of("addition", "0+0") == "0");
   CHECK(answer_of("dates", "3 May 2021") == "2021-05-03");
   CHECK(answer_of("dates", "December 31, 1999") == "1999-12-31");
+  CHECK(message_of([] { answer_of("dates", ""); }) ==
+        "dates: must be like 3 May 2021, or May 3, 2021; got ''");
+  CHECK(message_of([] { answer_of("dates", "3 Mai 2021"); }) ==
+        "dates: must name a month in full; got '3 Mai 2021'");
+  CHECK(message_of([] { answer_of("addition", "7"); }) ==
+        "addition: must be like 298+805; got '7'");
 }
 
 TEST_CASE("tasks: no source is in two splits or twice, and each has its answer") {
