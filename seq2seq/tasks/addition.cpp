@@ -21,7 +21,8 @@ std::string add(const std::string& source) {
 }  // namespace
 
 Task addition_task() {
-  return drawn_task("addition", "the sum of two numbers of up to three digits", 30, draw_sum, add);
+  return drawn_task("addition", "the sum of two numbers of up to three digits", draw_sum, add,
+                    {{"epochs", "24"}, {"lr", "2e-3"}, {"decay", "1"}});
 }
 
 }  // namespace weft

@@ -45,7 +45,8 @@ std::string to_iso(const std::string& source) {
 }  // namespace
 
 Task dates_task() {
-  return drawn_task("dates", "a date in words to year-month-day", 6, draw_date, to_iso);
+  return drawn_task("dates", "a date in words to year-month-day", draw_date, to_iso,
+                    {{"epochs", "6"}});
 }
 
 }  // namespace weft

@@ -27,17 +27,18 @@ std::string sorted(std::string text) {
 }  // namespace
 
 Task copy_task() {
-  return drawn_task("copy", "5 to 12 letters as they are", 8, draw_letters, std::identity());
+  return drawn_task("copy", "5 to 12 letters as they are", draw_letters, std::identity(),
+                    {{"epochs", "8"}});
 }
 
 Task reverse_task() {
-  return drawn_task("reverse", "5 to 12 letters from the last to the first", 8, draw_letters,
-                    reversed);
+  return drawn_task("reverse", "5 to 12 letters from the last to the first", draw_letters, reversed,
+                    {{"epochs", "8"}});
 }
 
 Task sort_task() {
-  return drawn_task("sort", "5 to 12 letters in the order of the alphabet", 12, draw_letters,
-                    sorted);
+  return drawn_task("sort", "5 to 12 letters in the order of the alphabet", draw_letters, sorted,
+                    {{"epochs", "12"}});
 }
 
 }  // namespace weft

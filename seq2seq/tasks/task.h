@@ -37,10 +37,10 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    const std::function<std::string(const std::string& source)>& answer,
                    TaskDefaults defaults, const CorpusSizes& sizes = {});
 
-/// A task of such a corpus, cut into characters, with the recipe of a small model that learns in so
-/// many passes to give every target exactly.
-Task drawn_task(std::string name, std::string help, int epochs,
-                std::function<std::string(Generator&)> draw,
-                std::function<std::string(const std::string& source)> answer);
+/// A task of such a corpus, cut into characters, with the recipe of a small model that gives
+/// targets exactly; `special` comes before it.
+Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
+                std::function<std::string(const std::string& source)> answer,
+                const TaskDefaults& special);
 
 }  // namespace weft
