@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -82,24 +83,34 @@ void Optimizer::prepare(Slot& slot) const {
 }
 
 void Optimizer::run_rule(Slot& slot, const Tensor& gradient) const {
-  const std::vector<std::string> names = buffer_names(slot.group);
-  const Tensors buffers = slot.buffers;
+  std::vector<std::string> names = buffer_names(slot.group);
+  Tensors olds = slot.buffers;
   const Tensor p = update(slot, gradient);
-  check(slot.buffers.size() == buffers.size(), "{}: the rule must keep {} buffers; got {}", who_,
-        buffers.size(), slot.buffers.size());
-  for (size_t i = 0; i < buffers.size(); ++i) assign(slot, names[i], buffers[i], slot.buffers[i]);
-  slot.buffers = buffers;
-  assign(slot, "parameter", slot.parameter, p);
+  Tensors news = std::exchange(slot.buffers, olds);
+  check(news.size() == olds.size(), "{}: the rule must keep {} buffers; got {}", who_, olds.size(),
+        news.size());
+  names.push_back("parameter");
+  olds.push_back(slot.parameter);
+  news.push_back(p);
+  for (size_t i = 0; i < news.size(); ++i) {
+    check_new(slot, names[i], olds[i], news[i]);
+    // A rule may give one old tensor as another's new value; each is read before it is written.
+    const auto shares = [&](const Tensor& old) { return news[i].same_storage(old); };
+    if (std::any_of(olds.begin(), olds.end(), shares)) news[i] = clone(news[i]);
+  }
+  for (size_t i = 0; i < news.size(); ++i) copy_into(olds[i], news[i]);
 }
 
-void Optimizer::assign(const Slot& slot, const std::string& what, Tensor into,
-                       const Tensor& value) const {
-  check(value.defined() && value.shape() == into.shape() && value.dtype() == into.dtype(),
+void Optimizer::check_new(const Slot& slot, const std::string& what, const Tensor& old,
+                          const Tensor& value) const {
+  check(value.defined() && value.shape() == old.shape() && value.dtype() == old.dtype(),
         "{}: the rule must make the new {} of \"{}\" {} {}; got {}", who_, what, slot.name,
-        to_string(into.dtype()), into.shape(),
+        to_string(old.dtype()), old.shape(),
         value.defined() ? fmt::format("{} {}", to_string(value.dtype()), value.shape())
                         : "an undefined tensor");
-  if (value.same_handle(into)) return;
+}
+
+void Optimizer::copy_into(Tensor into, const Tensor& value) const {
   dispatch_floating(who_, into.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Tensor values = contiguous(value);

@@ -88,7 +88,9 @@ class Optimizer {
   void add(const NamedTensor& parameter, size_t group);
   void prepare(Slot& slot) const;
   void run_rule(Slot& slot, const Tensor& gradient) const;
-  void assign(const Slot& slot, const std::string& what, Tensor into, const Tensor& value) const;
+  void check_new(const Slot& slot, const std::string& what, const Tensor& old,
+                 const Tensor& value) const;
+  void copy_into(Tensor into, const Tensor& value) const;
   void run_kernels(const Tensors& gradients, const std::vector<double>& scales) const;
   std::vector<Slot> restored(const NamedTensors& state) const;
 

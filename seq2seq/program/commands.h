@@ -3,11 +3,9 @@
 #pragma once
 
 #include <weft/core/parallel.h>
-#include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/training/config.h>
 
-#include <memory>
 #include <span>
 #include <string>
 
@@ -50,11 +48,9 @@ struct RunOptions : SettingGroup {
       "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
   // clang-format on
 };
-/// How the options say to decode. Errors: options that contradict each other.
-std::unique_ptr<Strategy> decoding_strategy(const RunOptions& options);
 /// Standard input to standard output, a translation for each line (with n_best several), as soon as
 /// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
-/// error.
+/// error. Errors: options that contradict each other.
 void run_command(const RunOptions& options);
 
 struct ScoreOptions : SettingGroup {

@@ -42,7 +42,8 @@ void alignment_lines(const LoadedModel& model, const Split& split, std::vector<L
   lines.push_back({"alignment error rate of the best head", "alignment_error_rate", best, true});
 }
 
-// Exact matches and BLEU, which every run shows, and the metric that chose the model.
+// Exact matches, BLEU and the metric that chose the model. Where exact matches choose, targets may
+// be too short for BLEU, which compares four words in a row.
 void score_lines(const Split& split, const std::vector<std::string>& translations,
                  const Metric& chosen, const std::string& suffix, std::vector<Line>& lines) {
   const std::vector<std::string>& references = split.text.target;
@@ -51,9 +52,10 @@ void score_lines(const Split& split, const std::vector<std::string>& translation
                    static_cast<double>(exact_matches(translations, references)) /
                        static_cast<double>(references.size()),
                    true});
+  if (chosen.name == "exact") return;
   const Metric& bleu = find_metric(builtin_metrics(), "bleu");
   lines.push_back({split.name + ": BLEU", "bleu" + suffix, score(bleu), false});
-  if (chosen.name == "exact" || chosen.name == "bleu") return;
+  if (chosen.name == "bleu") return;
   lines.push_back({split.name + ": " + chosen.title, chosen.name + suffix, score(chosen), false});
 }
 

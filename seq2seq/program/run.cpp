@@ -83,8 +83,7 @@ void check_absent(std::initializer_list<const AnySetting*> settings, const char*
     check(!s->given(), "run: --{} {}; got --{} {}", s->info().name, why, s->info().name, s->text());
 }
 
-}  // namespace
-
+// How the options say to decode.
 std::unique_ptr<Strategy> decoding_strategy(const RunOptions& o) {
   if (o.sample) {
     check_absent({&o.beam, &o.length_penalty}, "is of beam search, which --sample replaces");
@@ -100,6 +99,8 @@ std::unique_ptr<Strategy> decoding_strategy(const RunOptions& o) {
   return std::make_unique<BeamSearch>(
       BeamOptions{std::max<int64_t>(o.beam, o.n_best), o.length_penalty});
 }
+
+}  // namespace
 
 void run_command(const RunOptions& o) {
   const std::unique_ptr<Strategy> strategy = decoding_strategy(o);

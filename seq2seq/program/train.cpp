@@ -47,7 +47,8 @@ void settle_task(TrainConfig& c, std::span<const Task> tasks) {
         "train: needs a corpus: --task NAME (weft tasks lists them), or --train-source, "
         "--train-target, --valid-source and --valid-target");
   if (!needs_files) find_task(tasks, c.task);
-  check(needs_files || given == 0, "task: {} has no files; got {}", c.task.value(), given);
+  check(needs_files || given == 0, "train: --task {} has a corpus of its own; got {} files too",
+        c.task.value(), given);
   for (Setting<std::string>* file : files)
     if (is_given(file)) *file = std::filesystem::absolute(file->value()).string();
 }

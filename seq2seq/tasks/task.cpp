@@ -68,11 +68,11 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
 
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const TaskDefaults& special) {
+                const TaskDefaults& overrides) {
   TaskDefaults recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
                       {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
                       {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
-  recipe.insert(recipe.end(), special.begin(), special.end());
+  recipe.insert(recipe.end(), overrides.begin(), overrides.end());
   auto corpus = [draw = std::move(draw), answer, recipe] {
     return draw_corpus(draw, answer, recipe);
   };

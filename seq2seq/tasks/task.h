@@ -38,9 +38,9 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    TaskDefaults defaults, const CorpusSizes& sizes = {});
 
 /// A task of such a corpus, cut into characters, with the recipe of a small model that gives
-/// targets exactly; `special` comes before it.
+/// targets exactly; `overrides` are settings in which this task differs.
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const TaskDefaults& special);
+                const TaskDefaults& overrides);
 
 }  // namespace weft

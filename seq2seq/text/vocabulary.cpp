@@ -194,6 +194,7 @@ std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> so
   for (const auto& side : {source, target})
     for (const std::string& sentence : side)
       for (const char32_t c : decode_utf8(sentence)) characters.insert(c);
+  characters.erase(U'\ufffd');  // stands for ill-formed bytes, which are unknown
   std::vector<std::string> pieces;
   for (const char32_t c : characters) pieces.push_back(encode_utf8({&c, 1}));
   return std::make_unique<CharacterVocabulary>(std::move(pieces));

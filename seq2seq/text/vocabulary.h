@@ -57,7 +57,7 @@ class Vocabulary {
   std::vector<std::string> pieces_;  // of id kSpecials, kSpecials + 1, ...
 };
 
-/// Every character (code point) of both sides, sorted.
+/// Every character (code point) of both sides but U+FFFD, sorted.
 std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> source,
                                                  std::span<const std::string> target = {});
 

@@ -4,6 +4,7 @@
 #include <weft/tests/catch.h>
 
 #include <functional>
+#include <utility>
 
 using namespace weft;
 
@@ -61,4 +62,21 @@ TEST_CASE("a rule may keep the gradient itself, and get it scaled") {
   CHECK(w.to_vector<float>() == std::vector<float>{-2, -4});
   last.step();
   CHECK(w.to_vector<float>() == std::vector<float>{-102, -6});
+}
+
+TEST_CASE("a rule may exchange a buffer and the parameter") {
+  struct Exchange : OptimizerOf<SgdOptions> {
+    explicit Exchange(const NamedTensors& p) : OptimizerOf("Exchange", {{p, {}}}) {}
+    std::vector<std::string> buffer_names(size_t) const override { return {"other"}; }
+    Tensor update(Slot& slot, const Tensor&) const override {
+      return std::exchange(slot.buffers[0], slot.parameter);
+    }
+  };
+  Tensor w = tensor({1.0, 2.0}).set_requires_grad();
+  w.set_grad(ones({2}));
+  Exchange exchange({{"w", w}});
+  exchange.step();
+  CHECK(w.to_vector<float>() == std::vector<float>{0, 0});
+  exchange.step();
+  CHECK(w.to_vector<float>() == std::vector<float>{1, 2});
 }

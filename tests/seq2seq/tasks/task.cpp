@@ -1,6 +1,7 @@
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/tests/catch.h>
 
+#include <algorithm>
 #include <set>
 
 using namespace weft;
@@ -8,10 +9,10 @@ using namespace weft;
 namespace {
 
 const std::string& default_of(const Corpus& corpus, const std::string& name) {
-  for (const auto& [key, value] : corpus.defaults)
-    if (key == name) return value;
-  FAIL("no default for " << name);
-  throw 0;
+  const auto found = std::find_if(corpus.defaults.begin(), corpus.defaults.end(),
+                                  [&](const auto& d) { return d.first == name; });
+  REQUIRE(found != corpus.defaults.end());
+  return found->second;
 }
 
 std::string answer_of(const char* task, const std::string& source) {

@@ -129,6 +129,7 @@ TEST_CASE("characters: every code point counts, blanks too, and text survives th
     CHECK(loaded->encode(line) == characters->encode(line));
   }
   CHECK(characters->encode("3x\xff") == Ids{characters->encode("3")[0], kUnknown, kUnknown});
+  CHECK(character_vocabulary(Lines{"a\xff"})->size() == kSpecials + 1);
   CHECK(characters->decode(Ids{kBegin, kUnknown, kEnd, kPad}) == "\u2047");
   for (const char* wrong : {"", "ab"})
     CHECK(complaint(std::string(R"({"kind": "characters", "pieces": [")") + wrong + "\"]}")
