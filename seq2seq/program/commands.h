@@ -3,6 +3,7 @@
 #pragma once
 
 #include <weft/core/parallel.h>
+#include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/training/config.h>
 
@@ -19,7 +20,7 @@ namespace weft {
 /// file.
 int train_command(RunConfig config, std::span<const Task> tasks = builtin_tasks());
 
-/// Prints the tasks, each with a pair of its validation split.
+/// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
 void tasks_command(std::span<const Task> tasks = builtin_tasks());
 
 struct RunOptions : SettingGroup {
@@ -58,13 +59,16 @@ struct ScoreOptions : SettingGroup {
   Setting<std::string> hypothesis{*this, "", {"hypothesis", "",
       "File of translations, one a line"}};
   Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
+  Setting<std::string> metric{*this, "", {"metric", "",
+      "bleu, chrf, exact (match) or tokens (accuracy); all of them unless given"}};
   Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
-      "13a for plain text, none for tokenized text"}};
+      "Of bleu: 13a for plain text, none for tokenized text"}};
   Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
   // clang-format on
 };
-/// Prints the BLEU of a file of translations.
-void score_command(const ScoreOptions& options);
+/// Prints the scores of a file of translations, a line for each metric.
+void score_command(const ScoreOptions& options,
+                   std::span<const Metric> metrics = builtin_metrics());
 
 struct ShowOptions : SettingGroup {
   // clang-format off

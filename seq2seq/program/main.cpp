@@ -60,7 +60,8 @@ void add_run(CLI::App& app, RunOptions& o) {
 }
 
 void add_score(CLI::App& app, ScoreOptions& o) {
-  CLI::App* command = app.add_subcommand("score", "Score translations by BLEU, as sacreBLEU does");
+  CLI::App* command =
+      app.add_subcommand("score", "Score translations: BLEU, as sacreBLEU computes it, and others");
   add_settings(*command, o.settings());
   require(*command, {"--hypothesis", "--reference"});
   command->get_option("--tokenize")->check(CLI::IsMember({"13a", "none"}));

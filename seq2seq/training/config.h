@@ -5,7 +5,9 @@
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/training/setting.h>
+#include <weft/seq2seq/training/split_settings.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -66,14 +68,10 @@ struct TrainConfig : SettingGroup {
 
   Setting<std::string> task{*this, "", {"task", "Corpus",
       "A built-in task, see weft tasks; or files: those named below"}};
-  Setting<std::string> train_source{*this, "", {"train-source", "Corpus",
-      "Sentences to train on, one a line", {}, kChange}};
-  Setting<std::string> train_target{*this, "", {"train-target", "Corpus",
-      "Their translations", {}, kChange}};
-  Setting<std::string> valid_source{*this, "", {"valid-source", "Corpus",
-      "Sentences to validate on", {}, kChange}};
-  Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
-      "Their translations", {}, kChange}};
+  SplitSettings train_files{*this, "data", "train", "train on"};
+  SplitSettings valid_files{*this, "valid-data", "valid",
+      "validate on instead of a part of those to train on"};
+  SplitSettings test_files{*this, "test-data", "test", "judge the model on after training"};
   Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
       "What sentences are cut into: char, word or subword; the task's choice unless given"}};
   Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
@@ -114,7 +112,9 @@ struct TrainConfig : SettingGroup {
   // clang-format on
 
   std::filesystem::path directory() const { return model_dir.value(); }
+  /// Throws an error that names the flags if they contradict each other.
   CorpusFiles files() const;
+  std::array<SplitSettings*, 3> file_settings();
 };
 
 /// Throws an error that names the setting and its value.

@@ -125,8 +125,11 @@ void Trainer::train_epoch() {
 void Trainer::say_ready(int64_t skipped) {
   if (const std::string fitted = fitted_settings(config_); !fitted.empty())
     progress_.print("for a corpus of this size:" + fitted);
+  if (corpus_.held_out > 0)
+    progress_.print(fmt::format("{} pairs are held out for validation", corpus_.held_out));
   say_left_out("training", corpus_.train, skipped, "");
   say_left_out("validation", corpus_.valid, valid_batches_.skipped, " of the validation loss");
+  for (const Split& test : corpus_.tests) say_left_out("test", test, 0, "");
   progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), vocabulary_.size(), parameters(),
