@@ -5,23 +5,21 @@
 #include <utility>
 
 namespace weft {
+namespace {
+
+SettingInfo of_corpus(const std::string& name, const std::string& help) {
+  return {name, "Corpus", help, {}, OnResume::kChange};
+}
+
+}  // namespace
 
 SplitSettings::SplitSettings(SettingGroup& group, const std::string& flag, const std::string& split,
                              const std::string& purpose)
     : pairs(group, "",
-            {pairs,
-             "Corpus",
-             "Pairs to " + purpose + ", a source <tab> its target a line",
-             {},
-             OnResume::kChange}),
+            of_corpus(flag, "Pairs to " + purpose + ", a source <tab> its target a line")),
       source(group, "",
-             {split + "-source",
-              "Corpus",
-              "Or sentences to " + purpose + ", one a line",
-              {},
-              OnResume::kChange}),
-      target(group, "", {split + "-target", "Corpus", "And their targets", {}, OnResume::kChange}) {
-}
+             of_corpus(split + "-source", "Or sentences to " + purpose + ", one a line")),
+      target(group, "", of_corpus(split + "-target", "And their targets")) {}
 
 SplitFiles SplitSettings::files() const {
   const auto is_set = [](const Setting<std::string>& s) { return !s.value().empty(); };

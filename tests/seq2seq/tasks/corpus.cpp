@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/tasks/hold_out.h>
 #include <weft/tests/catch.h>
@@ -15,8 +16,8 @@ namespace {
 ParallelText numbered(int64_t pairs, int64_t sources) {
   ParallelText text;
   for (int64_t i = 0; i < pairs; ++i) {
-    text.source.push_back("s" + std::to_string(i % sources));
-    text.target.push_back("t" + std::to_string(i));
+    text.source.push_back(fmt::format("s{}", i % sources));
+    text.target.push_back(fmt::format("t{}", i));
   }
   return text;
 }
