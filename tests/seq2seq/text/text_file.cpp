@@ -66,17 +66,17 @@ TEST_CASE("read_pairs: what is not a file of pairs names the file and the line")
   const auto complaint = [&](const std::string& text) {
     const auto file = dir.write("a.tsv", text);
     std::string message = message_of([&] { read_pairs(file); });
-    const std::string name = "'" + file.string() + "'";
+    const std::string name = file.string() + "'";
     REQUIRE(message.ends_with(name));
     return message.substr(0, message.size() - name.size());
   };
   const std::string expected = "read_pairs: expected source <tab> target; got ";
-  CHECK(complaint("a\tb\nc d\n") == expected + "0 tabs at line 2 of ");
-  CHECK(complaint("a\tb\n\nc\td\n") == expected + "0 tabs at line 2 of ");
-  CHECK(complaint("a\tb\tc\n") == expected + "2 tabs at line 1 of ");
+  CHECK(complaint("a\tb\nc d\n") == expected + "0 tabs at line 2 of '");
+  CHECK(complaint("a\tb\n\nc\td\n") == expected + "0 tabs at line 2 of '");
+  CHECK(complaint("a\tb\tc\n") == expected + "2 tabs at line 1 of '");
   CHECK(complaint("a\tb\nc\t\xff\n") ==
-        "read: expected UTF-8; got byte 0xff at line 2, byte 3 of ");
-  CHECK(complaint("") == "read_pairs: expected at least one line; got the empty file ");
+        "read: expected UTF-8; got byte 0xff at line 2, byte 3 of '");
+  CHECK(complaint("") == "read_pairs: expected at least one line; got the empty file '");
 }
 
 TEST_CASE("pairs without a word on a side are removed and counted") {
