@@ -68,10 +68,12 @@ struct TrainConfig : SettingGroup {
 
   Setting<std::string> task{*this, "", {"task", "Corpus",
       "A built-in task, see weft tasks; or files: those named below"}};
-  SplitSettings train_files{*this, "data", "train", "train on"};
-  SplitSettings valid_files{*this, "valid-data", "valid",
-      "validate on instead of a part of those to train on"};
-  SplitSettings test_files{*this, "test-data", "test", "judge the model on after training"};
+  SplitSettings train_files{*this, "data",
+      "File of pairs to train on, a source <tab> its target a line", "train"};
+  SplitSettings valid_files{*this, "valid-data",
+      "Pairs to validate on; without, a part of those to train on is held out", "valid"};
+  SplitSettings test_files{*this, "test-data",
+      "Pairs to judge the best model on, once, after training", "test"};
   Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
       "What sentences are cut into: char, word or subword; the task's choice unless given"}};
   Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",

@@ -13,13 +13,11 @@ SettingInfo of_corpus(const std::string& name, const std::string& help) {
 
 }  // namespace
 
-SplitSettings::SplitSettings(SettingGroup& group, const std::string& flag, const std::string& split,
-                             const std::string& purpose)
-    : pairs(group, "",
-            of_corpus(flag, "Pairs to " + purpose + ", a source <tab> its target a line")),
-      source(group, "",
-             of_corpus(split + "-source", "Or sentences to " + purpose + ", one a line")),
-      target(group, "", of_corpus(split + "-target", "And their targets")) {}
+SplitSettings::SplitSettings(SettingGroup& group, const std::string& flag, const std::string& help,
+                             const std::string& split)
+    : pairs(group, "", of_corpus(flag, help)),
+      source(group, "", of_corpus(split + "-source", "Or a file of their sources, one a line,")),
+      target(group, "", of_corpus(split + "-target", "and one of their targets")) {}
 
 SplitFiles SplitSettings::files() const {
   const auto is_set = [](const Setting<std::string>& s) { return !s.value().empty(); };

@@ -12,9 +12,9 @@ namespace weft {
 /// A member of a group of settings, with three settings in that group. A run that goes on may find
 /// its files elsewhere: what they hold is checked instead.
 struct SplitSettings {
-  /// --`flag` for pairs, --`split`-source and --`split`-target; `purpose` completes "Pairs to ...".
-  SplitSettings(SettingGroup& group, const std::string& flag, const std::string& split,
-                const std::string& purpose);
+  /// --`flag` for pairs with its help, --`split`-source and --`split`-target.
+  SplitSettings(SettingGroup& group, const std::string& flag, const std::string& help,
+                const std::string& split);
 
   Setting<std::string> pairs, source, target;
 

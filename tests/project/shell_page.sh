@@ -11,11 +11,9 @@ trap 'rm -rf "$dir"' EXIT
 export PATH="${program%/*}:$PATH"
 
 awk -v dir="$dir" '
-  /^```/ && file { close(file); file = ""; next }
-  /^```/ && inside { inside = 0; next }
-  /^```/ { inside = 1 }
-  /^```sh$/ { file = sprintf("%s/%03d.sh", dir, ++n) }
-  /^```text$/ { file = sprintf("%s/%03d.text", dir, n) }
+  /^```/ { inside = !inside; if (file) close(file); file = "" }
+  /^```sh$/ && inside { file = sprintf("%s/%03d.sh", dir, ++n) }
+  /^```text$/ && inside { file = sprintf("%s/%03d.text", dir, n) }
   /^```/ { next }
   file { print > file }' "$page"
 
