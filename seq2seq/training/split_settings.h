@@ -1,8 +1,8 @@
 // The settings that name the files of one split: one file of pairs, or one of each side.
 #pragma once
 
+#include <weft/seq2seq/settings/setting.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/setting.h>
 
 #include <array>
 #include <string>

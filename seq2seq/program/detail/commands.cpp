@@ -3,10 +3,12 @@
 #include <weft/core/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/bleu.h>
-#include <weft/seq2seq/program/commands.h>
-#include <weft/seq2seq/program/output.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 namespace {
@@ -35,10 +37,10 @@ std::string score_line(const Metric& metric, const ParallelText& text, const Sco
 
 }  // namespace
 
-void tasks_command(std::span<const Task> tasks) {
+void tasks_command(const Catalog& catalog) {
   std::string text =
       "files      your own: --data FILE, or --train-source FILE --train-target FILE\n";
-  for (const Task& task : tasks) {
+  for (const Task& task : catalog.tasks) {
     const Corpus corpus = task.corpus();
     const TrainConfig recipe = recipe_of(corpus).train;
     text += fmt::format("{:<10} {}\n           {} -> {}\n           tokens {}, metric {}\n",
@@ -48,9 +50,9 @@ void tasks_command(std::span<const Task> tasks) {
   print(text);
 }
 
-void score_command(const ScoreOptions& o, std::span<const Metric> metrics) {
+void score_command(const ScoreOptions& o, const Catalog& catalog) {
   const bool all = o.metric.value().empty();
-  if (!all) find_metric(metrics, o.metric);
+  if (!all) find_named(catalog.metrics, o.metric, "metric");
   check(all || o.metric.value() == "bleu" || !o.tokenize.given(),
         "score: --tokenize is of bleu; got --metric {}", o.metric.value());
   ParallelText text = read_parallel(o.hypothesis.value(), o.reference.value());
@@ -58,14 +60,14 @@ void score_command(const ScoreOptions& o, std::span<const Metric> metrics) {
     for (std::string& line : *side)
       if (o.lowercase) line = lower_case(line);
   std::string lines;
-  for (const Metric& metric : metrics)
+  for (const Metric& metric : catalog.metrics)
     if (all || metric.name == o.metric.value()) lines += score_line(metric, text, o);
   print(lines);
 }
 
-void show_command(const ShowOptions& o) {
+void show_command(const ShowOptions& o, const Catalog& catalog) {
   check_sentence(o.sentence);
-  const LoadedModel loaded = load_model(o.model_dir.value());
+  const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
   if (is_too_long(*loaded.vocabulary, o.sentence))
     fmt::print(stderr, "weft: show: only the first {} ids of --sentence are translated\n",
                kLongestSource - 1);
