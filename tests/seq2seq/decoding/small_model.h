@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/random.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
@@ -15,6 +16,14 @@ inline std::unique_ptr<weft::TransformerSeq2Seq> small_model(int64_t vocabulary,
   c.heads = 4;
   c.ffn = 2 * d_model;
   auto model = std::make_unique<weft::TransformerSeq2Seq>(c, weft::Generator(7));
+  model->eval();
+  return model;
+}
+
+inline std::unique_ptr<weft::RecurrentSeq2Seq> small_recurrent_model(
+    weft::RecurrentSeq2SeqOptions options) {
+  options.num_layers = 2;
+  auto model = std::make_unique<weft::RecurrentSeq2Seq>(options, weft::Generator(7));
   model->eval();
   return model;
 }
