@@ -22,8 +22,8 @@ namespace weft {
 
 enum class RecurrentCell { gru, lstm };
 
-/// Luong's looks at all the decoder's outputs in one go. Bahdanau's context goes into the decoder,
-/// a step at a time.
+/// Bahdanau's context goes into the decoder, which so knows what it has read: it learns to sort or
+/// to add in fewer updates. Luong's takes all the decoder's outputs at once, and less time.
 enum class RecurrentAttention { luong, bahdanau };
 
 struct RecurrentSeq2SeqOptions {
@@ -31,7 +31,7 @@ struct RecurrentSeq2SeqOptions {
   int64_t d_model = 128;   ///< width of embeddings, decoder and each direction of the encoder
   int64_t num_layers = 1;  ///< of the encoder, and of the decoder
   RecurrentCell cell = RecurrentCell::gru;
-  RecurrentAttention attention = RecurrentAttention::luong;
+  RecurrentAttention attention = RecurrentAttention::bahdanau;
   double dropout = 0;  ///< of embeddings, between layers, and before the output
 };
 
