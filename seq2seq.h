@@ -15,6 +15,7 @@
 #include <weft/seq2seq/metrics/token_accuracy.h>
 #include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/pictures/attention_map.h>

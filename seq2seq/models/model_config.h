@@ -38,7 +38,7 @@ struct ModelConfig : SettingGroup {
   Setting<std::string> embeddings{*this, "tied", {"embeddings", "Model",
       "One matrix for source, target and output (tied), or one for each (separate)", {}, kSame,
       {"tied", "separate"}}};
-  Setting<std::string> attention{*this, "luong", {"attention", "Model",
+  Setting<std::string> attention{*this, "bahdanau", {"attention", "Model",
       "Of a recurrent model: luong (general) or bahdanau (additive)", {}, kSame,
       {"luong", "bahdanau"}}};
   Setting<double> dropout{*this, 0.1, {"dropout", "Model",

@@ -1,5 +1,6 @@
 #include <weft/core/check.h>
 #include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 
 namespace weft {
 namespace {
@@ -7,6 +8,17 @@ namespace {
 Positions positions_of(const std::string& name) {
   if (name == "none") return Positions::none;
   return name == "learned" ? Positions::learned : Positions::sinusoidal;
+}
+
+template <RecurrentCell cell>
+RecurrentSeq2SeqOptions recurrent_options(const ModelConfig& c) {
+  return {.vocabulary = c.vocabulary,
+          .d_model = c.d_model,
+          .num_layers = c.layers,
+          .cell = cell,
+          .attention = c.attention.value() == "luong" ? RecurrentAttention::luong
+                                                      : RecurrentAttention::bahdanau,
+          .dropout = c.dropout};
 }
 
 template <class Model, class Options>
@@ -41,10 +53,26 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
 }
 
 const std::vector<ModelKind>& builtin_models() {
-  static const std::vector<ModelKind> kinds{{"transformer",
-                                             "multi-head attention in every layer",
-                                             maker<TransformerSeq2Seq>(transformer_options),
-                                             {"attention"}}};
+  static const std::vector<std::string> of_transformer{"encoder-layers",
+                                                       "decoder-layers",
+                                                       "heads",
+                                                       "ffn",
+                                                       "activation",
+                                                       "norm",
+                                                       "positions",
+                                                       "embeddings",
+                                                       "attention-dropout",
+                                                       "activation-dropout"};
+  static const Settings one_layer{{"layers", "1"}};
+  static const std::vector<ModelKind> kinds{
+      {"transformer",
+       "multi-head attention in every layer",
+       maker<TransformerSeq2Seq>(transformer_options),
+       {"attention"}},
+      {"gru", "gated recurrent units with attention",
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::gru>), of_transformer, one_layer},
+      {"lstm", "long short-term memory with attention",
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::lstm>), of_transformer, one_layer}};
   return kinds;
 }
 

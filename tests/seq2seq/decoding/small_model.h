@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/random.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
@@ -14,6 +15,14 @@ inline std::unique_ptr<weft::TransformerSeq2Seq> small_model(int64_t vocabulary,
                       .num_encoder_layers = 2,
                       .num_decoder_layers = 2}};
   auto model = std::make_unique<weft::TransformerSeq2Seq>(options, weft::Generator(7));
+  model->eval();
+  return model;
+}
+
+inline std::unique_ptr<weft::RecurrentSeq2Seq> small_recurrent_model(
+    weft::RecurrentSeq2SeqOptions options) {
+  options.num_layers = 2;
+  auto model = std::make_unique<weft::RecurrentSeq2Seq>(options, weft::Generator(7));
   model->eval();
   return model;
 }
