@@ -23,10 +23,10 @@ Tensor Intermediates::operator[](const std::string& name) const {
 }
 
 void Intermediates::tensor_named(const Tensor& t, const std::string& name) {
-  if (!wants(full_name(name))) return;
+  if (!wants(detail::full_name(name))) return;
   Tensor kept = t;
   if (kept.requires_grad()) kept.retain_grad();
-  kept_.push_back({full_name(name), kept});
+  kept_.push_back({detail::full_name(name), kept});
 }
 
 bool Intermediates::wants(const std::string& name) const {

@@ -18,13 +18,13 @@ std::string name_of(const Tensor& t) {
   return e ? e->name : std::string();
 }
 
-std::string full_name(const std::string& name) {
+std::string detail::full_name(const std::string& name) {
   const std::string path = module_path();
   return path.empty() ? name : fmt::format("{}.{}", path, name);
 }
 
 bool is_wanted(const std::string& name) {
-  return detail::thread_state.observers && detail::any_observer_wants(full_name(name));
+  return detail::thread_state.observers && detail::any_observer_wants(detail::full_name(name));
 }
 
 }  // namespace weft
