@@ -35,13 +35,13 @@ install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         PATTERN safetensors_header.h EXCLUDE)
 install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 
-# find_package(weft COMPONENTS seq2seq); the program's own headers stay behind.
+# find_package(weft COMPONENTS seq2seq)
 if(TARGET weft_seq2seq)
   set_target_properties(weft_seq2seq PROPERTIES EXPORT_NAME seq2seq)
   install(TARGETS weft_seq2seq EXPORT weftSeq2seqTargets)
   install(EXPORT weftSeq2seqTargets NAMESPACE weft:: DESTINATION ${weft_package})
   install(TARGETS weft_program)
   install(DIRECTORY seq2seq DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
-          FILES_MATCHING PATTERN "*.h" PATTERN program EXCLUDE PATTERN detail EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN detail EXCLUDE)
   install(FILES seq2seq.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 endif()

@@ -35,8 +35,14 @@ BahdanauAttention::BahdanauAttention(int64_t query_dim, int64_t memory_dim, int6
 AttentionResult BahdanauAttention::forward(const Tensor& query, const Tensor& memory,
                                            const AttentionCall& call) {
   check_inputs("bahdanau attention", query, memory, call);
+  return forward(query, project_memory(memory), memory, call);
+}
+
+AttentionResult BahdanauAttention::forward(const Tensor& query, const Tensor& projected,
+                                           const Tensor& memory, const AttentionCall& call) {
+  check_inputs("bahdanau attention", query, memory, call);
   const Tensor hidden =  // [B, Tq, Tk, hidden]
-      tanh(unsqueeze(query_proj_(query), 2) + unsqueeze(memory_proj_(memory), 1));
+      tanh(unsqueeze(query_proj_(query), 2) + unsqueeze(projected, 1));
   const Tensor scores = unsqueeze(squeeze(score_(hidden), -1), 1);  // [B, 1, Tq, Tk]
   // These scores are added to those of zeros, so that masks, softmax and weights are the usual
   // ones.

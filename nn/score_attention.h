@@ -19,6 +19,11 @@ class BahdanauAttention : public Layer<BahdanauAttention> {
   AttentionResult forward(const Tensor& query, const Tensor& memory,
                           const AttentionCall& call = {});
 
+  /// U m [B, Tk, hidden], for memory that many calls attend to; and the call that takes it.
+  Tensor project_memory(const Tensor& memory) { return memory_proj_(memory); }
+  AttentionResult forward(const Tensor& query, const Tensor& projected, const Tensor& memory,
+                          const AttentionCall& call = {});
+
  private:
   Linear &query_proj_, &memory_proj_, &score_;
 };

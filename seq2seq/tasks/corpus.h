@@ -3,12 +3,12 @@
 #pragma once
 
 #include <weft/seq2seq/metrics/alignment.h>
+#include <weft/seq2seq/settings/setting.h>
 #include <weft/seq2seq/text/text_file.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace weft {
@@ -21,14 +21,12 @@ struct Split {
   int64_t removed = 0;  ///< pairs of its source that had no word on a side
 };
 
-/// Values that suit a task, by the name of the setting: `metric`, by which its models are compared,
-/// and others where the program's defaults do not suit.
-using TaskDefaults = std::vector<std::pair<std::string, std::string>>;
-
 struct Corpus {
   Split train, valid;
   std::vector<Split> tests;  ///< judged once, after training
-  TaskDefaults defaults;
+  /// Values that suit the task: `metric`, by which its models are compared, and others where the
+  /// program's defaults do not suit.
+  Settings defaults;
 };
 
 struct CorpusFiles {

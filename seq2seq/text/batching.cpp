@@ -107,4 +107,14 @@ PaddedIds pad_ids(std::span<const Pair> pairs, const Batch& batch, Ids Pair::*si
   return pad_ids(sentences);
 }
 
+PaddedIds select_rows(const PaddedIds& ids, const Ids& rows) {
+  PaddedIds taken{std::ssize(rows), ids.columns, {}, {}};
+  for (const int64_t row : rows) {
+    const auto first = ids.ids.begin() + row * ids.columns;
+    taken.ids.insert(taken.ids.end(), first, first + ids.columns);
+    taken.lengths.push_back(ids.lengths.at(static_cast<size_t>(row)));
+  }
+  return taken;
+}
+
 }  // namespace weft

@@ -1,10 +1,9 @@
-// The settings of a model and of a training run. A model directory keeps the model's in
-// config.json and, to go on from, those of the run in run.toml.
+// The settings of a training run. A model directory keeps them in run.toml, to go on from.
 #pragma once
 
 #include <weft/core/parallel.h>
+#include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/setting.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -13,41 +12,6 @@
 #include <vector>
 
 namespace weft {
-
-/// Far more than any run reaches, and few enough that sums and products of two do not overflow.
-inline constexpr double kMost = 1e12;
-inline constexpr Range kPositive{.least = 1, .most = kMost};
-inline constexpr Range kCount{.least = 0, .most = kMost};
-inline constexpr Range kRate{.least = 0, .most = 1, .with_most = false};
-inline constexpr Range kFinite{.least = 0, .with_most = false};
-inline constexpr Range kAboveZero{.least = 0, .with_least = false, .with_most = false};
-/// Above this a model does not fit any machine that runs it; a damaged file stops here.
-inline constexpr Range kSize{.least = 1, .most = 1 << 24, .with_most = false};
-
-/// What the weights' shapes follow from, and the rates of dropout.
-struct ModelConfig : SettingGroup {
-  // clang-format off
-  int64_t vocabulary = 0;  ///< number of ids
-  Setting<int64_t> d_model{*this, 128, {"d-model", "Model", "Width", kSize}};
-  Setting<int64_t> layers{*this, 2, {"layers", "Model",
-      "Layers of the encoder, and of the decoder", kSize}};
-  Setting<int64_t> heads{*this, 4, {"heads", "Model", "Attention heads", kSize}};
-  Setting<int64_t> ffn{*this, 256, {"ffn", "Model", "Width of the feed-forward layers", kSize}};
-  Setting<double> dropout{*this, 0.1, {"dropout", "Model",
-      "Dropout of embeddings and residual branches", kRate}};
-  Setting<double> attention_dropout{*this, 0, {"attention-dropout", "Model",
-      "Dropout of attention weights", kRate}};
-  Setting<double> activation_dropout{*this, 0, {"activation-dropout", "Model",
-      "Dropout inside feed-forward layers", kRate}};
-  // clang-format on
-};
-
-/// Throws an error that names the setting and its value.
-void validate(const ModelConfig& config);
-
-void save_config(const std::filesystem::path& dir, const ModelConfig& config);
-/// Throws if config.json is missing, damaged, or asks for what cannot be.
-ModelConfig load_config(const std::filesystem::path& dir);
 
 struct TrainConfig : SettingGroup {
   using enum OnResume;
@@ -75,7 +39,8 @@ struct TrainConfig : SettingGroup {
   Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
       "Their translations", {}, kChange}};
   Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
-      "What sentences are cut into: char, word or subword; the task's choice unless given"}};
+      "What sentences are cut into: char, word or subword; the task's choice unless given", {}, kSame,
+      {"char", "word", "subword"}}};
   Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
       "Subwords of both languages, special ids included; fewer for a small corpus",
       {.least = 5, .most = kMost}}};
@@ -84,12 +49,16 @@ struct TrainConfig : SettingGroup {
       "Size of a batch: its longest side times its sentences; less for a small corpus", kPositive}};
   Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
       "Batches whose gradients make one update", kPositive}};
+  Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
+      "Turns gradients into updates: adam, adamw or sgd"}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
       "Learning rate at the end of warm-up", kAboveZero}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
       "Updates of linear warm-up; fewer for a small corpus", kPositive}};
   Setting<double> decay{*this, 0.5, {"decay", "Training",
       "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root", kFinite}};
+  Setting<double> weight_decay{*this, 0, {"weight-decay", "Training",
+      "Weight decay", kFinite}};
   Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
       "Label smoothing", kRate}};
   Setting<double> clip{*this, 0, {"clip", "Training",

@@ -8,7 +8,6 @@
 
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace weft {
@@ -23,9 +22,6 @@ struct Position {
   int64_t validations_since_best = 0;
   int64_t validated_step = 0;  ///< of the last validation
 };
-
-/// Settings by name, as text.
-using Settings = std::vector<std::pair<std::string, std::string>>;
 
 /// What a run's weights and its choice of the best follow from: both sides of its corpus, and the
 /// settings that a resumed run must share.

@@ -3,10 +3,11 @@
 #include <weft/core/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/bleu.h>
-#include <weft/seq2seq/program/commands.h>
-#include <weft/seq2seq/program/output.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 namespace {
@@ -20,11 +21,11 @@ void check_sentence(const std::string& sentence) {
 
 }  // namespace
 
-void tasks_command(std::span<const Task> tasks) {
+void tasks_command(const Catalog& catalog) {
   std::string text =
       "files      your own: --train-source and --train-target, --valid-source and "
       "--valid-target\n";
-  for (const Task& task : tasks) {
+  for (const Task& task : catalog.tasks) {
     const ParallelText valid = task.corpus().valid.text;
     text += fmt::format("{:<10} {}\n           {} -> {}\n", task.name, task.help, valid.source[0],
                         valid.target[0]);
@@ -39,9 +40,9 @@ void score_command(const ScoreOptions& o) {
   print(bleu(text.source, text.target, options).to_string() + "\n");
 }
 
-void show_command(const ShowOptions& o) {
+void show_command(const ShowOptions& o, const Catalog& catalog) {
   check_sentence(o.sentence);
-  const LoadedModel loaded = load_model(o.model_dir.value());
+  const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
   if (is_too_long(*loaded.vocabulary, o.sentence))
     fmt::print(stderr, "weft: show: only the first {} ids of --sentence are translated\n",
                kLongestSource - 1);

@@ -1,5 +1,6 @@
+#include <fmt/ranges.h>
 #include <weft/core/check.h>
-#include <weft/seq2seq/training/setting.h>
+#include <weft/seq2seq/settings/setting.h>
 
 #include <algorithm>
 #include <charconv>
@@ -93,7 +94,11 @@ std::string Setting<T>::text() const {
 
 template <class T>
 void Setting<T>::check_range() const {
-  if constexpr (!std::is_same_v<T, std::string> && !std::is_same_v<T, bool>) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    const std::vector<std::string>& words = info().choices;
+    check(words.empty() || std::find(words.begin(), words.end(), value_) != words.end(),
+          "{}: must be one of {}; got '{}'", info().name, fmt::join(words, ", "), value_);
+  } else if constexpr (!std::is_same_v<T, bool>) {
     check(info().range.has(static_cast<double>(value_)), "{}: must be in {}; got {}", info().name,
           info().range.to_string(), value_);
   }

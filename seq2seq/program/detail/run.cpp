@@ -5,10 +5,11 @@
 #include <weft/core/check.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/program/commands.h>
-#include <weft/seq2seq/program/output.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/saved_model.h>
 
 #include <algorithm>
 #include <iterator>
@@ -102,10 +103,10 @@ std::unique_ptr<Strategy> decoding_strategy(const RunOptions& o) {
 
 }  // namespace
 
-void run_command(const RunOptions& o) {
+void run_command(const RunOptions& o, const Catalog& catalog) {
   const std::unique_ptr<Strategy> strategy = decoding_strategy(o);
   set_num_threads(static_cast<int>(o.threads));
-  const LoadedModel loaded = load_model(o.model_dir.value());
+  const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
   Input input(*loaded.vocabulary);
   std::vector<bool> invalid;
   int64_t line = 1;

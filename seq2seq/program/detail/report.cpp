@@ -1,8 +1,10 @@
 #include <fmt/core.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
-#include <weft/seq2seq/program/report.h>
+#include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 namespace {
@@ -53,7 +55,7 @@ void score_lines(const Split& split, const std::vector<std::string>& translation
                        static_cast<double>(references.size()),
                    true});
   if (chosen.name == "exact") return;
-  const Metric& bleu = find_metric(builtin_metrics(), "bleu");
+  const Metric& bleu = find_named(builtin_metrics(), "bleu", "metric");
   lines.push_back({split.name + ": BLEU", "bleu" + suffix, score(bleu), false});
   if (chosen.name == "bleu") return;
   lines.push_back({split.name + ": " + chosen.title, chosen.name + suffix, score(chosen), false});
@@ -67,9 +69,10 @@ void draw(const LoadedModel& model, const Split& split, const std::filesystem::p
 
 }  // namespace
 
-void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir) {
-  const LoadedModel model = load_model(dir);
-  const Metric& metric = find_metric(builtin_metrics(), summary.metric);
+void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir,
+            const Catalog& catalog) {
+  const LoadedModel model = load_model(dir, catalog.models);
+  const Metric& metric = find_named(catalog.metrics, summary.metric, "metric");
   const std::vector<Split> splits = corpus.tests.empty() ? std::vector{corpus.valid} : corpus.tests;
   std::vector<Line> lines;
   for (const Split& split : splits) {

@@ -1,12 +1,11 @@
-// The program's subcommands as functions of their options; main.cpp reads these off the command
-// line.
+// The program's subcommands as functions of their options, which program.cpp reads off the command
+// line, and of what there is to choose from by name.
 #pragma once
 
 #include <weft/core/parallel.h>
-#include <weft/seq2seq/tasks/task.h>
+#include <weft/seq2seq/training/catalog.h>
 #include <weft/seq2seq/training/config.h>
 
-#include <span>
 #include <string>
 
 namespace weft {
@@ -17,10 +16,10 @@ namespace weft {
 /// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
 /// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
 /// file.
-int train_command(RunConfig config, std::span<const Task> tasks = builtin_tasks());
+int train_command(RunConfig config, const Catalog& catalog);
 
 /// Prints the tasks, each with a pair of its validation split.
-void tasks_command(std::span<const Task> tasks = builtin_tasks());
+void tasks_command(const Catalog& catalog);
 
 struct RunOptions : SettingGroup {
   // clang-format off
@@ -51,7 +50,7 @@ struct RunOptions : SettingGroup {
 /// Standard input to standard output, a translation for each line (with n_best several), as soon as
 /// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
 /// error. Errors: options that contradict each other.
-void run_command(const RunOptions& options);
+void run_command(const RunOptions& options, const Catalog& catalog);
 
 struct ScoreOptions : SettingGroup {
   // clang-format off
@@ -74,6 +73,6 @@ struct ShowOptions : SettingGroup {
   // clang-format on
 };
 /// Draws what the cross-attention looks at while a sentence is translated.
-void show_command(const ShowOptions& options);
+void show_command(const ShowOptions& options, const Catalog& catalog);
 
 }  // namespace weft

@@ -9,9 +9,13 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft {
+
+/// Settings by name, as text.
+using Settings = std::vector<std::pair<std::string, std::string>>;
 
 /// The numbers that a setting may be.
 struct Range {
@@ -22,6 +26,14 @@ struct Range {
   bool has(double value) const;   ///< false for NaN
   std::string to_string() const;  ///< "[0, 1)"
 };
+
+/// Far more than any run reaches, and few enough that sums and products of two do not overflow.
+inline constexpr double kMost = 1e12;
+inline constexpr Range kPositive{.least = 1, .most = kMost};
+inline constexpr Range kCount{.least = 0, .most = kMost};
+inline constexpr Range kRate{.least = 0, .most = 1, .with_most = false};
+inline constexpr Range kFinite{.least = 0, .with_most = false};
+inline constexpr Range kAboveZero{.least = 0, .with_least = false, .with_most = false};
 
 /// What becomes of a setting when a run goes on.
 enum class OnResume {
@@ -36,6 +48,7 @@ struct SettingInfo {
   std::string help;
   Range range{};  ///< of numbers
   OnResume on_resume = OnResume::kSame;
+  std::vector<std::string> choices{};  ///< of words; empty: any text
 };
 
 class SettingGroup;

@@ -1,13 +1,14 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
 #include <weft/autograd/profiler.h>
 #include <weft/core/check.h>
-#include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/program/commands.h>
-#include <weft/seq2seq/program/output.h>
-#include <weft/seq2seq/program/report.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
+#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
@@ -46,16 +47,17 @@ void settle_task(TrainConfig& c, std::span<const Task> tasks) {
   check(!needs_files || given == std::ssize(files),
         "train: needs a corpus: --task NAME (weft tasks lists them), or --train-source, "
         "--train-target, --valid-source and --valid-target");
-  if (!needs_files) find_task(tasks, c.task);
+  if (!needs_files) find_named(tasks, c.task, "task");
   check(needs_files || given == 0, "train: --task {} has a corpus of its own; got {} files too",
         c.task.value(), given);
   for (Setting<std::string>* file : files)
     if (is_given(file)) *file = std::filesystem::absolute(file->value()).string();
 }
 
-// What suits the task, where the user does not say otherwise. Its length counts where there is no
-// limit at all.
-void suggest_defaults(RunConfig& config, const TaskDefaults& defaults) {
+// What suits task, model or optimizer, where the user does not say otherwise. The length of a run
+// counts where there is no limit at all.
+void suggest_defaults(RunConfig& config, const Settings& defaults) {
+  if (config.train.resume) return;
   const bool limited = config.train.steps > 0 || config.train.minutes > 0;
   for (const auto& [name, text] : defaults)
     if (!limited || name != config.train.epochs.info().name) config.find(name).suggest(text);
@@ -106,43 +108,78 @@ void settle_run(RunConfig& config, std::span<const Task> tasks) {
   settle_task(train, tasks);
 }
 
-int train(RunConfig& config, std::span<const Task> tasks) {
+// The kind of the model, with what suits it.
+const ModelKind& settle_model(RunConfig& config, std::span<const ModelKind> kinds) {
+  const ModelKind& kind = find_named(kinds, config.model.model, "model");
+  for (const std::string& name : kind.ignores)
+    check(!config.find(name).given(), "train: --{} says nothing to --model {}; got {}", name,
+          kind.name, config.find(name).text());
+  suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
+const OptimizerKind& settle_optimizer(RunConfig& config, std::span<const OptimizerKind> kinds) {
+  const OptimizerKind& kind = find_named(kinds, config.train.optimizer, "optimizer");
+  suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
+void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& corpus,
+                const Catalog& catalog) {
+  const Position& at = trainer.position();
+  report({.task = config.train.task,
+          .steps = at.step,
+          .seconds = at.seconds,
+          .parameters = trainer.parameters(),
+          .tokens_per_second = static_cast<double>(at.tokens) / std::max(at.seconds, 1e-9),
+          .checkpoint_step = at.best_step,
+          .metric = config.train.metric,
+          .valid_score = at.best_score,
+          .scores = {}},
+         corpus, config.train.directory(), catalog);
+}
+
+int train(RunConfig& config, const Catalog& catalog) {
   const Stopwatch since_start;
-  settle_run(config, tasks);
-  const Corpus corpus = is_files(config.train) ? read_corpus(config.train.files())
-                                               : find_task(tasks, config.train.task).corpus();
-  if (!config.train.resume) suggest_defaults(config, corpus.defaults);
+  settle_run(config, catalog.tasks);
+  const Corpus corpus = is_files(config.train)
+                            ? read_corpus(config.train.files())
+                            : find_named(catalog.tasks, config.train.task, "task").corpus();
+  suggest_defaults(config, corpus.defaults);
+  const ModelKind& model_kind = settle_model(config, catalog.models);
+  const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
   validate(config.train);
+  const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
   const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
   if (!config.train.resume && is_files(config.train))
     fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
-  Trainer trainer(config, *vocabulary, corpus, since_start);
+  const Generator generator(static_cast<uint64_t>(config.train.seed));
+  const std::unique_ptr<Seq2SeqModel> model = model_kind.make(config.model, generator);
+  const std::unique_ptr<Optimizer> optimizer =
+      optimizer_kind.make(model->named_parameters(), config.train);
+  Trainer trainer(config, {.model = *model,
+                           .optimizer = *optimizer,
+                           .generator = generator,
+                           .vocabulary = *vocabulary,
+                           .corpus = corpus,
+                           .metric = metric,
+                           .since_start = since_start});
   if (!config.train.resume) prepare_directory(config, *vocabulary);
   config.save(config.train.directory());
   if (!trainer.run()) return 128 + interrupting_signal();
-  const Position& at = trainer.position();
-  report({config.train.task,
-          at.step,
-          at.seconds,
-          trainer.parameters(),
-          static_cast<double>(at.tokens) / std::max(at.seconds, 1e-9),
-          at.best_step,
-          config.train.metric,
-          at.best_score,
-          {}},
-         corpus, config.train.directory());
+  report_run(config, trainer, corpus, catalog);
   return 0;
 }
 
 }  // namespace
 
-int train_command(RunConfig config, std::span<const Task> tasks) {
+int train_command(RunConfig config, const Catalog& catalog) {
   set_num_threads(static_cast<int>(config.train.threads));
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
-  const int status = train(config, tasks);
+  const int status = train(config, catalog);
   print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
   return status;
 }

@@ -1,5 +1,5 @@
 #include <weft/core/check.h>
-#include <weft/seq2seq/program/output.h>
+#include <weft/seq2seq/program/detail/output.h>
 
 #include <cstdio>
 
