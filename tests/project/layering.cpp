@@ -26,9 +26,14 @@ struct Rooms {
 //   functions of functions, whose vjp a fused op takes of its composition; how each op is computed;
 //   checks of all this; and, used by none of them, what looks on.
 // nn: layers that others are made of, and what is made of them.
+// seq2seq: what a sentence is and how a setting is described; what needs no model; models, and what
+//   is done with them.
 const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
     Rooms{"nn", {"", "recurrent", "attention", "transformer"}},
+    Rooms{"seq2seq",
+          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "training",
+           "program"}},
 };
 
 // Headers that include all of a folder: for users.
