@@ -32,6 +32,7 @@
 #include <weft/seq2seq/tasks/german/meaning.h>
 #include <weft/seq2seq/tasks/german/sampler.h>
 #include <weft/seq2seq/tasks/german/uses.h>
+#include <weft/seq2seq/tasks/hold_out.h>
 #include <weft/seq2seq/tasks/letters.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/batching.h>
@@ -52,4 +53,5 @@
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_state.h>
 #include <weft/seq2seq/training/saved_model.h>
+#include <weft/seq2seq/training/split_settings.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -3,7 +3,11 @@
 namespace weft {
 
 CorpusFiles TrainConfig::files() const {
-  return {train_source.value(), train_target.value(), valid_source.value(), valid_target.value()};
+  return {train_files.files(), valid_files.files(), test_files.files()};
+}
+
+std::array<SplitSettings*, 3> TrainConfig::file_settings() {
+  return {&train_files, &valid_files, &test_files};
 }
 
 void validate(const TrainConfig& c) {

@@ -4,7 +4,9 @@
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/training/split_settings.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -30,14 +32,12 @@ struct TrainConfig : SettingGroup {
 
   Setting<std::string> task{*this, "", {"task", "Corpus",
       "A built-in task, see weft tasks; or files: those named below"}};
-  Setting<std::string> train_source{*this, "", {"train-source", "Corpus",
-      "Sentences to train on, one a line", {}, kChange}};
-  Setting<std::string> train_target{*this, "", {"train-target", "Corpus",
-      "Their translations", {}, kChange}};
-  Setting<std::string> valid_source{*this, "", {"valid-source", "Corpus",
-      "Sentences to validate on", {}, kChange}};
-  Setting<std::string> valid_target{*this, "", {"valid-target", "Corpus",
-      "Their translations", {}, kChange}};
+  SplitSettings train_files{*this, "data",
+      "File of pairs to train on, a source <tab> its target a line", "train"};
+  SplitSettings valid_files{*this, "valid-data",
+      "Pairs to validate on; without, a part of those to train on is held out", "valid"};
+  SplitSettings test_files{*this, "test-data",
+      "Pairs to judge the best model on, once, after training", "test"};
   Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
       "What sentences are cut into: char, word or subword; the task's choice unless given", {}, kSame,
       {"char", "word", "subword"}}};
@@ -83,7 +83,9 @@ struct TrainConfig : SettingGroup {
   // clang-format on
 
   std::filesystem::path directory() const { return model_dir.value(); }
+  /// Throws an error that names the flags if they contradict each other.
   CorpusFiles files() const;
+  std::array<SplitSettings*, 3> file_settings();
 };
 
 /// Throws an error that names the setting and its value.

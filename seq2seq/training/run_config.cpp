@@ -36,6 +36,11 @@ void forget_limits(TrainConfig& saved, const TrainConfig& asked) {
   saved.minutes = 0;
 }
 
+void forget_files(TrainConfig& saved, TrainConfig& asked) {
+  const auto present = saved.file_settings(), given = asked.file_settings();
+  for (size_t i = 0; i < present.size(); ++i) present[i]->give_way_to(*given[i]);
+}
+
 }  // namespace
 
 std::vector<AnySetting*> RunConfig::settings() {
@@ -67,6 +72,7 @@ void RunConfig::go_on_from(const std::filesystem::path& dir) {
   for_each_line(saved, run_file(dir),
                 [](AnySetting& setting, const std::string& text) { setting.read(text); });
   forget_limits(saved.train, train);
+  forget_files(saved.train, train);
   const std::vector<AnySetting*> asked = settings(), present = saved.settings();
   for (size_t i = 0; i < asked.size(); ++i) {
     const OnResume on_resume = asked[i]->info().on_resume;
