@@ -1,13 +1,7 @@
 // Everything: tensors, ops, gradients, layers, optimizers.
 #pragma once
 
-#include <weft/autograd/anomaly.h>
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/functional.h>
-#include <weft/autograd/graph.h>
-#include <weft/autograd/intermediates.h>
-#include <weft/autograd/ops.h>
-#include <weft/autograd/profiler.h>
 #include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>

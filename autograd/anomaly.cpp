@@ -1,6 +1,6 @@
 #include <weft/autograd/anomaly.h>
 #include <weft/autograd/backtrace.h>
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/named.h>
 #include <weft/autograd/node.h>
 #include <weft/autograd/op.h>
 #include <weft/core/check.h>

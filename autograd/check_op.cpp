@@ -1,6 +1,5 @@
-// Everything that the samples of an op promise.
-#include <weft/autograd/autograd.h>
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check_op.h>
+#include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>

@@ -2,7 +2,7 @@
 // cost"). A first run of f finds what its graph hangs on, and lets the graph go; the one node that
 // is recorded in its place has edges to all of that. Its backward runs f again and asks the new
 // graph for the gradients.
-#include <weft/autograd/functional.h>
+#include <weft/autograd/activation_checkpoint.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>

@@ -3,8 +3,8 @@
 #include <weft/autograd/module_path.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/elementwise.h>
 #include <weft/core/check.h>
+#include <weft/core/detail/binary_into.h>
 
 #include <algorithm>
 #include <exception>

@@ -9,7 +9,7 @@
 // one Tensor in place of Tensors return one for it.
 #pragma once
 
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/grad.h>
 
 #include <vector>
 
@@ -78,13 +78,5 @@ Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs,
 /// sample. -> [N, parameter's...]
 Tensors per_sample_grad(const TensorFunction& f, const Tensors& inputs, const Tensors& parameters,
                         const TransformOptions& options = {});
-
-/// f(inputs), keeping nothing that f computes on the way: backward calls f again. Values and
-/// gradients are the same bits, of inputs and of whatever else f uses; generators draw the same
-/// numbers again, so dropout drops the same. Works under create_graph and nested. Costs one more
-/// forward. f must live until backward, and compute the same again: parameters must not have moved
-/// (an Error names one that backward needs and that has).
-Tensors checkpoint(const TensorFunction& f, const Tensors& inputs);
-Tensor checkpoint(const TensorFunction& f, const Tensor& input);
 
 }  // namespace weft

@@ -1,5 +1,5 @@
-#include <weft/autograd/autograd.h>
 #include <weft/autograd/functional.h>
+#include <weft/autograd/grad.h>
 #include <weft/autograd/gradcheck.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/check.h>

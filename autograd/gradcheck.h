@@ -1,5 +1,5 @@
 // The gradient check: analytic gradients against central finite differences, to third order, in
-// float64. Public, so that users check their own ops and layers.
+// float64. Public, so that users check their own functions.
 //
 // For y = f(x) and a random cotangent c, the scalar <c, y> has the gradient that backward gives,
 // and
@@ -8,7 +8,6 @@
 // cotangents, in the same way.
 #pragma once
 
-#include <weft/autograd/op.h>
 #include <weft/autograd/samples.h>
 
 #include <array>
@@ -47,20 +46,5 @@ struct GradcheckReport {
 /// an undefined output, or nothing to differentiate, is an Error too.
 GradcheckReport gradcheck(const std::string& name, const SampleFunction& f, const Tensors& inputs,
                           const GradcheckOptions& options = {});
-
-/// What check_op() did and found.
-struct OpReport {
-  int samples = 0;
-  std::array<int, 3> gradients = {};  ///< as in GradcheckReport
-  int singles = 0;                    ///< float32 numbers compared with float64 ones
-  int errors = 0;                     ///< messages compared
-  double worst = 0;
-  std::vector<std::string> failures;  ///< empty if all is well
-};
-
-/// Everything that the samples of an op promise: gradcheck() of each to third order, equality with
-/// the composition, float32 against float64 in value and gradient, that graphs are freed with their
-/// results, and the error messages. What a sample throws is a failure.
-OpReport check_op(const Op& op, const GradcheckOptions& options = {.order = 3});
 
 }  // namespace weft

@@ -1,32 +1,10 @@
 #include <weft/autograd/intermediates.h>
-#include <weft/autograd/module_path.h>
-#include <weft/autograd/node.h>
 #include <weft/core/check.h>
 #include <weft/core/nearest.h>
 
 #include <algorithm>
 
 namespace weft {
-namespace {
-
-std::string full_name(const std::string& name) {
-  const std::string path = module_path();
-  return path.empty() ? name : fmt::format("{}.{}", path, name);
-}
-
-}  // namespace
-
-Tensor named(const Tensor& t, const std::string& name) {
-  check(t.defined(), "named: the tensor \"{}\" is undefined", name);
-  if (t.slot()) node_of(t)->make_extras(t.output_index()).name = name;
-  if (detail::thread_state.observers) detail::notify_named(t, name);
-  return t;
-}
-
-std::string name_of(const Tensor& t) {
-  const OutputExtras* e = t.slot() ? node_of(t)->extras(t.output_index()) : nullptr;
-  return e ? e->name : std::string();
-}
 
 Intermediates::~Intermediates() {
   for (NamedTensor& t : kept_)
@@ -45,19 +23,15 @@ Tensor Intermediates::operator[](const std::string& name) const {
 }
 
 void Intermediates::tensor_named(const Tensor& t, const std::string& name) {
-  if (!wants(full_name(name))) return;
+  if (!wants(detail::full_name(name))) return;
   Tensor kept = t;
   if (kept.requires_grad()) kept.retain_grad();
-  kept_.push_back({full_name(name), kept});
+  kept_.push_back({detail::full_name(name), kept});
 }
 
 bool Intermediates::wants(const std::string& name) const {
   seen_.insert(name);
   return wanted_.empty() || std::find(wanted_.begin(), wanted_.end(), name) != wanted_.end();
-}
-
-bool is_wanted(const std::string& name) {
-  return detail::thread_state.observers && detail::any_observer_wants(full_name(name));
 }
 
 }  // namespace weft

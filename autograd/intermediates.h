@@ -1,10 +1,11 @@
-// Names for intermediate results, and a way to get at them by module path.
+// Getting at intermediate results that have names, by module path.
 //
 //   Intermediates seen({"decoder.layers.1.multihead_attn.weights"});
 //   loss(model(src, tgt)).backward();
 //   seen["decoder.layers.1.multihead_attn.weights"].grad();  // [B, H, Tq, Tk]
 #pragma once
 
+#include <weft/autograd/named.h>
 #include <weft/autograd/observer.h>
 #include <weft/core/serialize.h>
 
@@ -13,12 +14,6 @@
 #include <vector>
 
 namespace weft {
-
-/// Names `t`: messages, dump_graph() and Intermediates show the name. Returns `t` itself. Attention
-/// names its "scores" and "weights".
-Tensor named(const Tensor& t, const std::string& name);
-/// The name that named() gave; "" if there is none, or if `t` needs no gradient.
-std::string name_of(const Tensor& t);
 
 /// Keeps the tensors that this thread names while it lives, under the path of the module that runs
 /// and the name, "encoder.layers.0.self_attn.weights", and has their gradients retained. Fused
@@ -47,9 +42,5 @@ class Intermediates : public Observer {
   mutable std::set<std::string> seen_;  // names that were given or, where that is optional, offered
   NamedTensors kept_;
 };
-
-/// Whether somebody asks for what the module that runs would name so: a fused path that does not
-/// compute it must give way then.
-bool is_wanted(const std::string& name);
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/named.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/substitution.h>
 #include <weft/core/check.h>

@@ -13,7 +13,7 @@
 //   }
 #pragma once
 
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/grad_mode.h>
 #include <weft/autograd/node.h>
 #include <weft/autograd/observer.h>
 
@@ -197,29 +197,6 @@ void show(const Op& op, std::span<const Tensor> outputs, const Inputs& inputs) {
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
   if (detail::wants_record(inputs)) detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
-  detail::show(op, {&y, 1}, inputs);
-  return y;
-}
-
-/// The same for a fused op: one with a fast gradient of its own, and a composition of other ops
-/// that it equals. `fast(Backward&, const Tensors& inputs)` returns one gradient per input; where
-/// the gradient must itself be differentiable, the vjp of `composition(inputs)` takes its place.
-template <class Composition, class Fast>
-Tensor record_fused(const Op& op, Tensor y, const Tensors& inputs, Composition composition,
-                    Fast fast) {
-  if (detail::wants_record(inputs)) {
-    std::vector<Saved> kept;
-    for (const Tensor& x : inputs) kept.push_back(save(x));
-    detail::attach(op, {&y, 1}, inputs,
-                   [kept = std::move(kept), composition = std::move(composition),
-                    fast = std::move(fast)](Backward& b) -> Tensors {
-                     Tensors in;
-                     for (const Saved& s : kept) in.push_back(b.saved(s));
-                     if (!grad_enabled()) return {fast(b, in)};
-                     auto f = [&](const Tensors& x) { return Tensors{composition(x)}; };
-                     return vjp(f, in, {b.dy()}, {.allow_unused = true});
-                   });
-  }
   detail::show(op, {&y, 1}, inputs);
   return y;
 }

@@ -1,5 +1,5 @@
 #include <weft/autograd/engine.h>
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/named.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>
 #include <weft/core/check.h>
@@ -83,6 +83,12 @@ Tensors RecordedCall::results() const {
 
 Tensors RecordedCall::vjp(const Tensors& dy, bool keep) const {
   return run(dy, {keep || differentiable_, differentiable_});
+}
+
+Tensors RecordedCall::vjp(const Tensors& dy, const TransformOptions& options) const {
+  Tensors found = vjp(dy);
+  if (!options.allow_unused) check_reached(found);
+  return found;
 }
 
 Tensors RecordedCall::run(const Tensors& dy, BackwardOptions options) const {

@@ -2,7 +2,7 @@
 // functions are made of. Not public.
 #pragma once
 
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/grad.h>
 #include <weft/autograd/node.h>
 
 namespace weft {
@@ -29,6 +29,8 @@ class RecordedCall {
   /// Gradients of the inputs, then of `outside`, for output gradients `dy` (undefined: zero).
   /// Undefined where there are none. Once without `keep`.
   Tensors vjp(const Tensors& dy, bool keep = false) const;
+  /// The same; an Error where an input is not used, unless that is allowed.
+  Tensors vjp(const Tensors& dy, const TransformOptions& options) const;
   /// The same, recorded: differentiable with respect to dy, outside of grad mode too.
   Tensors recorded_vjp(const Tensors& dy) const { return run(dy, {true, true}); }
   /// Tangents of the outputs for tangents `v` of the inputs (undefined: zero).

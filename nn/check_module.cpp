@@ -1,4 +1,4 @@
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/grad.h>
 #include <weft/autograd/node.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/recorded_call.h>

@@ -1,4 +1,4 @@
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/named.h>
 #include <weft/core/check.h>
 #include <weft/nn/heads.h>
 

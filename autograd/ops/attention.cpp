@@ -6,10 +6,11 @@
 // the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
 // at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
 // second order runs through the composition.
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/named.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/attention_samples.h>
+#include <weft/autograd/record_fused.h>
 #include <weft/core/broadcast.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/attention.h>

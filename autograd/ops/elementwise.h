@@ -8,11 +8,6 @@
 
 namespace weft {
 
-/// Runs a binary kernel over tensors of one dtype into `y`, whose shape they broadcast to.
-void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y);
-/// y += x, broadcasting x; `y` is contiguous and nobody else looks at it.
-inline void add_in_place(Tensor& y, const Tensor& x) { binary_into(kernels::Binary::add, y, x, y); }
-
 /// A new tensor: the binary kernel on broadcast operands, defined and of one dtype. Not recorded.
 Tensor binary(const char* who, kernels::Binary op, const Tensor& a, const Tensor& b);
 /// The same with a number on the right. An integer tensor with a fraction becomes float32.

@@ -8,6 +8,7 @@
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/row_units.h>
+#include <weft/autograd/record_fused.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 #include <weft/core/kernels/dropout.h>

@@ -4,6 +4,7 @@
 // Of relu and dropout backward needs y alone: relu'(z) keep = [y > 0]. Gelu keeps z.
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/record_fused.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/blas.h>
 #include <weft/core/check.h>

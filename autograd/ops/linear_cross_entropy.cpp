@@ -2,9 +2,9 @@
 // become their own gradients dz in place while they are in cache, and then
 //   dh = dz W,  dW += dz^T h,  db += sum over rows of dz
 // so backward only scales by dy. Rows that do not count are left out from the start.
-#include <weft/autograd/autograd.h>
+#include <weft/autograd/grad.h>
 #include <weft/autograd/op.h>
-#include <weft/autograd/ops/cross_entropy.h>
+#include <weft/autograd/ops/class_targets.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/blas.h>
 #include <weft/core/check.h>

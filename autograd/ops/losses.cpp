@@ -1,7 +1,7 @@
 // mse_loss, l1_loss, binary_cross_entropy_with_logits, nll_loss: compositions of other ops.
 //   mse (x - t)^2    l1 |x - t|    bce (1 - t) softplus(x) + c t softplus(-x), c = pos_weight
 #include <weft/autograd/op.h>
-#include <weft/autograd/ops/cross_entropy.h>
+#include <weft/autograd/ops/class_targets.h>
 #include <weft/autograd/samples.h>
 #include <weft/core/check.h>
 

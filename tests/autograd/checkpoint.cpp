@@ -1,6 +1,6 @@
 // checkpoint(): the same bits as without it, less memory.
+#include <weft/autograd/activation_checkpoint.h>
 #include <weft/autograd/anomaly.h>
-#include <weft/autograd/functional.h>
 #include <weft/autograd/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/allocator.h>

@@ -1,5 +1,5 @@
 // What the graph keeps for backward: that the report finds all of it, once, and no more.
-#include <weft/autograd/functional.h>
+#include <weft/autograd/activation_checkpoint.h>
 #include <weft/autograd/graph.h>
 #include <weft/autograd/op.h>
 #include <weft/autograd/ops.h>

@@ -58,7 +58,7 @@ CHOSEN = [
     ("autograd/ops/indexing.cpp",
      "masked_fill(dy, unsqueeze(eq(index,", "masked_fill(dy, unsqueeze(ne(index,",
      "embedding: all rows but the padding lose their gradient"),
-    ("autograd/ops/cross_entropy.cpp",
+    ("autograd/ops/class_targets.cpp",
      "unsqueeze(target, 1)), 1) * (smoothing - 1)", "unsqueeze(target, 1)), 1) * -1",
      "cross_entropy: label smoothing does not lower the target's share"),
     ("autograd/engine.cpp",

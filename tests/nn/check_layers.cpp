@@ -1,5 +1,6 @@
 // Every layer of nn, enumerated: gradients, state, determinism (nn/check_module.h).
 #include <fmt/format.h>
+#include <weft/autograd/grad_mode.h>
 #include <weft/nn/cross_attention.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/position_bias.h>

@@ -206,6 +206,55 @@ case_tasks() { # every task by its name, and what it is cut into
     train --task sort --vocab-size 60 --model-dir "$dir/m"
 }
 
+case_models() { # every model and every optimizer by its name; what was saved is of that model
+  local model optimizer
+  for model in transformer gru lstm; do
+    "$program" train --task sort --model $model --model-dir "$dir/$model" --d-model 16 --steps 4 >/dev/null \
+      2>"$dir/log" || { cat "$dir/log" >&2; fail "train $model"; }
+    grep -q "\"model\": \"$model\"" "$dir/$model/config.json" || fail "config.json names another model than $model"
+    [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/$model" --beam 2 | wc -l)" = 2 ] || fail "run $model"
+    "$program" show --model-dir "$dir/$model" --sentence abc | grep -q a || fail "show $model"
+    "$program" train --model-dir "$dir/$model" --resume --steps 6 >/dev/null 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "a run must know its model"; }
+  done
+  for optimizer in adam adamw sgd; do
+    train "$dir/$optimizer" --optimizer $optimizer --steps 6 --validate-every 3
+    train "$dir/$optimizer-parts" --optimizer $optimizer --steps 3
+    "$program" train --model-dir "$dir/$optimizer-parts" --resume --steps 6 >/dev/null 2>&1 || fail "resume $optimizer"
+    same_tensors "$dir/$optimizer/last.safetensors" "$dir/$optimizer-parts/last.safetensors" "$optimizer goes on differently"
+  done
+  cmp -s "$dir/adam/last.safetensors" "$dir/adamw/last.safetensors" && fail "--optimizer has no effect"
+  train "$dir/options" --steps 2 --norm pre --activation gelu --positions learned --embeddings separate --decoder-layers 2
+  expect_error "--model gru; got transformer" train --model-dir "$dir/gru" --resume --model transformer
+  expect_error "--heads says nothing to --model gru; got 3" train --task sort --model-dir "$dir/m" --model gru --heads 3
+  expect_error "model: must be one of transformer, gru, lstm; got 'grub'" train --task sort --model-dir "$dir/m" --model grub
+  expect_error "optimizer: must be one of adam, adamw, sgd; got 'lion'" \
+    train --task sort --model-dir "$dir/m" --optimizer lion
+  expect_error "norm: must be one of pre, post; got 'none'" train --task sort --model-dir "$dir/m" --norm none
+  sed -i 's/"gru"/"gnu"/' "$dir/gru/config.json"
+  expect_error "model: must be one of transformer, gru, lstm; got 'gnu'" run --model-dir "$dir/gru"
+}
+
+# The examples that put something of their own into the command line.
+case_own_task() {
+  "$program" tasks | grep -A 2 '^morse ' | grep -q -- '-> [.-]' || fail "weft tasks lacks a task of one's own"
+  "$program" train --task morse --model-dir "$dir/m" "${small[@]}" --steps 4 >"$dir/out" 2>/dev/null || fail "train"
+  grep -q '"task": "morse"' "$dir/m/summary.json" || fail "summary.json names another task"
+}
+case_own_model() {
+  "$program" train --task reverse --model one_look --model-dir "$dir/m" --d-model 16 --heads 2 --steps 4 >/dev/null \
+    2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+  "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
+  [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/m" --beam 3 | wc -l)" = 2 ] || fail "run"
+}
+case_own_program() {
+  "$program" train --task vowels --model sharp --optimizer lion --model-dir "$dir/m" "${small[@]}" --steps 4 \
+    >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+  grep -q '^optimizer = "lion"$' "$dir/m/run.toml" || fail "run.toml names another optimizer"
+  "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
+  "$program" show --model-dir "$dir/m" --sentence abc | grep -q b || fail "show"
+}
+
 case_run() { # a line out for each line in, whatever is in it
   train "$dir/m" --steps 20
   { echo "a house by the lake"; echo; printf 'house %.0s' $(seq 800); echo; echo "zxcvb  qwert"; printf 'no newline'; } \

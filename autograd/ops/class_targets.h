@@ -42,6 +42,9 @@ class SavedTargets {
   double scale_;
 };
 
+/// Losses [N] of the rows as asked for: each, in the shape of the targets, or their scaled sum.
+Tensor reduced(const Tensor& losses, const ClassTargets& targets, Reduction reduction);
+
 /// The loss from log-probabilities [..., V], in ops that have gradients of any order.
 Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& targets,
                          const CrossEntropyOptions& options);
