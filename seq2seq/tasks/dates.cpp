@@ -1,5 +1,5 @@
 #include <fmt/core.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/text/utf8.h>
 

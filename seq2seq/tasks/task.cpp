@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/addition.h>
 #include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/tasks/letters.h>

@@ -1,6 +1,6 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
-#include <weft/autograd/profiler.h>
-#include <weft/core/check.h>
+#include <weft/autograd/inspect/profiler.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
