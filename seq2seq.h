@@ -22,6 +22,11 @@
 #include <weft/seq2seq/pictures/attention_picture.h>
 #include <weft/seq2seq/pictures/attention_style.h>
 #include <weft/seq2seq/program/program.h>
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/config.h>
+#include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/settings/setting.h>
 #include <weft/seq2seq/tasks/addition.h>
@@ -43,15 +48,10 @@
 #include <weft/seq2seq/text/toml.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/catalog.h>
-#include <weft/seq2seq/training/config.h>
-#include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
-#include <weft/seq2seq/training/optimizer_kind.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_state.h>
 #include <weft/seq2seq/training/saved_model.h>
-#include <weft/seq2seq/training/split_settings.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -27,13 +27,13 @@ struct Rooms {
 //   checks of all this; and, used by none of them, what looks on.
 // nn: layers that others are made of, and what is made of them.
 // seq2seq: what a sentence is and how a setting is described; what needs no model; models, and what
-//   is done with them.
+//   is done with them; what a run is made of, and the run.
 const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
     Rooms{"nn", {"", "recurrent", "attention", "transformer"}},
     Rooms{"seq2seq",
-          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "training",
-           "program"}},
+          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "run",
+           "training", "program"}},
 };
 
 // Headers that include all of a folder: for users.

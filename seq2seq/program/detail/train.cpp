@@ -4,8 +4,8 @@
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/settings/named.h>
-#include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/saved_model.h>

@@ -2,8 +2,8 @@
 // what suits a million sentences never gets going on a thousand.
 #pragma once
 
+#include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/text/batching.h>
-#include <weft/seq2seq/training/config.h>
 
 #include <span>
 #include <string>

@@ -1,5 +1,5 @@
 #include <weft/core/detail/check.h>
-#include <weft/seq2seq/training/split_settings.h>
+#include <weft/seq2seq/run/split_settings.h>
 
 #include <filesystem>
 #include <utility>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <weft/optim/optimizer.h>
-#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/run/config.h>
 
 #include <functional>
 #include <memory>

@@ -3,8 +3,8 @@
 
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/models/model_config.h>
+#include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/split_settings.h>
 
 #include <array>
 #include <cstdint>

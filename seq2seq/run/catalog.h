@@ -3,8 +3,8 @@
 
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/run/optimizer_kind.h>
 #include <weft/seq2seq/tasks/task.h>
-#include <weft/seq2seq/training/optimizer_kind.h>
 
 #include <vector>
 

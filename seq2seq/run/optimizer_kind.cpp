@@ -1,6 +1,6 @@
 #include <weft/optim/adam.h>
 #include <weft/optim/sgd.h>
-#include <weft/seq2seq/training/optimizer_kind.h>
+#include <weft/seq2seq/run/optimizer_kind.h>
 
 namespace weft {
 namespace {

@@ -1,4 +1,4 @@
-#include <weft/seq2seq/training/corpus_size.h>
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

@@ -1,8 +1,8 @@
 // Settings as a file of TOML: read where the user names one, written for a run to go on from.
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/toml.h>
-#include <weft/seq2seq/training/config.h>
 
 #include <algorithm>
 #include <array>

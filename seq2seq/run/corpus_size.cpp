@@ -1,6 +1,6 @@
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/seq2seq/training/corpus_size.h>
 
 #include <algorithm>
 
