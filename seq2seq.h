@@ -29,16 +29,13 @@
 #include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/settings/setting.h>
-#include <weft/seq2seq/tasks/addition.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/tasks/german/lexicon.h>
 #include <weft/seq2seq/tasks/german/meaning.h>
 #include <weft/seq2seq/tasks/german/sampler.h>
 #include <weft/seq2seq/tasks/german/uses.h>
 #include <weft/seq2seq/tasks/hold_out.h>
-#include <weft/seq2seq/tasks/letters.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/json.h>

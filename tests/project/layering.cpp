@@ -229,3 +229,27 @@ TEST_CASE("no source file is longer than 400 lines") {
     CHECK(source.lines.size() <= 400);
   }
 }
+
+// The ways in that the README names.
+TEST_CASE("reading paths stay short") {
+  const auto lines = [](const std::vector<std::string>& starts) {
+    size_t count = 0;
+    for (const std::string& start : starts) {
+      bool found = false;
+      for (const Source& source : sources()) {
+        if (!source.path.string().starts_with(start)) continue;
+        found = true;
+        count += source.lines.size();
+      }
+      INFO(start);
+      CHECK(found);
+    }
+    return count;
+  };
+  CHECK(lines({"core/tensor.h", "autograd/graph/op.h", "autograd/graph/node.h",
+               "autograd/graph/detail/engine.cpp"}) < 900);
+  CHECK(lines({"nn/attention/multihead_attention.", "nn/attention/heads.cpp", "nn/mask.h",
+               "autograd/ops/attention.cpp"}) < 800);
+  CHECK(lines({"examples/translate/", "seq2seq/training/", "seq2seq/models/seq2seq_model.",
+               "seq2seq/models/transformer_seq2seq."}) < 1500);
+}
