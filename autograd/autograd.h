@@ -2,18 +2,18 @@
 // check, and looking inside.
 #pragma once
 
-#include <weft/autograd/activation_checkpoint.h>
-#include <weft/autograd/anomaly.h>
-#include <weft/autograd/check_op.h>
-#include <weft/autograd/functional.h>
-#include <weft/autograd/grad.h>
-#include <weft/autograd/grad_mode.h>
-#include <weft/autograd/gradcheck.h>
-#include <weft/autograd/graph.h>
-#include <weft/autograd/intermediates.h>
-#include <weft/autograd/named.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/check/check_op.h>
+#include <weft/autograd/check/gradcheck.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/graph/named.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/inspect/anomaly.h>
+#include <weft/autograd/inspect/intermediates.h>
+#include <weft/autograd/inspect/profiler.h>
+#include <weft/autograd/inspect/recorded_graph.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/profiler.h>
-#include <weft/autograd/record_fused.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/activation_checkpoint.h>
+#include <weft/autograd/transforms/functional.h>
+#include <weft/autograd/transforms/grad.h>

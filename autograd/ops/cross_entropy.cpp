@@ -1,11 +1,11 @@
 // The loss of classification on logits z.
 //   loss_i = (1 - e) w_t (-log p_t) + e / V sum_j w_j (-log p_j),   t = target_i, p = softmax z
 //   mean: sum_i loss_i / sum_i w_t, over the rows that count
-#include <weft/autograd/grad.h>
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/class_targets.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/class_targets.h>
+#include <weft/autograd/transforms/grad.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/cross_entropy.h>
 #include <weft/core/parallel.h>
 

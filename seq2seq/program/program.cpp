@@ -1,6 +1,6 @@
 // The only use of CLI11, whose header takes seconds to compile; the flags are the settings of each
 // subcommand.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/program.h>

@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/tasks/hold_out.h>

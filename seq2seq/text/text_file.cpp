@@ -1,6 +1,6 @@
 // Reading text, with errors that name the file and the line.
 #include <weft/core/atomic_file.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
 

@@ -1,5 +1,5 @@
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>

@@ -27,13 +27,13 @@ struct Rooms {
 //   checks of all this; and, used by none of them, what looks on.
 // nn: layers that others are made of, and what is made of them.
 // seq2seq: what a sentence is and how a setting is described; what needs no model; models, and what
-//   is done with them.
+//   is done with them; what a run is made of, and the run.
 const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
     Rooms{"nn", {"", "recurrent", "attention", "transformer"}},
     Rooms{"seq2seq",
-          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "training",
-           "program"}},
+          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "run",
+           "training", "program"}},
 };
 
 // Headers that include all of a folder: for users.
@@ -124,11 +124,10 @@ bool is_inside(const Source& source, const char* folder) {
   return std::find(source.path.begin(), source.path.end(), folder) != source.path.end();
 }
 
-/// check.h brings fmt and the ops' helper brings check.h: a program that uses weft needs neither.
+/// What is in a folder detail/ or kernels/ is the library's own and not installed.
 bool is_public_header(const Source& source) {
-  return is_in_library(source) && source.path.extension() == ".h" &&
-         source.path != "core/check.h" && source.path.parent_path() != "autograd/ops" &&
-         source.path.parent_path() != "core/kernels" && !is_inside(source, "detail");
+  return is_in_library(source) && source.path.extension() == ".h" && !is_inside(source, "detail") &&
+         !is_inside(source, "kernels");
 }
 
 bool is_standard(const std::string& include) {
@@ -172,7 +171,6 @@ TEST_CASE("a header of the library needs only weft and the standard library") {
     for (const std::string& include : includes(source)) {
       INFO(source.path << " includes " << include);
       CHECK((is_standard(include) || !included_folder(include).empty()));
-      CHECK(include != "<weft/core/check.h>");
       CHECK(include.find("/detail/") == std::string::npos);
       CHECK(include.find("/kernels/") == std::string::npos);
     }
@@ -230,4 +228,28 @@ TEST_CASE("no source file is longer than 400 lines") {
     INFO(source.path << " has " << source.lines.size() << " lines");
     CHECK(source.lines.size() <= 400);
   }
+}
+
+// The ways in that the README names.
+TEST_CASE("reading paths stay short") {
+  const auto lines = [](const std::vector<std::string>& starts) {
+    size_t count = 0;
+    for (const std::string& start : starts) {
+      bool found = false;
+      for (const Source& source : sources()) {
+        if (!source.path.string().starts_with(start)) continue;
+        found = true;
+        count += source.lines.size();
+      }
+      INFO(start);
+      CHECK(found);
+    }
+    return count;
+  };
+  CHECK(lines({"core/tensor.h", "autograd/graph/op.h", "autograd/graph/node.h",
+               "autograd/graph/detail/engine.cpp"}) < 900);
+  CHECK(lines({"nn/attention/multihead_attention.", "nn/attention/heads.cpp", "nn/mask.h",
+               "autograd/ops/attention.cpp"}) < 800);
+  CHECK(lines({"examples/translate/", "seq2seq/training/", "seq2seq/models/seq2seq_model.",
+               "seq2seq/models/transformer_seq2seq."}) < 1500);
 }

@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/program/detail/commands.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <weft/core/parallel.h>
-#include <weft/seq2seq/training/catalog.h>
-#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/config.h>
 
 #include <string>
 

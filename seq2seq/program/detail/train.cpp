@@ -1,11 +1,11 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
-#include <weft/autograd/profiler.h>
-#include <weft/core/check.h>
+#include <weft/autograd/inspect/profiler.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/settings/named.h>
-#include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/saved_model.h>
