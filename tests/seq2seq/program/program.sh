@@ -174,7 +174,8 @@ case_task() { # the built-in corpus: scores, examples, attention
   for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
     grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
   done
-  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
+  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" >"$dir/picture" || fail "show"
+  grep -q dog "$dir/picture" || fail "the picture lacks the source"
   grep -q '</svg>' "$dir/a.svg" || fail "no picture"
   expect_error "0xff at byte 5 of --sentence" show --model-dir "$dir/m" --sentence $'the \xff'
   expect_error "--d-model 16; got 32" train --task german --model-dir "$dir/m" --resume --d-model 32
@@ -213,7 +214,8 @@ case_models() { # every model and every optimizer by its name; what was saved is
       2>"$dir/log" || { cat "$dir/log" >&2; fail "train $model"; }
     grep -q "\"model\": \"$model\"" "$dir/$model/config.json" || fail "config.json names another model than $model"
     [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/$model" --beam 2 | wc -l)" = 2 ] || fail "run $model"
-    "$program" show --model-dir "$dir/$model" --sentence abc | grep -q a || fail "show $model"
+    "$program" show --model-dir "$dir/$model" --sentence abc >"$dir/picture" || fail "show $model"
+    grep -q a "$dir/picture" || fail "the picture of $model lacks the source"
     "$program" train --model-dir "$dir/$model" --resume --steps 6 >/dev/null 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "a run must know its model"; }
   done
