@@ -24,14 +24,10 @@ endif()
 configure_file(cmake/weft.pc.in weft.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# Kernels and helpers of the library's own sources stay behind.
+# What is in folders detail/ and kernels/ is the library's own and stays behind.
 install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
         FILES_MATCHING PATTERN "*.h"
-        PATTERN kernels EXCLUDE
-        PATTERN ops EXCLUDE
-        PATTERN backtrace.h EXCLUDE
-        PATTERN check.h EXCLUDE
-        PATTERN safetensors_header.h EXCLUDE)
+        PATTERN detail EXCLUDE PATTERN kernels EXCLUDE)
 install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 
 # find_package(weft COMPONENTS seq2seq)

@@ -6,7 +6,7 @@
 // cell is one call, whichever thread makes it.
 #include <weft/core/allocator.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/gemm.h>
 #include <weft/core/parallel.h>
 

@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 

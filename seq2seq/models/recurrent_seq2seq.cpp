@@ -1,6 +1,6 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>

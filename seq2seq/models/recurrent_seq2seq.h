@@ -10,10 +10,10 @@
 // serves source, target and output.
 #pragma once
 
+#include <weft/nn/attention/score_attention.h>
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
-#include <weft/nn/recurrent.h>
-#include <weft/nn/score_attention.h>
+#include <weft/nn/recurrent/recurrent.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 
 #include <functional>

@@ -4,7 +4,7 @@
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/positional.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 
 namespace weft {

@@ -1,6 +1,6 @@
 // The only use of CLI11, whose header takes seconds to compile; the flags are the settings of each
 // subcommand.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/program.h>
@@ -60,12 +60,13 @@ void add_run(CLI::App& app, const Catalog& catalog, RunOptions& o) {
   command->callback([&] { run_command(o, catalog); });
 }
 
-void add_score(CLI::App& app, ScoreOptions& o) {
-  CLI::App* command = app.add_subcommand("score", "Score translations by BLEU, as sacreBLEU does");
+void add_score(CLI::App& app, const Catalog& catalog, ScoreOptions& o) {
+  CLI::App* command =
+      app.add_subcommand("score", "Score translations: BLEU, as sacreBLEU computes it, and others");
   add_settings(*command, o.settings());
   require(*command, {"--hypothesis", "--reference"});
   command->get_option("--tokenize")->check(CLI::IsMember({"13a", "none"}));
-  command->callback([&o] { score_command(o); });
+  command->callback([&] { score_command(o, catalog); });
 }
 
 void add_show(CLI::App& app, const Catalog& catalog, ShowOptions& o) {
@@ -112,7 +113,7 @@ int Program::run_unchecked(int argc, char** argv) const {
   add_tasks(app, catalog_);
   add_train(app, catalog_, train, config_file, status);
   add_run(app, catalog_, run);
-  add_score(app, score);
+  add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   try {
     app.parse(argc, argv);

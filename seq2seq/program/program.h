@@ -8,7 +8,7 @@
 //   }
 #pragma once
 
-#include <weft/seq2seq/training/catalog.h>
+#include <weft/seq2seq/run/catalog.h>
 
 namespace weft {
 

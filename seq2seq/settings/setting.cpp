@@ -1,5 +1,5 @@
 #include <fmt/ranges.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/settings/setting.h>
 
 #include <algorithm>

@@ -1,12 +1,17 @@
-#include <weft/core/check.h>
-#include <weft/seq2seq/tasks/addition.h>
-#include <weft/seq2seq/tasks/dates.h>
-#include <weft/seq2seq/tasks/letters.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/task.h>
 
 #include <unordered_set>
 
 namespace weft {
+
+// Each in a file of this folder.
+Task copy_task();
+Task reverse_task();
+Task sort_task();
+Task addition_task();
+Task dates_task();
+
 namespace {
 
 // The corpus is part of the task: every run, whatever its seed, is judged on the same sources.

@@ -1,6 +1,6 @@
 // Batches. Shuffle, sort by length (stable, so that equal lengths stay shuffled), cut greedily,
 // shuffle the batches.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/random.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <weft/core/serialize.h>
+#include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/text/batching.h>
-#include <weft/seq2seq/training/config.h>
 
 #include <span>
 #include <string>

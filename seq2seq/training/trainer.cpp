@@ -1,5 +1,5 @@
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
@@ -120,9 +120,12 @@ void Trainer::train_epoch() {
 void Trainer::say_ready(int64_t skipped) {
   if (const std::string fitted = fitted_settings(config_); !fitted.empty())
     progress_.print("for a corpus of this size:" + fitted);
+  if (parts_.corpus.held_out > 0)
+    progress_.print(fmt::format("{} pairs are held out for validation", parts_.corpus.held_out));
   say_left_out("training", parts_.corpus.train, skipped, "");
   say_left_out("validation", parts_.corpus.valid, valid_batches_.skipped,
                " of the validation loss");
+  for (const Split& test : parts_.corpus.tests) say_left_out("test", test, 0, "");
   progress_.print(fmt::format("the best model is chosen by {}", parts_.metric.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), parts_.vocabulary.size(), parameters(),

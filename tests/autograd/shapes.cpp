@@ -1,6 +1,6 @@
 // Every op on the shapes that are easily forgotten: one element, nothing, the largest rank. The op
 // files sample the rest.
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/check_op.h>
 #include <weft/autograd/ops.h>
 #include <weft/tests/catch.h>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <weft/core/parallel.h>
-#include <weft/seq2seq/training/catalog.h>
-#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/config.h>
 
 #include <string>
 
@@ -18,7 +18,7 @@ namespace weft {
 /// file.
 int train_command(RunConfig config, const Catalog& catalog);
 
-/// Prints the tasks, each with a pair of its validation split.
+/// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
 void tasks_command(const Catalog& catalog);
 
 struct RunOptions : SettingGroup {
@@ -57,13 +57,15 @@ struct ScoreOptions : SettingGroup {
   Setting<std::string> hypothesis{*this, "", {"hypothesis", "",
       "File of translations, one a line"}};
   Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
+  Setting<std::string> metric{*this, "", {"metric", "",
+      "bleu, chrf, exact (match) or tokens (accuracy); all of them unless given"}};
   Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
-      "13a for plain text, none for tokenized text"}};
+      "Of bleu: 13a for plain text, none for tokenized text"}};
   Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
   // clang-format on
 };
-/// Prints the BLEU of a file of translations.
-void score_command(const ScoreOptions& options);
+/// Prints the scores of a file of translations, a line for each metric.
+void score_command(const ScoreOptions& options, const Catalog& catalog);
 
 struct ShowOptions : SettingGroup {
   // clang-format off

@@ -1,8 +1,8 @@
 // The end of a training run: what the best model can do, for people and as summary.json.
 #pragma once
 
+#include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/catalog.h>
 #include <weft/seq2seq/training/metrics_log.h>
 
 #include <filesystem>

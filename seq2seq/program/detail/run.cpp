@@ -2,7 +2,7 @@
 // and printed.
 #include <fmt/format.h>
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/program/detail/commands.h>

@@ -1,11 +1,11 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
-#include <weft/autograd/profiler.h>
-#include <weft/core/check.h>
+#include <weft/autograd/inspect/profiler.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/settings/named.h>
-#include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/saved_model.h>
@@ -38,20 +38,19 @@ bool is_files(const TrainConfig& c) { return c.task.value() == "files"; }
 
 // The task that the user means, with files that a resumed run finds from any directory.
 void settle_task(TrainConfig& c, std::span<const Task> tasks) {
-  Setting<std::string>* files[] = {&c.train_source, &c.train_target, &c.valid_source,
-                                   &c.valid_target};
-  const auto is_given = [](const Setting<std::string>* file) { return !file->value().empty(); };
-  const auto given = std::count_if(std::begin(files), std::end(files), is_given);
-  if (given > 0 && c.task.value().empty()) c.task = "files";
+  for (SplitSettings* split : c.file_settings()) split->make_absolute();
+  const bool has_files = !c.files().train.empty();
+  if (has_files && c.task.value().empty()) c.task = "files";
   const bool needs_files = c.task.value().empty() || is_files(c);
-  check(!needs_files || given == std::ssize(files),
-        "train: needs a corpus: --task NAME (weft tasks lists them), or --train-source, "
-        "--train-target, --valid-source and --valid-target");
-  if (!needs_files) find_named(tasks, c.task, "task");
-  check(needs_files || given == 0, "train: --task {} has a corpus of its own; got {} files too",
-        c.task.value(), given);
-  for (Setting<std::string>* file : files)
-    if (is_given(file)) *file = std::filesystem::absolute(file->value()).string();
+  check(!needs_files || has_files,
+        "train: needs a corpus: --task NAME (weft tasks lists them), --data, or --train-source and "
+        "--train-target");
+  if (needs_files) return;
+  find_named(tasks, c.task, "task");
+  for (SplitSettings* split : c.file_settings())
+    for (const Setting<std::string>* file : split->all())
+      check(file->value().empty(), "train: --task {} has a corpus of its own; got --{} too",
+            c.task.value(), file->info().name);
 }
 
 // What suits task, model or optimizer, where the user does not say otherwise. The length of a run

@@ -1,6 +1,6 @@
 // The recurrent translation model: each kind of cell with each kind of attention.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/check_module.h>
 #include <weft/optim/adam.h>

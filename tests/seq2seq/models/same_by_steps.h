@@ -1,7 +1,7 @@
 // What every model must be: the same written step by step as taught all at once.
 #pragma once
 
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/text/vocabulary.h>

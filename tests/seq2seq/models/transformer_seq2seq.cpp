@@ -1,5 +1,5 @@
 // The translation model as training and search use it.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/nn/check_module.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/decoding/beam_search.h>

@@ -1,4 +1,4 @@
-#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/run/config.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/temp_dir.h>
 
