@@ -27,6 +27,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LI
 # Kernels and helpers of the library's own sources stay behind.
 install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
         FILES_MATCHING PATTERN "*.h"
+        PATTERN detail EXCLUDE
         PATTERN kernels EXCLUDE
         PATTERN ops EXCLUDE
         PATTERN backtrace.h EXCLUDE
