@@ -1,5 +1,5 @@
 // Everything that seq2seq offers beyond weft.h: text, models, training, decoding, metrics, tasks,
-// pictures.
+// pictures, and the program.
 #pragma once
 
 #include <weft/seq2seq/decoding/beam_search.h>
@@ -13,20 +13,29 @@
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
+#include <weft/seq2seq/models/model_config.h>
+#include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/pictures/attention_picture.h>
 #include <weft/seq2seq/pictures/attention_style.h>
-#include <weft/seq2seq/tasks/addition.h>
+#include <weft/seq2seq/program/program.h>
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/config.h>
+#include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/split_settings.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/settings/setting.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/tasks/dates.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/tasks/german/lexicon.h>
 #include <weft/seq2seq/tasks/german/meaning.h>
 #include <weft/seq2seq/tasks/german/sampler.h>
 #include <weft/seq2seq/tasks/german/uses.h>
-#include <weft/seq2seq/tasks/letters.h>
+#include <weft/seq2seq/tasks/hold_out.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/json.h>
@@ -36,12 +45,10 @@
 #include <weft/seq2seq/text/toml.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/config.h>
-#include <weft/seq2seq/training/corpus_size.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_state.h>
-#include <weft/seq2seq/training/setting.h>
+#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -24,24 +24,19 @@ endif()
 configure_file(cmake/weft.pc.in weft.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# Kernels and helpers of the library's own sources stay behind.
+# What is in folders detail/ and kernels/ is the library's own and stays behind.
 install(DIRECTORY core autograd nn optim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
         FILES_MATCHING PATTERN "*.h"
-        PATTERN detail EXCLUDE
-        PATTERN kernels EXCLUDE
-        PATTERN ops EXCLUDE
-        PATTERN backtrace.h EXCLUDE
-        PATTERN check.h EXCLUDE
-        PATTERN safetensors_header.h EXCLUDE)
+        PATTERN detail EXCLUDE PATTERN kernels EXCLUDE)
 install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 
-# find_package(weft COMPONENTS seq2seq); the program's own headers stay behind.
+# find_package(weft COMPONENTS seq2seq)
 if(TARGET weft_seq2seq)
   set_target_properties(weft_seq2seq PROPERTIES EXPORT_NAME seq2seq)
   install(TARGETS weft_seq2seq EXPORT weftSeq2seqTargets)
   install(EXPORT weftSeq2seqTargets NAMESPACE weft:: DESTINATION ${weft_package})
   install(TARGETS weft_program)
   install(DIRECTORY seq2seq DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
-          FILES_MATCHING PATTERN "*.h" PATTERN program EXCLUDE PATTERN detail EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN detail EXCLUDE)
   install(FILES seq2seq.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 endif()

@@ -1,6 +1,6 @@
 #include <weft/core/allocator.h>
-#include <weft/core/check.h>
 #include <weft/core/cpu.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 
 #include <pthread.h>

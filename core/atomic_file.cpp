@@ -1,7 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <weft/core/atomic_file.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 
 #include <atomic>
 #include <cerrno>

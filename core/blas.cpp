@@ -2,7 +2,7 @@
 // call on one thread.
 #include <weft/core/allocator.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/detail/gemm_plan.h>
 #include <weft/core/kernels/gemm.h>
 #include <weft/core/parallel.h>

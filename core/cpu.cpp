@@ -1,5 +1,5 @@
-#include <weft/core/check.h>
 #include <weft/core/cpu.h>
+#include <weft/core/detail/check.h>
 
 #include <algorithm>
 #include <cstdlib>

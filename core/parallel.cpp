@@ -1,7 +1,7 @@
 // The pool: workers spin for a moment, then sleep on a futex. A job goes to each worker it needs
 // through that worker's own ticket; the caller runs the first range itself, and then every range
 // whose worker has not begun: on a busy machine nobody waits for a thread that is not running.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 
 #include <pthread.h>

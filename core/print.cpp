@@ -1,5 +1,5 @@
 // Printing tensors: aligned columns, four significant decimals, long dims shortened to their ends.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/tensor.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/random.h>
 
 #include <algorithm>

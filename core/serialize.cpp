@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/core/atomic_file.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
+#include <weft/core/detail/safetensors_header.h>
 #include <weft/core/nearest.h>
-#include <weft/core/safetensors_header.h>
 #include <weft/core/serialize.h>
 
 #include <algorithm>

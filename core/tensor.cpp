@@ -1,5 +1,5 @@
 #include <weft/core/allocator.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 #include <weft/core/tensor.h>
 

@@ -128,7 +128,7 @@ class Tensor {
   template <Element T>
   std::vector<T> to_vector() const;
 
-  // --- Autograd; defined in autograd/tensor_autograd.cpp ---
+  // --- Autograd; defined in autograd/graph/tensor_autograd.cpp ---
 
   /// True if gradients flow to this tensor: a leaf that asked for them, or a result of one.
   bool requires_grad() const;

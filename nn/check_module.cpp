@@ -1,8 +1,8 @@
-#include <weft/autograd/autograd.h>
-#include <weft/autograd/node.h>
+#include <weft/autograd/graph/node.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/recorded_call.h>
-#include <weft/core/check.h>
+#include <weft/autograd/transforms/detail/recorded_call.h>
+#include <weft/autograd/transforms/grad.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/check_module.h>
 #include <weft/nn/functional_call.h>
 #include <weft/nn/init.h>

@@ -3,13 +3,14 @@
 //   const ModuleReport r = check_module([] { return FeedForward(8, 16, 0.1, Generator(1)); },
 //                                       {randn({2, 3, 8}, generator, kFloat64)});
 //
-// It checks gradients of inputs and all parameters (autograd/gradcheck.h), first order by element,
-// second and third along random directions, dropout included; that every parameter is reached, and
-// no tensor learns that is not one; that a state loads into another module and gives the same bits;
-// that evaluation repeats itself; and float32 against float64, in outputs and gradients.
+// It checks gradients of inputs and all parameters (autograd/check/gradcheck.h), first order by
+// element, second and third along random directions, dropout included; that every parameter is
+// reached, and no tensor learns that is not one; that a state loads into another module and gives
+// the same bits; that evaluation repeats itself; and float32 against float64, in outputs and
+// gradients.
 #pragma once
 
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/gradcheck.h>
 #include <weft/core/error.h>
 #include <weft/nn/module.h>
 

@@ -1,4 +1,4 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/init.h>

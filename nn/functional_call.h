@@ -4,7 +4,7 @@
 //   Tensor y = functional_call(model, moved, [&] { return model(x); });
 #pragma once
 
-#include <weft/autograd/substitution.h>
+#include <weft/autograd/graph/substitution.h>
 #include <weft/nn/module.h>
 
 #include <concepts>

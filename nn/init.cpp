@@ -1,6 +1,6 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/init.h>
 
 #include <algorithm>

@@ -1,8 +1,8 @@
-#include <weft/autograd/backtrace.h>
-#include <weft/autograd/grad_mode.h>
-#include <weft/autograd/node.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/graph/node.h>
+#include <weft/autograd/inspect/detail/backtrace.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/nearest.h>
 #include <weft/nn/init.h>
 #include <weft/nn/module.h>

@@ -12,7 +12,7 @@
 //   };
 #pragma once
 
-#include <weft/autograd/module_path.h>
+#include <weft/autograd/graph/module_path.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>
 

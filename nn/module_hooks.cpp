@@ -1,8 +1,8 @@
 // Hooks of modules: how they are kept, called and taken away.
-#include <weft/autograd/grad_mode.h>
-#include <weft/autograd/node.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/graph/node.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/module.h>
 
 #include <algorithm>

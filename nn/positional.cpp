@@ -1,5 +1,5 @@
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/init.h>
 #include <weft/nn/positional.h>
 

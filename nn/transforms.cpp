@@ -1,4 +1,4 @@
-#include <weft/autograd/node.h>
+#include <weft/autograd/graph/node.h>
 #include <weft/nn/functional_call.h>
 #include <weft/nn/transforms.h>
 

@@ -1,10 +1,10 @@
-// The transforms of autograd/functional.h with respect to a module's parameters: hvp(model, loss,
-// v) is hvp(f, model.parameters(), v), where f calls `loss` with its inputs in the place of the
-// parameters. Vectors and results have one entry for each of parameters(), frozen ones included;
-// for some of them only, write f with functional_call().
+// The transforms of autograd/transforms/functional.h with respect to a module's parameters:
+// hvp(model, loss, v) is hvp(f, model.parameters(), v), where f calls `loss` with its inputs in the
+// place of the parameters. Vectors and results have one entry for each of parameters(), frozen ones
+// included; for some of them only, write f with functional_call().
 #pragma once
 
-#include <weft/autograd/functional.h>
+#include <weft/autograd/transforms/functional.h>
 #include <weft/nn/module.h>
 
 #include <concepts>

@@ -1,7 +1,7 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/inspect/profiler.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/profiler.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/optimizer.h>
 #include <weft/core/parallel.h>

@@ -1,7 +1,7 @@
 // A folder that lives as long as the object.
 #pragma once
 
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 
 #include <unistd.h>
 

@@ -4,9 +4,9 @@
 //   softplus' = s      silu' = s(x) (1 + x s(-x))   gelu' = Phi(x) + x phi(x)
 // Backward is one pass of kernels::unary_grad, from x: where y is near 1, 1 - y has lost its
 // digits.
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/elementwise.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/elementwise.h>
 
 namespace weft {
 namespace {

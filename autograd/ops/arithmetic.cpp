@@ -1,8 +1,8 @@
 // add, sub, mul, div, pow, maximum, minimum, with broadcasting. Where an operand was stretched, its
 // gradient is summed back by sum_to.
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/elementwise.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/elementwise.h>
 
 #include <cmath>
 

@@ -6,12 +6,13 @@
 // the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
 // at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
 // second order runs through the composition.
-#include <weft/autograd/intermediates.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/named.h>
+#include <weft/autograd/graph/op.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/attention_samples.h>
+#include <weft/autograd/ops/detail/attention_samples.h>
+#include <weft/autograd/ops/record_fused.h>
 #include <weft/core/broadcast.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/elementwise.h>
 

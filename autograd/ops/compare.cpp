@@ -1,8 +1,8 @@
 // Comparisons and logic (bool results, no gradient), where, masked_fill.
 //   where: da = dy where the condition holds, db = dy elsewhere
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/elementwise.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/elementwise.h>
 
 namespace weft {
 namespace {

@@ -1,11 +1,11 @@
 // Ops that are short formulas of others, which make their gradients of every order.
 //   rms_norm: y = x / sqrt(mean x^2 + eps) * weight   (Zhang and Sennrich 2019, arXiv:1910.07467)
 //   glu:      y = a sigmoid(b), x = [a ; b]           (Dauphin et al. 2017, arXiv:1612.08083)
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/row_units.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/autograd/ops/detail/row_units.h>
+#include <weft/core/detail/check.h>
 
 #include <limits>
 

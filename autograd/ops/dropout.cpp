@@ -1,9 +1,9 @@
 // Dropout (Srivastava et al. 2014):  y_i = keep_i x_i / (1 - p),  dx_i = keep_i dy_i / (1 - p)
 // keep_i is made again from the key in backward: no mask is stored.
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
 #include <weft/core/parallel.h>
 

@@ -5,10 +5,10 @@
 // Operands are joined from left to right, each pair by one matmul: labels of both that are needed
 // later become its batch, others of both its inner dim. "..." becomes one digit for each dim that
 // no letter names, counted from the right, so that these dims align as in broadcasting.
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 
 #include <algorithm>
 #include <array>

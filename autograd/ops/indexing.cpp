@@ -2,10 +2,10 @@
 // Taking and adding are each other's gradient:
 //   y = x[index]                       dx = zeros with dy added at index
 //   y = zeros with x added at index    dx = dy[index]
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/gather.h>
 

@@ -1,9 +1,9 @@
 // cat, stack, split, pad, tril, triu.
 //   cat: dx_i = the part of dy that x_i became      split: dx = cat of the parts' gradients
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/gather.h>
 
 #include <algorithm>

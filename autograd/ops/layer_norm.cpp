@@ -5,11 +5,12 @@
 //
 // residual_layer_norm: y = layer_norm(s), s = x + dropout(branch), in one pass that keeps s. Its
 // gradients: ds as above for both terms, through dropout for the branch.
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/row_units.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/autograd/ops/detail/row_units.h>
+#include <weft/autograd/ops/record_fused.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/layer_norm.h>

@@ -2,11 +2,12 @@
 // on blocks of rows while they are in cache. With dz the gradient of z = x W^T + b:
 //   dx = dz W,  dW = dz^T x,  db = sum over rows of dz
 // Of relu and dropout backward needs y alone: relu'(z) keep = [y > 0]. Gelu keeps z.
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/ops/record_fused.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/parallel.h>

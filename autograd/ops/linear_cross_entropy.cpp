@@ -2,12 +2,12 @@
 // become their own gradients dz in place while they are in cache, and then
 //   dh = dz W,  dW += dz^T h,  db += sum over rows of dz
 // so backward only scales by dy. Rows that do not count are left out from the start.
-#include <weft/autograd/autograd.h>
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/cross_entropy.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/class_targets.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/cross_entropy.h>
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/gather.h>

@@ -1,9 +1,9 @@
 // mse_loss, l1_loss, binary_cross_entropy_with_logits, nll_loss: compositions of other ops.
 //   mse (x - t)^2    l1 |x - t|    bce (1 - t) softplus(x) + c t softplus(-x), c = pos_weight
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/cross_entropy.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/class_targets.h>
+#include <weft/core/detail/check.h>
 
 namespace weft {
 namespace {

@@ -1,9 +1,9 @@
 // Matrix products.   c = a b:  da = dc b^T,  db = a^T dc
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 
 namespace weft {
 namespace {

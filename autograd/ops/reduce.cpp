@@ -1,10 +1,10 @@
 // sum, mean, var, max, min, argmax, logsumexp, over any dims.
 //   mean = sum / n     var = sum (x - mean)^2 / (n - correction)
 //   logsumexp = m + log s,  s = sum e^(x - m),  m = max x
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/reduce.h>
 
 #include <algorithm>

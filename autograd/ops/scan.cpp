@@ -1,8 +1,8 @@
 // cumsum and flip.   y_i = x_1 + ... + x_i     dx_i = dy_i + ... + dy_n: flipped, a cumsum again
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 
 #include <algorithm>

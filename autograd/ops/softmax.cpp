@@ -1,10 +1,10 @@
 // softmax, log_softmax, along any dim.
 //   y_i = exp(x_i - m) / sum_j exp(x_j - m), m = max_j x_j     dx = y (dy - sum_j y_j dy_j)
 //   log y:  x_i - m - log sum_j exp(x_j - m)                   dx = dy - y sum_j dy_j
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/softmax.h>
 #include <weft/core/parallel.h>
 

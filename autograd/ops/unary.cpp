@@ -1,8 +1,8 @@
 // Functions of one number: exp, log, sqrt, rsqrt, abs, clamp.
 //   exp' = y    log' = 1/x    sqrt' = 1/(2y)    rsqrt' = -y^3/2    abs' = sign x
-#include <weft/autograd/op.h>
-#include <weft/autograd/ops/elementwise.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/ops/detail/elementwise.h>
 
 namespace weft {
 namespace {

@@ -1,9 +1,9 @@
 // reshape, permute, transpose, squeeze, unsqueeze, expand, slice, select; contiguous, clone, to.
 // A view's gradient is the inverse view of dy; slices put it among zeros, expansions sum it.
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/gather.h>
 #include <weft/core/parallel.h>
 

@@ -1,6 +1,6 @@
 // Attention: which thread takes which blocks.
 #include <weft/core/allocator.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/attention_blocks.h>
 #include <weft/core/kernels/elementwise.h>

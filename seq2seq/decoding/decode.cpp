@@ -1,7 +1,7 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/blas.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/text/vocabulary.h>
 

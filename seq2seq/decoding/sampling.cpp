@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/random.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/text/vocabulary.h>

@@ -1,9 +1,5 @@
-#include <fmt/format.h>
 #include <weft/core/error.h>
-#include <weft/optim/checkpoint.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/models/transformer_seq2seq.h>
-#include <weft/seq2seq/training/run_state.h>
 
 #include <algorithm>
 
@@ -73,19 +69,6 @@ AttentionPicture show_translation(Seq2SeqModel& model, const Vocabulary& vocabul
   for (size_t i = 1; i < target.size(); ++i) picture.target.push_back(label(target[i]));
   picture.maps = cross_attention(model, source, target);
   return picture;
-}
-
-LoadedModel load_model(const std::filesystem::path& dir) {
-  const ModelConfig config = load_config(dir);
-  LoadedModel loaded{load_vocabulary(dir), nullptr};
-  if (loaded.vocabulary->size() != config.vocabulary)
-    throw Error(fmt::format("{}: config.json has {} ids, vocabulary.json {}", dir.string(),
-                            config.vocabulary, loaded.vocabulary->size()));
-  loaded.model = std::make_unique<TransformerSeq2Seq>(config, Generator(0));
-  const std::string file = (dir / kBestCheckpoint).string();
-  check_saved_model(load_checkpoint(file, {*loaded.model}), config, file);
-  loaded.model->eval();
-  return loaded;
 }
 
 }  // namespace weft

@@ -5,8 +5,6 @@
 #include <weft/seq2seq/pictures/attention_picture.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
-#include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 
@@ -14,8 +12,6 @@ namespace weft {
 
 /// Ids of a source beyond this many are cut off: memory grows with the square of the length.
 inline constexpr int64_t kLongestSource = 1024;
-/// The checkpoint in a model directory that scored best in validation.
-inline constexpr const char* kBestCheckpoint = "best.safetensors";
 
 /// Ids as the encoder reads them: at most kLongestSource, the last of them kEnd.
 Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence);
@@ -47,12 +43,5 @@ std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vo
 /// produced target piece t. Throws on an empty sentence.
 AttentionPicture show_translation(Seq2SeqModel& model, const Vocabulary& vocabulary,
                                   const std::string& sentence);
-
-struct LoadedModel {
-  std::unique_ptr<Vocabulary> vocabulary;
-  std::unique_ptr<Seq2SeqModel> model;  ///< in eval mode, with the best weights
-};
-/// Reads a model directory. Throws errors that name the file and the fault.
-LoadedModel load_model(const std::filesystem::path& dir);
 
 }  // namespace weft

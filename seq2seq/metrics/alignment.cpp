@@ -1,5 +1,5 @@
 // The alignment error rate.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/alignment.h>
 
 #include <algorithm>

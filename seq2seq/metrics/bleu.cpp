@@ -7,7 +7,7 @@
 #include <numeric>
 #include <string_view>
 
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 
 #include <weft/seq2seq/text/utf8.h>

@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/text/utf8.h>
 

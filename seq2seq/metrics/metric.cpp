@@ -1,11 +1,8 @@
-#include <weft/core/check.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/metrics/chrf.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
-
-#include <algorithm>
 
 namespace weft {
 namespace {
@@ -27,15 +24,6 @@ const std::vector<Metric>& builtin_metrics() {
       {"tokens", "token accuracy", true, token_accuracy},
   };
   return all;
-}
-
-const Metric& find_metric(std::span<const Metric> metrics, const std::string& name) {
-  const auto found =
-      std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.name == name; });
-  if (found != metrics.end()) return *found;
-  std::string names;
-  for (const Metric& m : metrics) names += (names.empty() ? "" : ", ") + m.name;
-  fail("metric: must be one of {}; got '{}'", names, name);
 }
 
 }  // namespace weft

@@ -28,7 +28,4 @@ struct Metric {
 /// "bleu", "chrf", "exact", "tokens".
 const std::vector<Metric>& builtin_metrics();
 
-/// The metric of that name. Throws an error that lists the names there are.
-const Metric& find_metric(std::span<const Metric> metrics, const std::string& name);
-
 }  // namespace weft

@@ -1,4 +1,4 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
 #include <weft/seq2seq/text/utf8.h>
 

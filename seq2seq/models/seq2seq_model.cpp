@@ -1,4 +1,4 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 

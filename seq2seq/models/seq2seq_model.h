@@ -3,7 +3,7 @@
 #pragma once
 
 #include <weft/nn/module.h>
-#include <weft/nn/transformer_options.h>
+#include <weft/nn/transformer/transformer_options.h>
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/text/batching.h>
 

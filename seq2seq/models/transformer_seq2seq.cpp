@@ -8,39 +8,53 @@
 namespace weft {
 namespace {
 
-TransformerOptions transformer_options(const ModelConfig& c) {
-  TransformerOptions o{.layer = {.d_model = c.d_model, .nhead = c.heads}};
-  o.layer.dim_feedforward = c.ffn;
-  o.layer.dropout = c.dropout;
-  o.layer.attention_dropout = c.attention_dropout;
-  o.layer.activation_dropout = c.activation_dropout;
+TransformerOptions batch_first(TransformerOptions o) {
   o.layer.batch_first = true;
-  o.num_encoder_layers = o.num_decoder_layers = static_cast<int>(c.layers);
   return o;
 }
 
 }  // namespace
 
-TransformerSeq2Seq::TransformerSeq2Seq(const ModelConfig& config, Generator generator)
-    : d_model_(config.d_model),
-      embedding_(
-          child<weft::Embedding>("embedding", config.vocabulary, config.d_model, generator, kPad)),
-      positions_(child<weft::SinusoidalPositions>("positions", /*batch_first=*/true)),
-      dropout_(child<weft::Dropout>("dropout", config.dropout, generator)),
-      transformer_(
-          child<weft::Transformer>("transformer", transformer_options(config), generator)) {
-  // The matrix is also the output layer: deviation 1 / sqrt(D) keeps first logits near 0.
-  init::normal(embedding_.weight, 0, 1 / std::sqrt(static_cast<double>(d_model_)), generator);
-  init::zeros(select(embedding_.weight.detach(), 0, kPad));
+TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
+    : d_model_(o.transformer.layer.d_model),
+      embedding_(child<Embedding>("embedding", o.vocabulary, d_model_, generator, kPad)),
+      dropout_(child<Dropout>("dropout", o.transformer.layer.dropout, generator)),
+      transformer_(child<Transformer>("transformer", batch_first(o.transformer), generator)) {
+  if (o.positions == Positions::sinusoidal)
+    sinusoidal_ = &child<SinusoidalPositions>("positions", /*batch_first=*/true);
+  if (o.positions == Positions::learned)
+    learned_ = &child<LearnedPositions>("positions", o.longest, d_model_, generator, true);
+  init_vectors(embedding_, generator);
+  if (o.tied_embeddings) return;
+  target_embedding_ =
+      &child<Embedding>("target_embedding", o.vocabulary, d_model_, generator, kPad);
+  init_vectors(*target_embedding_, generator);
+  output_ = &child<Linear>("output", d_model_, o.vocabulary, generator, /*bias=*/false);
 }
 
-Tensor TransformerSeq2Seq::embed(const Tensor& ids, int64_t first_position) {
-  const double scale = std::sqrt(static_cast<double>(d_model_));
-  return dropout_(positions_(embedding_(ids) * scale, first_position));  // [B, T, D]
+// The matrix is also the output layer: deviation 1 / sqrt(D) keeps first logits near 0.
+void TransformerSeq2Seq::init_vectors(Embedding& embedding, Generator& generator) const {
+  init::normal(embedding.weight, 0, 1 / std::sqrt(static_cast<double>(d_model_)), generator);
+  init::zeros(select(embedding.weight.detach(), 0, kPad));
+}
+
+Embedding& TransformerSeq2Seq::target_embedding() {
+  return target_embedding_ ? *target_embedding_ : embedding_;
+}
+
+const Tensor& TransformerSeq2Seq::output_weight() const {
+  return output_ ? output_->weight : embedding_.weight;
+}
+
+Tensor TransformerSeq2Seq::embed(Embedding& embedding, const Tensor& ids, int64_t first_position) {
+  Tensor x = embedding(ids) * std::sqrt(static_cast<double>(d_model_));  // [B, T, D]
+  if (sinusoidal_) x = (*sinusoidal_)(x, first_position);
+  if (learned_) x = (*learned_)(x, first_position);
+  return dropout_(x);
 }
 
 Tensor TransformerSeq2Seq::encode(const PaddedIds& source, AttentionTrace* trace) {
-  return transformer_.encoder(embed(to_tensor(source), 0),
+  return transformer_.encoder(embed(embedding_, to_tensor(source), 0),
                               {Mask::padding(source.lengths, source.columns), trace});
 }
 
@@ -49,7 +63,7 @@ Tensor TransformerSeq2Seq::forward(const PaddedIds& source, const PaddedIds& tar
   const Tensor memory = encode(source, trace);  // [B, Ts, D]
   const Tensor ids = slice(to_tensor(target), 1, 0, -1);
   const DecoderCall call{Mask::causal(), Mask::padding(source.lengths, source.columns), trace};
-  return transformer_.decoder(embed(ids, 0), memory, call);
+  return transformer_.decoder(embed(target_embedding(), ids, 0), memory, call);
 }
 
 Tensor TransformerSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target,
@@ -60,7 +74,7 @@ Tensor TransformerSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target
 Tensor TransformerSeq2Seq::loss_of(const Tensor& hidden, const PaddedIds& target,
                                    double label_smoothing) {
   const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(hidden, embedding_.weight, {}, next,
+  return linear_cross_entropy(hidden, output_weight(), {}, next,
                               {.ignore_index = kPad, .label_smoothing = label_smoothing});
 }
 
@@ -72,10 +86,10 @@ class TransformerSeq2Seq::State : public Decoding {
 
   Tensor next_log_probs(const Tensor& ids) override {
     const DecoderCall call{{}, Mask::padding(lengths_, memory_.size(1))};
-    const Tensor embedded = model_.embed(ids, position_++);
+    const Tensor embedded = model_.embed(model_.target_embedding(), ids, position_++);
     const Tensor hidden =
         model_.transformer_.decoder(embedded, memory_, call, &layers_);  // [rows, 1, D]
-    return log_softmax(linear(select(hidden, 1, 0), model_.embedding_.weight), -1);
+    return log_softmax(linear(select(hidden, 1, 0), model_.output_weight()), -1);
   }
 
   void keep(const Ids& rows) override {

@@ -1,19 +1,28 @@
-// The translation model: a Transformer (Vaswani et al., "Attention is all you need", NeurIPS 2017)
-// whose one embedding matrix serves source, target and output.
+// A Transformer (Vaswani et al., "Attention is all you need", NeurIPS 2017) from ids to ids.
 #pragma once
 
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/positional.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
-#include <weft/seq2seq/training/config.h>
 
 namespace weft {
 
+enum class Positions { none, sinusoidal, learned };
+
+struct TransformerSeq2SeqOptions {
+  int64_t vocabulary;              ///< number of ids
+  TransformerOptions transformer;  ///< batch_first whatever it says; `dropout` also of embeddings
+  Positions positions = Positions::sinusoidal;
+  int64_t longest = 4096;       ///< sequence that learned positions serve
+  bool tied_embeddings = true;  ///< one matrix for source, target and output
+};
+
 class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
  public:
-  TransformerSeq2Seq(const ModelConfig& config, Generator generator);
+  using Options = TransformerSeq2SeqOptions;
+  TransformerSeq2Seq(const Options& options, Generator generator);
 
   /// Decoder states [B, Tt - 1, D] from sources [B, Ts] and targets [B, Tt] but their last column.
   Tensor forward(const PaddedIds& source, const PaddedIds& target, AttentionTrace* trace = nullptr);
@@ -25,15 +34,21 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
 
  private:
   class State;
-  Tensor embed(const Tensor& ids, int64_t first_position);
+  void init_vectors(Embedding& embedding, Generator& generator) const;
+  Embedding& target_embedding();
+  const Tensor& output_weight() const;  // [vocabulary, D]
+  Tensor embed(Embedding& embedding, const Tensor& ids, int64_t first_position);
   Tensor encode(const PaddedIds& source, AttentionTrace* trace = nullptr);
   Tensor loss_of(const Tensor& hidden, const PaddedIds& target, double label_smoothing);
 
   int64_t d_model_;
   Embedding& embedding_;
-  SinusoidalPositions& positions_;
+  SinusoidalPositions* sinusoidal_ = nullptr;
+  LearnedPositions* learned_ = nullptr;
   Dropout& dropout_;
   Transformer& transformer_;
+  Embedding* target_embedding_ = nullptr;  // these two where matrices are separate
+  Linear* output_ = nullptr;
 };
 
 }  // namespace weft

@@ -1,5 +1,5 @@
 // What the pictures of attention share.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/pictures/attention_style.h>
 #include <weft/seq2seq/text/utf8.h>
 

@@ -1,7 +1,7 @@
 // Attention as an SVG file: a grid of heat maps, layers down and heads across, with the source
 // words slanted above every map, the target words left of the first map in a row, and one colour
 // scale.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/pictures/attention_style.h>
 #include <weft/seq2seq/text/utf8.h>
 

@@ -6,7 +6,7 @@
 //   Katze░░██
 //
 // A negative weight has a minus beside its shade, or colours of its own.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/pictures/attention_style.h>
 #include <weft/seq2seq/text/utf8.h>
 

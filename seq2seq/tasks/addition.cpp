@@ -1,6 +1,7 @@
+// Sums of two numbers.
 #include <fmt/core.h>
-#include <weft/core/check.h>
-#include <weft/seq2seq/tasks/addition.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/tasks/task.h>
 
 namespace weft {
 namespace {

@@ -1,6 +1,7 @@
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
+#include <weft/seq2seq/tasks/hold_out.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
@@ -24,12 +25,19 @@ Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
   return split;
 }
 
-Split read_split(const std::string& name, const std::filesystem::path& source,
-                 const std::filesystem::path& target) {
-  Split split{name, read_parallel(source, target), {}};
+std::string names(const SplitFiles& files) {
+  if (!files.pairs.empty()) return fmt::format("'{}'", files.pairs.string());
+  return fmt::format("'{}' and '{}'", files.source.string(), files.target.string());
+}
+
+Split read_split(const std::string& name, const SplitFiles& files) {
+  Split split{
+      name,
+      files.pairs.empty() ? read_parallel(files.source, files.target) : read_pairs(files.pairs),
+      {}};
   split.removed = remove_empty_pairs(split.text);
-  check(!split.text.source.empty(), "read_corpus: no pair of '{}' and '{}' has words on both sides",
-        source.string(), target.string());
+  check(!split.text.source.empty(), "read_corpus: no pair of {} has words on both sides",
+        names(files));
   return split;
 }
 
@@ -60,10 +68,14 @@ Corpus german_corpus() {
 }
 
 Corpus read_corpus(const CorpusFiles& files) {
-  Corpus corpus{read_split("train", files.train_source, files.train_target),
-                read_split("valid", files.valid_source, files.valid_target),
-                {},
-                {}};
+  Corpus corpus{read_split("train", files.train), {"valid", {}, {}}, {}, {}};
+  if (!files.valid.empty()) {
+    corpus.valid = read_split("valid", files.valid);
+  } else {
+    corpus.valid.text = hold_out(corpus.train.text);
+    corpus.held_out = std::ssize(corpus.valid.text.source);
+  }
+  if (!files.test.empty()) corpus.tests.push_back(read_split("test", files.test));
   corpus.defaults = {{"metric", are_mostly_words(corpus.valid.text.target) ? "exact" : "bleu"}};
   return corpus;
 }

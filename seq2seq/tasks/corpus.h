@@ -3,12 +3,12 @@
 #pragma once
 
 #include <weft/seq2seq/metrics/alignment.h>
+#include <weft/seq2seq/settings/setting.h>
 #include <weft/seq2seq/text/text_file.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace weft {
@@ -21,27 +21,34 @@ struct Split {
   int64_t removed = 0;  ///< pairs of its source that had no word on a side
 };
 
-/// Values that suit a task, by the name of the setting: `metric`, by which its models are compared,
-/// and others where the program's defaults do not suit.
-using TaskDefaults = std::vector<std::pair<std::string, std::string>>;
-
 struct Corpus {
   Split train, valid;
   std::vector<Split> tests;  ///< judged once, after training
-  TaskDefaults defaults;
+  /// Values that suit the task: `metric`, by which its models are compared, and others where the
+  /// program's defaults do not suit.
+  Settings defaults;
+  int64_t held_out = 0;  ///< pairs that validation took from those to train on
+};
+
+/// Where a split is read from: one file of pairs, or one of each side, or nowhere.
+struct SplitFiles {
+  std::filesystem::path pairs, source, target;
+
+  bool empty() const { return pairs.empty() && source.empty() && target.empty(); }
 };
 
 struct CorpusFiles {
-  std::filesystem::path train_source, train_target, valid_source, valid_target;
+  SplitFiles train, valid, test;
 };
 
 /// The built-in grammar's sentences: tests are "held-out" and "compositional", with gold
 /// alignments.
 Corpus german_corpus();
 
-/// Its metric is "exact" if most targets are a single word, where BLEU, which compares up to four
-/// words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws on files
-/// that are missing, empty, not UTF-8 or of different line counts.
+/// Without validation files a part of the training pairs is held out (hold_out.h). A test is
+/// "test". Its metric is "exact" if most targets are a single word, where BLEU, which compares up
+/// to four words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws
+/// on files that are missing, empty, not UTF-8, of different line counts or not of pairs.
 Corpus read_corpus(const CorpusFiles& files);
 
 }  // namespace weft

@@ -1,6 +1,7 @@
+// Dates in words to dates by ISO 8601.
 #include <fmt/core.h>
-#include <weft/core/check.h>
-#include <weft/seq2seq/tasks/dates.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>

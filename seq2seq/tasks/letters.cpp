@@ -1,4 +1,5 @@
-#include <weft/seq2seq/tasks/letters.h>
+// Copying, reversing and sorting of letters.
+#include <weft/seq2seq/tasks/task.h>
 
 #include <algorithm>
 #include <functional>

@@ -1,14 +1,17 @@
-#include <fmt/ranges.h>
-#include <weft/core/check.h>
-#include <weft/seq2seq/tasks/addition.h>
-#include <weft/seq2seq/tasks/dates.h>
-#include <weft/seq2seq/tasks/letters.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/tasks/task.h>
 
-#include <algorithm>
 #include <unordered_set>
 
 namespace weft {
+
+// Each in a file of this folder.
+Task copy_task();
+Task reverse_task();
+Task sort_task();
+Task addition_task();
+Task dates_task();
+
 namespace {
 
 // The corpus is part of the task: every run, whatever its seed, is judged on the same sources.
@@ -39,18 +42,9 @@ const std::vector<Task>& builtin_tasks() {
   return tasks;
 }
 
-const Task& find_task(std::span<const Task> tasks, const std::string& name) {
-  const auto found =
-      std::find_if(tasks.begin(), tasks.end(), [&](const Task& t) { return t.name == name; });
-  if (found != tasks.end()) return *found;
-  std::vector<std::string> names;
-  for (const Task& task : tasks) names.push_back(task.name);
-  fail("task: must be files, or one of {}; got '{}'", fmt::join(names, ", "), name);
-}
-
 Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    const std::function<std::string(const std::string& source)>& answer,
-                   TaskDefaults defaults, const CorpusSizes& sizes) {
+                   Settings defaults, const CorpusSizes& sizes) {
   Generator generator(kCorpusSeed);
   Sources seen;
   const auto split = [&](const std::string& name, int64_t size) {
@@ -68,10 +62,10 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
 
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const TaskDefaults& overrides) {
-  TaskDefaults recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
-                      {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
-                      {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
+                const Settings& overrides) {
+  Settings recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
+                  {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
+                  {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
   recipe.insert(recipe.end(), overrides.begin(), overrides.end());
   auto corpus = [draw = std::move(draw), answer, recipe] {
     return draw_corpus(draw, answer, recipe);

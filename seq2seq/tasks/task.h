@@ -23,9 +23,6 @@ struct Task {
 /// "copy", "reverse", "sort", "addition", "dates", "german".
 const std::vector<Task>& builtin_tasks();
 
-/// The task of that name. Throws an error that lists the names there are.
-const Task& find_task(std::span<const Task> tasks, const std::string& name);
-
 /// How many pairs a corpus has.
 struct CorpusSizes {
   int64_t train = 20000, valid = 500, test = 1000;
@@ -35,12 +32,12 @@ struct CorpusSizes {
 /// Throws if `draw` does not give as many different sources.
 Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    const std::function<std::string(const std::string& source)>& answer,
-                   TaskDefaults defaults, const CorpusSizes& sizes = {});
+                   Settings defaults, const CorpusSizes& sizes = {});
 
 /// A task of such a corpus, cut into characters, with the recipe of a small model that gives
 /// targets exactly; `overrides` are settings in which this task differs.
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const TaskDefaults& overrides);
+                const Settings& overrides);
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // Batches. Shuffle, sort by length (stable, so that equal lengths stay shuffled), cut greedily,
 // shuffle the batches.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/random.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
@@ -105,6 +105,16 @@ PaddedIds pad_ids(std::span<const Pair> pairs, const Batch& batch, Ids Pair::*si
     sentences.push_back(pairs[static_cast<size_t>(i)].*side);
   }
   return pad_ids(sentences);
+}
+
+PaddedIds select_rows(const PaddedIds& ids, const Ids& rows) {
+  PaddedIds taken{std::ssize(rows), ids.columns, {}, {}};
+  for (const int64_t row : rows) {
+    const auto first = ids.ids.begin() + row * ids.columns;
+    taken.ids.insert(taken.ids.end(), first, first + ids.columns);
+    taken.lengths.push_back(ids.lengths.at(static_cast<size_t>(row)));
+  }
+  return taken;
 }
 
 }  // namespace weft

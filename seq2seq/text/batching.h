@@ -41,6 +41,9 @@ struct PaddedIds {
 
 PaddedIds pad_ids(std::span<const Ids> sentences);
 
+/// These rows, in this order; a row may be taken twice.
+PaddedIds select_rows(const PaddedIds& ids, const Ids& rows);
+
 /// The sources or the targets of a batch: `side` is &Pair::source or &Pair::target.
 PaddedIds pad_ids(std::span<const Pair> pairs, const Batch& batch, Ids Pair::*side);
 

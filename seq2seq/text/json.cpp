@@ -1,5 +1,5 @@
 // The one file of the program that compiles the JSON library, which takes seconds.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/json.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include <poll.h>
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/text_file.h>
 

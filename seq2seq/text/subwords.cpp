@@ -2,7 +2,7 @@
 // ModelProto (sentencepiece_model.proto), of which a few fields are enough.
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>

@@ -1,9 +1,10 @@
 // Reading text, with errors that name the file and the line.
 #include <weft/core/atomic_file.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -28,9 +29,9 @@ std::ifstream open(const std::filesystem::path& file) {
   return in;
 }
 
-std::vector<std::string> read_corpus(const std::filesystem::path& file) {
+std::vector<std::string> read_corpus(const char* who, const std::filesystem::path& file) {
   std::vector<std::string> lines = read_lines(file);
-  check(!lines.empty(), "read_parallel: expected at least one line; got the empty file '{}'",
+  check(!lines.empty(), "{}: expected at least one line; got the empty file '{}'", who,
         file.string());
   return lines;
 }
@@ -61,10 +62,23 @@ std::vector<std::string> read_lines(const std::filesystem::path& file) {
 
 ParallelText read_parallel(const std::filesystem::path& source,
                            const std::filesystem::path& target) {
-  ParallelText text{read_corpus(source), read_corpus(target)};
+  ParallelText text{read_corpus("read_parallel", source), read_corpus("read_parallel", target)};
   check(text.source.size() == text.target.size(),
         "read_parallel: expected files of equally many lines; got {} in '{}' and {} in '{}'",
         text.source.size(), source.string(), text.target.size(), target.string());
+  return text;
+}
+
+ParallelText read_pairs(const std::filesystem::path& file) {
+  ParallelText text;
+  for (const std::string& line : read_corpus("read_pairs", file)) {
+    const auto tabs = std::count(line.begin(), line.end(), '\t');
+    check(tabs == 1, "read_pairs: expected source <tab> target; got {} tabs at line {} of '{}'",
+          tabs, text.source.size() + 1, file.string());
+    const size_t tab = line.find('\t');
+    text.source.push_back(line.substr(0, tab));
+    text.target.push_back(line.substr(tab + 1));
+  }
   return text;
 }
 

@@ -30,6 +30,10 @@ std::vector<std::string> read_lines(const std::filesystem::path& file);
 ParallelText read_parallel(const std::filesystem::path& source,
                            const std::filesystem::path& target);
 
+/// One file, a source <tab> its target a line. Throws on an empty file, and on a line without a tab
+/// or with more than one.
+ParallelText read_pairs(const std::filesystem::path& file);
+
 /// Removes the pairs of which a side has no word; how many there were.
 int64_t remove_empty_pairs(ParallelText& text);
 

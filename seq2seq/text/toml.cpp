@@ -1,6 +1,6 @@
 // The one file of the program that compiles the TOML library, which takes seconds.
 #include <toml++/toml.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/toml.h>
 
 #include <algorithm>

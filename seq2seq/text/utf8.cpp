@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cwctype>
 
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 
 namespace weft {
 namespace {

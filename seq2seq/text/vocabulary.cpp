@@ -1,6 +1,6 @@
 // What all vocabularies share, and those of characters and of whole words.
 #include <fmt/ranges.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/subwords.h>

@@ -1,4 +1,4 @@
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/core/error.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/training/evaluate.h>

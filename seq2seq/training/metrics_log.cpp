@@ -1,5 +1,5 @@
 // metrics.jsonl and summary.json; keys keep their order, so that people can read the files.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 

@@ -1,5 +1,5 @@
 // The progress line. ETA = seconds * (1 - fraction) / fraction.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/training/progress.h>
 
 #include <algorithm>

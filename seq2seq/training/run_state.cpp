@@ -1,6 +1,6 @@
 // The corpus is known by its size and by a hash of its ids: FNV-1a (Fowler, Noll, Vo) over whole
 // words,  h <- (h xor word) * prime.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/seq2seq/training/run_state.h>
 

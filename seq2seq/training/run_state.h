@@ -3,12 +3,11 @@
 #pragma once
 
 #include <weft/core/serialize.h>
+#include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/text/batching.h>
-#include <weft/seq2seq/training/config.h>
 
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace weft {
@@ -23,9 +22,6 @@ struct Position {
   int64_t validations_since_best = 0;
   int64_t validated_step = 0;  ///< of the last validation
 };
-
-/// Settings by name, as text.
-using Settings = std::vector<std::pair<std::string, std::string>>;
 
 /// What a run's weights and its choice of the best follow from: both sides of its corpus, and the
 /// settings that a resumed run must share.

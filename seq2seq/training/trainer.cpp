@@ -1,9 +1,10 @@
 #include <unistd.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
@@ -31,20 +32,14 @@ std::string fitted_settings(const TrainConfig& config) {
 
 }  // namespace
 
-Trainer::Trainer(const RunConfig& config, const Vocabulary& vocabulary, const Corpus& corpus,
-                 const Stopwatch& since_start)
+Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
     : config_(config.train),
-      vocabulary_(vocabulary),
-      corpus_(corpus),
-      since_start_(since_start),
-      metric_(find_metric(builtin_metrics(), config_.metric)),
-      generator_(static_cast<uint64_t>(config_.seed)),
-      model_(config.model, generator_),
-      optimizer_(model_.named_parameters(),
-                 {.lr = config_.learning_rate, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9}),
-      schedule_(optimizer_, schedules::warmup_decay(config_.warmup, config_.decay)),
-      pairs_(encode_pairs(vocabulary, corpus.train.text)),
-      valid_(encode_pairs(vocabulary, corpus.valid.text)),
+      parts_(parts),
+      schedule_(parts.optimizer, parts.lr_factor
+                                     ? parts.lr_factor
+                                     : schedules::warmup_decay(config_.warmup, config_.decay)),
+      pairs_(encode_pairs(parts.vocabulary, parts.corpus.train.text)),
+      valid_(encode_pairs(parts.vocabulary, parts.corpus.valid.text)),
       valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
       settings_(run_settings(config, pairs_, valid_)),
       at_(config_.resume ? restore() : Position{}),
@@ -84,12 +79,12 @@ void Trainer::say_end() {
     progress_.print(
         fmt::format("warning: this was within the warm-up of {} updates (--warmup), so "
                     "the learning rate came to only {:.2g} of --lr {:g}",
-                    config_.warmup.value(), optimizer_.lr(), config_.learning_rate.value()));
+                    config_.warmup.value(), parts_.optimizer.lr(), config_.learning_rate.value()));
 }
 
 int64_t Trainer::parameters() const {
   int64_t count = 0;
-  for (const Tensor& p : optimizer_.parameters()) count += p.numel();
+  for (const Tensor& p : parts_.optimizer.parameters()) count += p.numel();
   return count;
 }
 
@@ -125,19 +120,23 @@ void Trainer::train_epoch() {
 void Trainer::say_ready(int64_t skipped) {
   if (const std::string fitted = fitted_settings(config_); !fitted.empty())
     progress_.print("for a corpus of this size:" + fitted);
-  say_left_out("training", corpus_.train, skipped, "");
-  say_left_out("validation", corpus_.valid, valid_batches_.skipped, " of the validation loss");
-  progress_.print(fmt::format("the best model is chosen by {}", metric_.title));
+  if (parts_.corpus.held_out > 0)
+    progress_.print(fmt::format("{} pairs are held out for validation", parts_.corpus.held_out));
+  say_left_out("training", parts_.corpus.train, skipped, "");
+  say_left_out("validation", parts_.corpus.valid, valid_batches_.skipped,
+               " of the validation loss");
+  for (const Split& test : parts_.corpus.tests) say_left_out("test", test, 0, "");
+  progress_.print(fmt::format("the best model is chosen by {}", parts_.metric.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
-                              pairs_.size(), vocabulary_.size(), parameters(),
-                              since_start_.seconds()));
+                              pairs_.size(), parts_.vocabulary.size(), parameters(),
+                              parts_.since_start.seconds()));
 }
 
 // What of the corpus is not used as it stands.
 void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped, const char* of) {
   const std::vector<std::string>& sources = split.text.source;
   const auto cut = std::count_if(sources.begin(), sources.end(), [&](const std::string& sentence) {
-    return is_too_long(vocabulary_, sentence);
+    return is_too_long(parts_.vocabulary, sentence);
   });
   const auto say = [&](int64_t count, const std::string& text) {
     if (count > 0) progress_.print(fmt::format("{} {} {}", count, what, text));
@@ -154,9 +153,9 @@ void Trainer::update(const std::vector<Batch>& batches) {
   const auto end =
       std::min<int64_t>(at_.batch + config_.accumulate, static_cast<int64_t>(batches.size()));
   const std::span parts(batches.begin() + at_.batch, batches.begin() + end);
-  const BatchLoss loss = accumulate_gradients(model_, pairs_, parts, config_.label_smoothing);
+  const BatchLoss loss = accumulate_gradients(parts_.model, pairs_, parts, config_.label_smoothing);
   at_.batch = end;
-  const double rate = optimizer_.lr();
+  const double rate = parts_.optimizer.lr();
   const double norm = step_optimizer();
   at_.seconds += watch.seconds();
   at_.tokens += loss.tokens;
@@ -165,12 +164,12 @@ void Trainer::update(const std::vector<Batch>& batches) {
 }
 
 double Trainer::step_optimizer() {
-  const double norm = grad_norm(optimizer_.parameters());
+  const double norm = grad_norm(parts_.optimizer.parameters());
   check(std::isfinite(norm),
         "train: the gradient's norm is {} at step {}; a lower --lr or a --clip may help", norm,
         at_.step);
-  optimizer_.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
-  optimizer_.zero_grad();
+  parts_.optimizer.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
+  parts_.optimizer.zero_grad();
   schedule_.step();
   return norm;
 }
@@ -204,21 +203,22 @@ double Trainer::fraction() const {
 }
 
 void Trainer::validate() {
-  model_.eval();
-  const double loss = mean_loss(model_, valid_, valid_batches_.batches);
-  const ParallelText& text = corpus_.valid.text;
-  const std::vector<std::string> translations = translate_all(model_, vocabulary_, text.source);
-  model_.train();
-  const double score = metric_.score(translations, text.target);
+  parts_.model.eval();
+  const double loss = mean_loss(parts_.model, valid_, valid_batches_.batches);
+  const ParallelText& text = parts_.corpus.valid.text;
+  const std::vector<std::string> translations =
+      translate_all(parts_.model, parts_.vocabulary, text.source);
+  parts_.model.train();
+  const double score = parts_.metric.score(translations, text.target);
   at_.validated_step = at_.step;
-  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, metric_.name, score});
+  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
-      metric_.name == "exact" ? "" : fmt::format("  {} {:.2f}", metric_.title, score);
+      parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(fmt::format("step {}  validation: loss {:.3f}{}  exact {:.1f} %", at_.step, loss,
                               chosen, exact_match(translations, text.target)));
   const bool best = is_best(score, loss);
   // A lower loss is no reason to go on where the score cannot get better.
-  const bool settled = at_.best_step > 0 && metric_.perfect(at_.best_score);
+  const bool settled = at_.best_step > 0 && parts_.metric.perfect(at_.best_score);
   at_.validations_since_best = best && !settled ? 0 : at_.validations_since_best + 1;
   if (best) {
     at_.best_step = at_.step;
@@ -231,12 +231,12 @@ void Trainer::validate() {
 
 // By score, and between equal scores by loss.
 bool Trainer::is_best(double score, double loss) const {
-  if (at_.best_step == 0 || metric_.better(score, at_.best_score)) return true;
+  if (at_.best_step == 0 || parts_.metric.better(score, at_.best_score)) return true;
   return score == at_.best_score && loss < at_.best_loss;
 }
 
 TrainingRun Trainer::state() {
-  return {model_, &optimizer_, &schedule_, {{"dropout", generator_}}};
+  return {parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}};
 }
 
 void Trainer::save(const char* name) {

@@ -1,11 +1,10 @@
 // The training loop: batches to updates, with a log, validations and checkpoints on the way.
 #pragma once
 
-#include <weft/optim/adam.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/schedules.h>
 #include <weft/seq2seq/metrics/metric.h>
-#include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
@@ -19,9 +18,6 @@
 
 namespace weft {
 
-/// The checkpoint in a model directory from which training goes on.
-inline constexpr const char* kLastCheckpoint = "last.safetensors";
-
 class Stopwatch {
  public:
   double seconds() const {
@@ -32,21 +28,31 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// What is trained, on what, and by what it is judged.
+struct TrainingParts {
+  Seq2SeqModel& model;
+  Optimizer& optimizer;
+  Generator generator;  ///< that the model drops out by
+  const Vocabulary& vocabulary;
+  const Corpus& corpus;
+  const Metric& metric;     ///< decides which model is kept
+  LrFactor lr_factor = {};  ///< of an update; by default that of the settings warmup and decay
+  Stopwatch since_start{};  ///< tells the user how long it took to get ready
+};
+
 class Trainer {
  public:
-  /// Goes on from the last checkpoint if `config` says so, and writes nothing yet. All arguments
-  /// must outlive the trainer; `since_start` tells the user how long it took to get ready. Throws
-  /// if the checkpoint is damaged or of another run, or if no pair fits into a batch, for
-  /// training or for validation.
-  Trainer(const RunConfig& config, const Vocabulary& vocabulary, const Corpus& corpus,
-          const Stopwatch& since_start);
+  /// Goes on from the last checkpoint if `config` says so, and writes nothing yet. The directory of
+  /// the model must be there once it runs; `config` and what the parts refer to must outlive the
+  /// trainer. Throws if the checkpoint is damaged or of another run, or if no pair fits into a
+  /// batch, for training or for validation.
+  Trainer(const RunConfig& config, const TrainingParts& parts);
 
   /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
   /// it. Throws if the loss leaves the numbers.
   bool run();
 
   const Position& position() const { return at_; }
-  const Metric& metric() const { return metric_; }
   int64_t parameters() const;
 
  private:
@@ -68,13 +74,7 @@ class Trainer {
   void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
   const TrainConfig& config_;
-  const Vocabulary& vocabulary_;
-  const Corpus& corpus_;
-  const Stopwatch& since_start_;
-  const Metric& metric_;  // decides which model is kept
-  Generator generator_;   // of initial weights and dropout
-  TransformerSeq2Seq model_;
-  Adam optimizer_;
+  const TrainingParts parts_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;
   TrainingBatches valid_batches_;

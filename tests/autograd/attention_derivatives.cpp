@@ -1,8 +1,8 @@
 // jvp and double backward through fused attention: masks, dropout made again from its key, Tq !=
 // Tk.
 #include <fmt/format.h>
-#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/transforms/functional.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

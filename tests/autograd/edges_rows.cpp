@@ -1,6 +1,6 @@
 // Softmaxes, their losses and attention at the edges of what a row may hold: numbers so large that
 // what distinguishes them is rounded away, equal ones, infinities, weights of no size.
-#include <weft/autograd/anomaly.h>
+#include <weft/autograd/inspect/anomaly.h>
 #include <weft/tests/autograd/edges_rows.h>
 
 using namespace weft;

@@ -2,8 +2,8 @@
 // composed) and second order against numbers that are known.
 #pragma once
 
-#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/transforms/functional.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>

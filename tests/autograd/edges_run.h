@@ -2,7 +2,7 @@
 // hold; and with junk in the numbers that it does not read.
 #pragma once
 
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/check_op.h>
 #include <weft/tests/autograd/edges.h>
 
 namespace weft::edges {

@@ -1,8 +1,8 @@
 // Backward and grad: what accumulates where, what is kept and freed, and what is an error.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
 #include <weft/core/allocator.h>
 #include <weft/tests/catch.h>
 

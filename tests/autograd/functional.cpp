@@ -1,7 +1,7 @@
 // Transforms of functions: values against formulas and finite differences, nesting, shapes, memory,
 // and what their errors say.
-#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/transforms/functional.h>
 #include <weft/core/allocator.h>
 #include <weft/tests/catch.h>
 

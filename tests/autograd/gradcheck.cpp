@@ -1,6 +1,6 @@
 // The checker itself, and that no op of ops.h escapes it.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/gradcheck.h>
 #include <weft/autograd/ops.h>
 #include <weft/tests/autograd/declared_ops.h>
 #include <weft/tests/catch.h>

@@ -1,7 +1,7 @@
 // Hooks on tensors: what they throw, how they go, and what a failed backward leaves behind.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/intermediates.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/inspect/intermediates.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/allocator.h>
 #include <weft/core/error.h>

@@ -1,5 +1,5 @@
 // Looking inside: profiles, anomalies, names, pictures of graphs, memory by module.
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/core/allocator.h>
 #include <weft/tests/catch.h>
 #include <weft/weft.h>

@@ -1,9 +1,9 @@
 // Every op, on its samples: the gradient of one input is the same whether or not the others want
 // theirs. Vjps leave out what nobody asks for, which other checks never do: they ask for all.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
 #include <weft/tests/catch.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Every registered op, by itself: gradients to third order, float32 against float64, equality with
 // compositions, and error messages.
 #include <fmt/format.h>
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/check_op.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/report.h>
 

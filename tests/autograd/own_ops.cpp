@@ -1,6 +1,7 @@
 // Ops of a user's own: the registry, and what record_fused does with a composition.
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/check_op.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/record_fused.h>
 #include <weft/core/error.h>
 #include <weft/tests/catch.h>
 

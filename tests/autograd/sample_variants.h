@@ -2,8 +2,8 @@
 // new op is swept as soon as it has samples.
 #pragma once
 
-#include <weft/autograd/op.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
 
 #include <string>
 #include <utility>

@@ -1,9 +1,9 @@
 // What the graph keeps for backward: that the report finds all of it, once, and no more.
-#include <weft/autograd/functional.h>
-#include <weft/autograd/graph.h>
-#include <weft/autograd/op.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/autograd/inspect/recorded_graph.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/samples.h>
+#include <weft/autograd/transforms/activation_checkpoint.h>
 #include <weft/core/allocator.h>
 #include <weft/tests/catch.h>
 

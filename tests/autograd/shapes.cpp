@@ -2,7 +2,7 @@
 // rank. The calls are those that the ops register as samples, their dims resized one by one; where
 // a call is an error at that size there is nothing to check.
 #include <fmt/format.h>
-#include <weft/autograd/gradcheck.h>
+#include <weft/autograd/check/gradcheck.h>
 #include <weft/tests/autograd/sample_variants.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/report.h>

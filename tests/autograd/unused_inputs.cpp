@@ -1,6 +1,6 @@
 // Transforms refuse to differentiate with respect to what a function does not use.
-#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/transforms/functional.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

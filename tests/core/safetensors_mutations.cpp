@@ -1,7 +1,7 @@
 // Headers of safetensors files changed at random: the reader refuses, or what it accepts is sound.
+#include <weft/core/detail/safetensors_header.h>
 #include <weft/core/error.h>
 #include <weft/core/random.h>
-#include <weft/core/safetensors_header.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

@@ -1,5 +1,5 @@
-#include <weft/autograd/grad_mode.h>
-#include <weft/core/check.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/core/detail/check.h>
 #include <weft/tests/fuzz/graph_builder.h>
 
 #include <cmath>

@@ -1,6 +1,6 @@
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/tests/fuzz/graph_check.h>
 
 #include <algorithm>

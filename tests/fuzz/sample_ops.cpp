@@ -1,8 +1,8 @@
 // Every registered op at the numbers of its samples, moved a little by values of the graph: an op
 // is among the random graphs as soon as it is registered.
-#include <weft/autograd/op.h>
-#include <weft/autograd/samples.h>
-#include <weft/core/check.h>
+#include <weft/autograd/graph/op.h>
+#include <weft/autograd/graph/samples.h>
+#include <weft/core/detail/check.h>
 #include <weft/tests/fuzz/graph_builder.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Ops that move numbers about, each with random inputs and settings.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/tests/fuzz/graph_builder.h>
 
 #include <algorithm>

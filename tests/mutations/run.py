@@ -125,7 +125,7 @@ def chosen_faults():
 def random_faults(seed):
     """Random sites, the operators in turn."""
     by_operator = {name: [] for name in operators.OPERATORS}
-    for file in sorted((SOURCE / "autograd/ops").glob("*.cpp")):
+    for file in sorted((SOURCE / "autograd/ops").rglob("*.cpp")):
         if file.name.endswith("_samples.cpp"):
             continue
         for site in operators.sites(str(file.relative_to(SOURCE)), file.read_text()):

@@ -2,7 +2,7 @@
 // fused path and on the one that returns weights.
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/cross_attention.h>
+#include <weft/nn/attention/cross_attention.h>
 #include <weft/nn/init.h>
 #include <weft/tests/catch.h>
 

@@ -1,13 +1,13 @@
 // Other attentions by meaning: each equals its formula, or multi-head attention where both are the
 // same; and positions do what they are for.
 #include <weft/autograd/autograd.h>
-#include <weft/autograd/intermediates.h>
+#include <weft/autograd/inspect/intermediates.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/grouped_attention.h>
-#include <weft/nn/heads.h>
-#include <weft/nn/linear_attention.h>
+#include <weft/nn/attention/grouped_attention.h>
+#include <weft/nn/attention/heads.h>
+#include <weft/nn/attention/linear_attention.h>
+#include <weft/nn/attention/score_attention.h>
 #include <weft/nn/position_bias.h>
-#include <weft/nn/score_attention.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>

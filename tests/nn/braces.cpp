@@ -1,9 +1,9 @@
 // Options of a call given in braces, layer(x, {.mask = ...}), reach forward, hooks and all.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/cross_attention.h>
-#include <weft/nn/score_attention.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/attention/cross_attention.h>
+#include <weft/nn/attention/score_attention.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

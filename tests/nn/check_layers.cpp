@@ -1,11 +1,12 @@
 // Every layer of nn, enumerated: gradients, state, determinism (nn/check_module.h).
 #include <fmt/format.h>
-#include <weft/nn/cross_attention.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/nn/attention/cross_attention.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/position_bias.h>
 #include <weft/nn/positional.h>
 #include <weft/nn/sequential.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/layer_checks.h>
 #include <weft/tests/report.h>

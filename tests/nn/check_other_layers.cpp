@@ -1,10 +1,10 @@
+#include <weft/nn/attention/grouped_attention.h>
+#include <weft/nn/attention/linear_attention.h>
+#include <weft/nn/attention/score_attention.h>
 #include <weft/nn/gated.h>
-#include <weft/nn/grouped_attention.h>
-#include <weft/nn/linear_attention.h>
 #include <weft/nn/position_bias.h>
-#include <weft/nn/recurrent.h>
+#include <weft/nn/recurrent/recurrent.h>
 #include <weft/nn/rms_norm.h>
-#include <weft/nn/score_attention.h>
 #include <weft/tests/nn/layer_checks.h>
 
 using namespace weft;

@@ -1,8 +1,8 @@
 // Decoding step by step with kept keys and values equals the forward of the whole; positions.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/positional.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>

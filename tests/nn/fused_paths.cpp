@@ -1,7 +1,7 @@
 // Layers run fused ops unless somebody wants to see what these leave out: a hook on a part makes
 // the parts run one by one, to the same numbers.
 #include <weft/autograd/ops.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
 
 #include <algorithm>

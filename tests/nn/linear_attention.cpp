@@ -1,8 +1,8 @@
 // Linear attention where features underflow or overflow, against its quadratic form in long double.
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
+#include <weft/nn/attention/linear_attention.h>
 #include <weft/nn/init.h>
-#include <weft/nn/linear_attention.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>

@@ -1,7 +1,7 @@
 // GRU and LSTM: rows of different lengths, states handed on.
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/recurrent.h>
+#include <weft/nn/recurrent/recurrent.h>
 #include <weft/tests/catch.h>
 
 #include <cmath>

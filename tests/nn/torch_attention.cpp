@@ -1,7 +1,7 @@
 // MultiheadAttention as PyTorch's, its options covered pairwise; and a Hessian through it.
-#include <weft/autograd/functional.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/attention.h>
+#include <weft/autograd/transforms/functional.h>
+#include <weft/nn/attention/multihead_attention.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/torch_case.h>
 

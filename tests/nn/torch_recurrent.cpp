@@ -1,5 +1,5 @@
 // GRU and LSTM and their cells as PyTorch's.
-#include <weft/nn/recurrent.h>
+#include <weft/nn/recurrent/recurrent.h>
 #include <weft/tests/nn/torch_case.h>
 
 using namespace weft;

@@ -1,5 +1,5 @@
 // Encoder and decoder layers, stacks of them and the whole Transformer as PyTorch's.
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 #include <weft/tests/nn/torch_case.h>
 
 using namespace weft;

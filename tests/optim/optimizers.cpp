@@ -1,5 +1,5 @@
 // SGD, Adam and AdamW against PyTorch's parameters after each of 20 steps, and their state.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/optim/adam.h>
 #include <weft/optim/sgd.h>

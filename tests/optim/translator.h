@@ -4,7 +4,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/nn/embedding.h>
 #include <weft/nn/linear.h>
-#include <weft/nn/transformer.h>
+#include <weft/nn/transformer/transformer.h>
 
 #include <cmath>
 #include <utility>

@@ -61,32 +61,36 @@ consume(new_op "^3 samples, [0-9]+ slopes: 0 failures\n")
 consume(new_layer "^[0-9]+ slopes: 0 failures\n.* temperature [0-9.]+\n$")
 consume_by_pkg_config(consumer "^tensor\\(\\[\\[1, 2, 3\\]\\], shape \\[1, 3\\], float32\\)\n$")
 
-# The component seq2seq, and the program beside it.
+# The component seq2seq: a program of one's own over weft's command line, one over its trainer, and
+# weft itself.
 if(EXISTS ${work}/installed/include/weft/seq2seq.h)
   set(project ${work}/with_seq2seq)
   file(WRITE ${project}/CMakeLists.txt [[
     cmake_minimum_required(VERSION 3.22)
     project(with_seq2seq LANGUAGES CXX)
     find_package(weft REQUIRED COMPONENTS seq2seq)
-    add_executable(consumer main.cpp)
-    target_link_libraries(consumer PRIVATE weft::seq2seq)
+    foreach(example own_program train_gru)
+      add_executable(${example} ${example}.cpp)
+      target_link_libraries(${example} PRIVATE weft::seq2seq)
+    endforeach()
   ]])
-  file(WRITE ${project}/main.cpp [[
-    #include <weft/seq2seq.h>
-    #include <iostream>
-    int main() {
-      const std::vector<std::string> text{"ein Haus"};
-      std::cout << weft::word_vocabulary(text)->size() << std::endl;
-    }
-  ]])
+  foreach(example own_program train_gru)
+    configure_file(${SOURCE}/examples/${example}/main.cpp ${project}/${example}.cpp COPYONLY)
+  endforeach()
   set(without "")
   run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
       -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release
       -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
   run(${CMAKE_COMMAND} --build ${project}/build)
-  run(${project}/build/consumer)
-  if(NOT output STREQUAL "6\n")
-    message(FATAL_ERROR "seq2seq: unexpected output: ${output}")
+  run(${project}/build/own_program train --task vowels --model sharp --optimizer lion --steps 4
+      --d-model 16 --layers 1 --heads 2 --ffn 32 --model-dir ${work}/vowels)
+  if(NOT output MATCHES "held-out: translated exactly")
+    message(FATAL_ERROR "own_program: unexpected output: ${output}")
+  endif()
+  run(${project}/build/own_program show --sentence weft --model-dir ${work}/vowels)
+  run(${project}/build/train_gru ${work}/gru 4)
+  if(NOT output MATCHES "% of 1000 exactly right\n$")
+    message(FATAL_ERROR "train_gru: unexpected output: ${output}")
   endif()
   run(${work}/installed/bin/weft --help)
 endif()

@@ -1,5 +1,5 @@
 // Makes the toy corpus: draws meanings, writes both languages, aligns, and deals out the splits.
-#include <weft/core/check.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/tasks/german/grammar.h>
 #include <weft/seq2seq/tasks/german/sampler.h>

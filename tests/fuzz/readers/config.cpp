@@ -2,7 +2,7 @@
 // come back from a file that they are written to.
 #include <weft/core/error.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/config.h>
+#include <weft/seq2seq/training/saved_model.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 
 #include <fstream>

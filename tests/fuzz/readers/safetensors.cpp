@@ -1,7 +1,7 @@
 // Random bytes as a safetensors file: refused with an Error that names the file, or read into
 // tensors that can be written and read again.
-#include <weft/core/check.h>
-#include <weft/core/safetensors_header.h>
+#include <weft/core/detail/check.h>
+#include <weft/core/detail/safetensors_header.h>
 #include <weft/core/serialize.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 

@@ -49,12 +49,25 @@ void read_as_two(const uint8_t* data, size_t size) {
   }
 }
 
+void read_as_pairs(const uint8_t* data, size_t size) {
+  const MemoryFile file(data, size);
+  try {
+    const ParallelText text = read_pairs(file.path());
+    require(!text.source.empty() && text.source.size() == text.target.size());
+    for (const auto* side : {&text.source, &text.target})
+      for (const std::string& line : *side) require(line.find_first_of("\t\n") == line.npos);
+  } catch (const weft::Error& e) {
+    require(*e.what() != '\0');
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   read_as_one(bytes);
   read_as_two(data, size);
+  read_as_pairs(data, size);
   decode_utf8(bytes);
   split_words(bytes);
   display_width(bytes);

@@ -74,14 +74,29 @@ std::vector<Ids> random_targets(int64_t vocabulary) {
   return targets;
 }
 
+void check_strategies(Seq2SeqModel& model, int64_t vocabulary) {
+  check_companions(model, vocabulary, BeamSearch());
+  check_companions(model, vocabulary, BeamSearch({.beam = 5}));
+  check_companions(model, vocabulary, Sampling({.top_k = 20, .seed = 4, .samples = 2}));
+  check_companions(model, vocabulary, ForcedScoring(random_targets(vocabulary)));
+}
+
 }  // namespace
 
 TEST_CASE("a sentence's result has the same bits whatever stands beside it", "[companions]") {
   const auto [vocabulary, d_model] = GENERATE(from_range(kSizes));
-  const auto model = small_model(vocabulary, d_model);
   CAPTURE(vocabulary, d_model);
-  check_companions(*model, vocabulary, BeamSearch());
-  check_companions(*model, vocabulary, BeamSearch({.beam = 5}));
-  check_companions(*model, vocabulary, Sampling({.top_k = 20, .seed = 4, .samples = 2}));
-  check_companions(*model, vocabulary, ForcedScoring(random_targets(vocabulary)));
+  check_strategies(*small_model(vocabulary, d_model), vocabulary);
+}
+
+TEST_CASE("so has a recurrent model's, of any kind", "[companions]") {
+  const auto [vocabulary, d_model] = GENERATE(from_range(kSizes));
+  const RecurrentCell cell = GENERATE(RecurrentCell::gru, RecurrentCell::lstm);
+  const RecurrentAttention attention =
+      GENERATE(RecurrentAttention::luong, RecurrentAttention::bahdanau);
+  CAPTURE(vocabulary, d_model, cell, attention);
+  check_strategies(
+      *small_recurrent_model(
+          {.vocabulary = vocabulary, .d_model = d_model, .cell = cell, .attention = attention}),
+      vocabulary);
 }

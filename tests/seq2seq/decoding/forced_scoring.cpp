@@ -1,5 +1,5 @@
 // What a model says of given translations, against its loss.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/decoding/forced_scoring.h>
 #include <weft/tests/catch.h>

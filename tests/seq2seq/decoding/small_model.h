@@ -2,19 +2,27 @@
 #pragma once
 
 #include <weft/core/random.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
 #include <memory>
 
 inline std::unique_ptr<weft::TransformerSeq2Seq> small_model(int64_t vocabulary, int64_t d_model) {
-  weft::ModelConfig c;
-  c.vocabulary = vocabulary;
-  c.d_model = d_model;
-  c.layers = 2;
-  c.heads = 4;
-  c.ffn = 2 * d_model;
-  auto model = std::make_unique<weft::TransformerSeq2Seq>(c, weft::Generator(7));
+  const weft::TransformerSeq2SeqOptions options{
+      .vocabulary = vocabulary,
+      .transformer = {.layer = {.d_model = d_model, .nhead = 4, .dim_feedforward = 2 * d_model},
+                      .num_encoder_layers = 2,
+                      .num_decoder_layers = 2}};
+  auto model = std::make_unique<weft::TransformerSeq2Seq>(options, weft::Generator(7));
+  model->eval();
+  return model;
+}
+
+inline std::unique_ptr<weft::RecurrentSeq2Seq> small_recurrent_model(
+    weft::RecurrentSeq2SeqOptions options) {
+  options.num_layers = 2;
+  auto model = std::make_unique<weft::RecurrentSeq2Seq>(options, weft::Generator(7));
   model->eval();
   return model;
 }

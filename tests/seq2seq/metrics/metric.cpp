@@ -2,6 +2,7 @@
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
+#include <weft/seq2seq/settings/named.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;
@@ -45,9 +46,9 @@ TEST_CASE("every metric gives 100 to the references themselves, and is found by 
     INFO(m.name);
     CHECK(m.score(text, text) == Approx(100).margin(1e-10));
     CHECK(m.score(Lines{"x y z w", "v"}, text) < 50);
-    CHECK(&find_metric(builtin_metrics(), m.name) == &m);
+    CHECK(&find_named(builtin_metrics(), m.name, "metric") == &m);
   }
-  CHECK(message_of([] { find_metric(builtin_metrics(), "blue"); }) ==
+  CHECK(message_of([] { find_named(builtin_metrics(), "blue", "metric"); }) ==
         "metric: must be one of bleu, chrf, exact, tokens; got 'blue'");
 }
 

@@ -1,11 +1,13 @@
 // The translation model as training and search use it.
-#include <weft/autograd/grad_mode.h>
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/nn/check_module.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/seq2seq/models/same_by_steps.h>
 
 #include <limits>
 
@@ -13,17 +15,11 @@ using namespace weft;
 
 namespace {
 
-ModelConfig small() {
-  ModelConfig c;
-  c.vocabulary = 12;
-  c.d_model = 8;
-  c.layers = 1;
-  c.heads = 2;
-  c.ffn = 16;
-  c.dropout = 0;
-  return c;
-}
-const ModelConfig kSmall = small();
+const TransformerSeq2SeqOptions kSmall{
+    .vocabulary = 12,
+    .transformer = {.layer = {.d_model = 8, .nhead = 2, .dim_feedforward = 16, .dropout = 0},
+                    .num_encoder_layers = 1,
+                    .num_decoder_layers = 1}};
 
 // Targets of quite different lengths.
 const std::vector<Pair> kPairs{{{4, 5, 3}, {2, 6, 3}},
@@ -80,4 +76,52 @@ TEST_CASE("beam search refuses weights that give no numbers") {
           "decode: log-probabilities must be numbers of at most 0; got nan for id 3 of sentence 0: "
           "the weights of the model are damaged");
   }
+}
+
+namespace {
+
+// Every choice at least once.
+std::vector<TransformerSeq2SeqOptions> variants() {
+  std::vector<TransformerSeq2SeqOptions> all(4, kSmall);
+  all[1].positions = Positions::learned;
+  all[1].longest = 16;
+  all[1].tied_embeddings = false;
+  all[2].positions = Positions::none;
+  all[2].transformer.layer.norm_first = true;
+  all[2].transformer.layer.activation = FeedForwardActivation::gelu;
+  all[3].transformer.num_decoder_layers = 3;
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a Transformer writes step by step what it was taught at once, with every option") {
+  for (const auto& options : variants()) {
+    TransformerSeq2Seq model(options, Generator(3));
+    model.eval();
+    check_same_by_steps(model, 1e-5);
+  }
+}
+
+TEST_CASE("a Transformer of every option has the gradients of its loss") {
+  const PaddedIds source = pad_ids(std::vector<Ids>{{4, 5, 3}, {7, 3}});
+  const PaddedIds target = pad_ids(std::vector<Ids>{{2, 6, 3}, {2, 8, 9, 3}});
+  for (const auto& options : variants()) {
+    const ModuleReport report = check_module(
+        [&] { return TransformerSeq2Seq(options, Generator(3)); }, {},
+        [&](TransformerSeq2Seq& m, const Tensors&) { return m.loss(source, target, 0.1); },
+        {.directions = 3});
+    CHECK(report.failures == std::vector<std::string>());
+  }
+}
+
+TEST_CASE("separate embeddings are three matrices, tied ones are one") {
+  const auto count = [](const TransformerSeq2SeqOptions& options) {
+    int64_t matrices = 0;
+    for (const auto& p : TransformerSeq2Seq(options, Generator(3)).named_parameters())
+      matrices += p.tensor.size(0) == 12;
+    return matrices;
+  };
+  CHECK(count(variants()[0]) == 1);
+  CHECK(count(variants()[1]) == 3);
 }

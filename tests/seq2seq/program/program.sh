@@ -176,7 +176,8 @@ case_tasks() { # every task by its name, and what it is cut into
   "$program" tasks >"$dir/out" || fail "tasks"
   local task
   for task in copy reverse sort addition dates german; do
-    grep -q "^$task " "$dir/out" || fail "weft tasks lacks $task"
+    grep -A 2 "^$task " "$dir/out" | grep -q "^ *tokens $([ $task = german ] && echo "word, metric bleu" || echo "char, metric exact")$" ||
+      fail "weft tasks lacks $task, its tokens or its metric"
     "$program" train --task $task --model-dir "$dir/$task" "${small[@]}" --steps 2 >"$dir/out.$task" 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "train $task"; }
     grep -q "\"task\": \"$task\"" "$dir/$task/summary.json" || fail "summary.json names another task"
@@ -195,6 +196,55 @@ case_tasks() { # every task by its name, and what it is cut into
     train --task sort --tokens bytes --model-dir "$dir/m"
   expect_error "vocab-size: is of subwords; got 60 and tokens char" \
     train --task sort --vocab-size 60 --model-dir "$dir/m"
+}
+
+case_models() { # every model and every optimizer by its name; what was saved is of that model
+  local model optimizer
+  for model in transformer gru lstm; do
+    "$program" train --task sort --model $model --model-dir "$dir/$model" --d-model 16 --steps 4 >/dev/null \
+      2>"$dir/log" || { cat "$dir/log" >&2; fail "train $model"; }
+    grep -q "\"model\": \"$model\"" "$dir/$model/config.json" || fail "config.json names another model than $model"
+    [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/$model" --beam 2 | wc -l)" = 2 ] || fail "run $model"
+    "$program" show --model-dir "$dir/$model" --sentence abc | grep -q a || fail "show $model"
+    "$program" train --model-dir "$dir/$model" --resume --steps 6 >/dev/null 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "a run must know its model"; }
+  done
+  for optimizer in adam adamw sgd; do
+    train "$dir/$optimizer" --optimizer $optimizer --steps 6 --validate-every 3
+    train "$dir/$optimizer-parts" --optimizer $optimizer --steps 3
+    "$program" train --model-dir "$dir/$optimizer-parts" --resume --steps 6 >/dev/null 2>&1 || fail "resume $optimizer"
+    same_tensors "$dir/$optimizer/last.safetensors" "$dir/$optimizer-parts/last.safetensors" "$optimizer goes on differently"
+  done
+  cmp -s "$dir/adam/last.safetensors" "$dir/adamw/last.safetensors" && fail "--optimizer has no effect"
+  train "$dir/options" --steps 2 --norm pre --activation gelu --positions learned --embeddings separate --decoder-layers 2
+  expect_error "--model gru; got transformer" train --model-dir "$dir/gru" --resume --model transformer
+  expect_error "--heads says nothing to --model gru; got 3" train --task sort --model-dir "$dir/m" --model gru --heads 3
+  expect_error "model: must be one of transformer, gru, lstm; got 'grub'" train --task sort --model-dir "$dir/m" --model grub
+  expect_error "optimizer: must be one of adam, adamw, sgd; got 'lion'" \
+    train --task sort --model-dir "$dir/m" --optimizer lion
+  expect_error "norm: must be one of pre, post; got 'none'" train --task sort --model-dir "$dir/m" --norm none
+  sed -i 's/"gru"/"gnu"/' "$dir/gru/config.json"
+  expect_error "model: must be one of transformer, gru, lstm; got 'gnu'" run --model-dir "$dir/gru"
+}
+
+# The examples that put something of their own into the command line.
+case_own_task() {
+  "$program" tasks | grep -A 2 '^morse ' | grep -q -- '-> [.-]' || fail "weft tasks lacks a task of one's own"
+  "$program" train --task morse --model-dir "$dir/m" "${small[@]}" --steps 4 >"$dir/out" 2>/dev/null || fail "train"
+  grep -q '"task": "morse"' "$dir/m/summary.json" || fail "summary.json names another task"
+}
+case_own_model() {
+  "$program" train --task reverse --model one_look --model-dir "$dir/m" --d-model 16 --heads 2 --steps 4 >/dev/null \
+    2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+  "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
+  [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/m" --beam 3 | wc -l)" = 2 ] || fail "run"
+}
+case_own_program() {
+  "$program" train --task vowels --model sharp --optimizer lion --model-dir "$dir/m" "${small[@]}" --steps 4 \
+    >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+  grep -q '^optimizer = "lion"$' "$dir/m/run.toml" || fail "run.toml names another optimizer"
+  "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
+  "$program" show --model-dir "$dir/m" --sentence abc | grep -q b || fail "show"
 }
 
 case_run() { # a line out for each line in, whatever is in it
@@ -276,6 +326,70 @@ case_files() { # training on files, with subwords
   grep -q '^1 validation pairs are longer than --max-tokens 256' "$dir/log" || fail "a pair left out must be said"
   "$program" run --model-dir "$dir/m" <"$dir/en" >"$dir/out"
   "$program" score --hypothesis "$dir/out" --reference "$dir/de" --tokenize none | grep -q '^BLEU|' || fail "score"
+}
+
+case_score() { # every metric, or the one that is named
+  printf 'a B c d\na\n' >"$dir/hypothesis"
+  printf 'a b c d\nb\n' >"$dir/reference"
+  score() { "$program" score --hypothesis "$dir/hypothesis" --reference "$dir/reference" "$@"; }
+  score --lowercase >"$dir/out"
+  sed -i 's/version:weft-[0-9.]*/version:weft/' "$dir/out"
+  diff - "$dir/out" >&2 <<'EOF' || fail "scores"
+BLEU|nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:weft = 94.57 80.0/100.0/100.0/100.0 (BP = 1.000 ratio = 1.000 hyp_len = 5 ref_len = 5)
+chrF = 95.00
+exact match = 50.00
+token accuracy = 80.00
+EOF
+  [ "$(score --metric exact)" = "exact match = 0.00" ] || fail "--metric"
+  score --metric bleu --tokenize none | grep -q '^BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--metric bleu"
+  expect_error "--tokenize is of bleu; got --metric chrf" \
+    score --hypothesis "$dir/reference" --reference "$dir/reference" --metric chrf --tokenize none
+  expect_error "metric: must be one of bleu, chrf, exact, tokens; got 'blue'" \
+    score --hypothesis "$dir/reference" --reference "$dir/reference" --metric blue
+}
+
+case_data() { # files of pairs, a part held out for validation, and a test
+  paste "$dir/en" "$dir/de" >"$dir/pairs.tsv"
+  paste "$dir/valid.en" "$dir/valid.de" >"$dir/valid.tsv"
+  run() { # NAME ARGS...: into $dir/NAME, from $dir; what it prints into NAME.out and NAME.log
+    local name=$1
+    shift
+    (cd "$dir" && "$program" train "${small[@]}" --vocab-size 60 --model-dir "$name" "$@" >"$name.out" 2>"$name.log") ||
+      { cat "$dir/$name.log" >&2; fail "train $*"; }
+  }
+  train "$dir/sides" --steps 4
+  run pairs --data pairs.tsv --valid-data valid.tsv --steps 4
+  same_tensors "$dir/sides/last.safetensors" "$dir/pairs/last.safetensors" "a file of pairs is not its two sides"
+  ! grep -q 'held out' "$dir/pairs.log" || fail "nothing is to be held out"
+
+  printf 'no target\t\n' | cat "$dir/valid.tsv" - >"$dir/test.tsv"
+  run whole --data pairs.tsv --test-data test.tsv --steps 8
+  grep -q '^15 pairs are held out for validation$' "$dir/whole.log" || fail "it must say how many are held out"
+  grep -q '^285 pairs, ' "$dir/whole.log" || fail "pairs held out were trained on"
+  grep -q '^1 test pairs have an empty side and are left out$' "$dir/whole.log" || fail "test pairs left out must be said"
+  grep -q '% test: translated exactly$' "$dir/whole.out" || fail "the report lacks the test"
+  grep -q '"exact_match"' "$dir/whole/summary.json" || fail "summary.json lacks the test"
+  run seed --data pairs.tsv --steps 1 --seed 2
+  validation_set() { grep -ao '"setting.validation set":"[^"]*"' "$dir/$1/last.safetensors"; }
+  [ "$(validation_set whole)" = "$(validation_set seed)" ] || fail "what is held out depends on the seed"
+
+  run parts --data pairs.tsv --steps 4
+  "$program" train --model-dir "$dir/parts" --resume --steps 6 >/dev/null 2>"$dir/log" || fail "a run must know its files"
+  "$program" train --model-dir "$dir/parts" --resume --steps 8 --train-source "$dir/en" --train-target "$dir/de" \
+    --test-data "$dir/test.tsv" >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "the same pairs in other files"; }
+  same_tensors "$dir/whole/last.safetensors" "$dir/parts/last.safetensors" "resumed weights differ"
+  grep -q '% test: translated exactly$' "$dir/out" || fail "a test may come later"
+  expect_error "needs the run's corpus of 285 pairs" train --model-dir "$dir/parts" --resume --data "$dir/valid.tsv"
+
+  local given=(train --model-dir "$dir/m" --data "$dir/pairs.tsv")
+  expect_error "--data and --train-source exclude each other" "${given[@]}" --train-source "$dir/en"
+  expect_error "--valid-source needs --valid-target too" "${given[@]}" --valid-source "$dir/en"
+  expect_error "--task german has a corpus of its own; got --data too" "${given[@]}" --task german
+  expect_error "needs a corpus" train --model-dir "$dir/m" --test-data "$dir/test.tsv"
+  expect_error "got 0 tabs at line 1 of '$dir/en'" "${given[@]}" --valid-data "$dir/en"
+  head -n 1 "$dir/pairs.tsv" >"$dir/one.tsv"
+  expect_error "needs two different sources" train --model-dir "$dir/m" --data "$dir/one.tsv"
+  [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
 }
 
 case_errors() {

@@ -1,3 +1,4 @@
+#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/tests/catch.h>
 
@@ -16,7 +17,7 @@ const std::string& default_of(const Corpus& corpus, const std::string& name) {
 }
 
 std::string answer_of(const char* task, const std::string& source) {
-  return find_task(builtin_tasks(), task).answer(source);
+  return find_named(builtin_tasks(), task, "task").answer(source);
 }
 
 }  // namespace
@@ -73,6 +74,6 @@ TEST_CASE("tasks: one's own, and what it cannot be") {
   CHECK(message_of([&] {
           draw_corpus(draw, same, {}, {1, 0, 1});
         }) == "draw_corpus: sizes must be positive; got 0 for valid");
-  CHECK(message_of([] { find_task(builtin_tasks(), "sorts"); }) ==
-        "task: must be files, or one of copy, reverse, sort, addition, dates, german; got 'sorts'");
+  CHECK(message_of([] { find_named(builtin_tasks(), "sorts", "task"); }) ==
+        "task: must be one of copy, reverse, sort, addition, dates, german; got 'sorts'");
 }

@@ -53,6 +53,32 @@ TEST_CASE("read_parallel: pairs line with line") {
   CHECK(text.target == Lines{"eins", "zwei"});
 }
 
+TEST_CASE("read_pairs: a source and its target a line") {
+  const TempDir dir;
+  const ParallelText text =
+      read_pairs(dir.write("a.tsv", "\ufeffone\teins\r\n\tzwei\nthree \t\na b\tc d"));
+  CHECK(text.source == Lines{"one", "", "three ", "a b"});
+  CHECK(text.target == Lines{"eins", "zwei", "", "c d"});
+}
+
+TEST_CASE("read_pairs: what is not a file of pairs names the file and the line") {
+  const TempDir dir;
+  const auto complaint = [&](const std::string& text) {
+    const auto file = dir.write("a.tsv", text);
+    std::string message = message_of([&] { read_pairs(file); });
+    const std::string name = file.string() + "'";
+    REQUIRE(message.ends_with(name));
+    return message.substr(0, message.size() - name.size());
+  };
+  const std::string expected = "read_pairs: expected source <tab> target; got ";
+  CHECK(complaint("a\tb\nc d\n") == expected + "0 tabs at line 2 of '");
+  CHECK(complaint("a\tb\n\nc\td\n") == expected + "0 tabs at line 2 of '");
+  CHECK(complaint("a\tb\tc\n") == expected + "2 tabs at line 1 of '");
+  CHECK(complaint("a\tb\nc\t\xff\n") ==
+        "read: expected UTF-8; got byte 0xff at line 2, byte 3 of '");
+  CHECK(complaint("") == "read_pairs: expected at least one line; got the empty file '");
+}
+
 TEST_CASE("pairs without a word on a side are removed and counted") {
   ParallelText text{{"a", "", "b", "c", "\u00a0\t", "d"}, {"1", "2", " ", "3", "", "4"}};
   CHECK(remove_empty_pairs(text) == 3);

@@ -94,5 +94,5 @@ TEST_CASE("run state: a checkpoint knows its model beyond the shapes of its weig
   CHECK(message_of([&] { check_saved_model(metadata, other, "best"); }) ==
         "best: is of a model with --heads 4; config.json has 8");
   CHECK(message_of([&] { check_saved_model({}, model, "best"); }) ==
-        "best: does not say which d-model the run had");
+        "best: does not say which model the run had");
 }

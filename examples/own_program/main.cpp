@@ -1,0 +1,78 @@
+// A model, a task and an optimizer of your own, together in weft's command line.
+//   own_program train --model sharp --task vowels --optimizer lion --model-dir vowels
+#include <weft/seq2seq.h>
+#include <weft/weft.h>
+
+using namespace weft;
+
+namespace {
+
+// A Transformer that pays for looking at many places at once: the entropy of its cross-attention is
+// part of the loss.
+class Sharp : public TransformerSeq2Seq {
+ public:
+  using TransformerSeq2Seq::TransformerSeq2Seq;
+
+  Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing) override {
+    Tensor loss = TransformerSeq2Seq::loss(source, target, label_smoothing);
+    if (!training()) return loss;
+    for (const Tensor& weights : trace(source, target).cross)  // [B, H, Tq, Tk]
+      loss = loss - 0.01 * mean(sum(weights * log(weights + 1e-9), {-1}));
+    return loss;
+  }
+};
+
+std::unique_ptr<Seq2SeqModel> make_sharp(const ModelConfig& config, Generator generator) {
+  return std::make_unique<Sharp>(transformer_options(config), generator);
+}
+
+// Words without their vowels.
+std::string draw_word(Generator& generator) {
+  std::string word(static_cast<size_t>(4 + generator.below(6)), ' ');
+  for (char& c : word) c = static_cast<char>('a' + generator.below(26));
+  return word + "z";  // so that something is left
+}
+
+std::string without_vowels(std::string word) {
+  std::erase_if(word, [](char c) { return std::string("aeiou").find(c) != std::string::npos; });
+  return word;
+}
+
+// Lion (Chen et al. 2023, arXiv:2302.06675): steps by the sign of an average.
+Tensor sign(const Tensor& x) { return to(gt(x, 0), x.dtype()) - to(lt(x, 0), x.dtype()); }
+
+struct LionOptions {
+  double lr, weight_decay;
+};
+
+class Lion : public OptimizerOf<LionOptions> {
+ public:
+  Lion(const NamedTensors& parameters, const LionOptions& options)
+      : OptimizerOf("Lion", {{parameters, options}}) {}
+
+ private:
+  std::vector<std::string> buffer_names(size_t) const override { return {"exp_avg"}; }
+
+  Tensor update(Slot& slot, const Tensor& g) const override {
+    const Tensor& p = slot.parameter;
+    Tensor& m = slot.buffers[0];
+    const Tensor step = sign(0.9 * m + 0.1 * g) + options(slot.group).weight_decay * p;
+    m = 0.99 * m + 0.01 * g;
+    return p - lr(slot.group) * step;
+  }
+};
+
+std::unique_ptr<Optimizer> make_lion(const NamedTensors& parameters, const TrainConfig& config) {
+  return std::make_unique<Lion>(parameters, LionOptions{config.learning_rate, config.weight_decay});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Program program;
+  program.add_model({"sharp", "a Transformer whose attention is sharp", make_sharp});
+  program.add_task(drawn_task("vowels", "5 to 10 letters without vowels", draw_word, without_vowels,
+                              {{"epochs", "4"}}));
+  program.add_optimizer({"lion", "steps by signs", make_lion, {{"lr", "0.001"}}});
+  return program.run(argc, argv);
+}

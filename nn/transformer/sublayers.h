@@ -1,0 +1,47 @@
+// The parts that encoder and decoder layers share. The layers in them belong to the layer around
+// them, whose parameters have PyTorch's flat names.
+#pragma once
+
+#include <weft/autograd/ops.h>
+#include <weft/nn/dropout.h>
+#include <weft/nn/layer_norm.h>
+#include <weft/nn/linear.h>
+#include <weft/nn/transformer/transformer_options.h>
+
+namespace weft::detail {
+
+inline AttentionWeights weights_for(const AttentionTrace* trace) {
+  return trace ? trace->form : AttentionWeights::none;
+}
+
+/// The options of a layer's attention; `memory_width` is that of keys and values.
+MultiheadAttentionOptions attention_options(const TransformerLayerOptions& options,
+                                            std::optional<int64_t> memory_width = {});
+
+/// y = W_2 dropout(f(W_1 x + b_1)) + b_2 with f relu or gelu.
+struct FeedForward {
+  Linear& linear1;
+  Dropout& dropout;
+  Linear& linear2;
+  FeedForwardActivation activation;
+
+  Tensor operator()(const Tensor& x) const;
+  Tensor composed(const Tensor& x) const;  ///< linear1 to dropout, where hooks want to see them
+  Tensor fused(const Tensor& x) const;     ///< the same as one op
+};
+
+/// Adds what a sublayer makes of x: post-norm norm(x + dropout(f(x))), pre-norm
+/// x + dropout(f(norm(x))).
+struct Residual {
+  LayerNorm& norm;
+  Dropout& dropout;
+  bool norm_first;
+
+  template <class F>
+  Tensor operator()(const Tensor& x, F&& f) const {
+    return norm_first ? x + dropout(f(norm(x))) : add_and_norm(x, f(x));
+  }
+  Tensor add_and_norm(const Tensor& x, const Tensor& branch) const;
+};
+
+}  // namespace weft::detail

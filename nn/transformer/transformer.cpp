@@ -1,0 +1,63 @@
+#include <weft/core/detail/check.h>
+#include <weft/nn/init.h>
+#include <weft/nn/transformer/transformer.h>
+
+namespace weft {
+
+TransformerEncoder::TransformerEncoder(const TransformerLayerOptions& options, int num_layers,
+                                       Generator generator, bool final_norm)
+    : layers_(child<ModuleList<TransformerEncoderLayer>>("layers")),
+      norm_(final_norm
+                ? &child<LayerNorm>("norm", options.d_model, options.layer_norm_eps, options.bias)
+                : nullptr) {
+  for (int i = 0; i < num_layers; ++i) layers_.add(options, generator);
+}
+
+Tensor TransformerEncoder::forward(const Tensor& src, const EncoderCall& call) {
+  Tensor x = src;
+  for (TransformerEncoderLayer* layer : layers_) x = (*layer)(x, call);
+  return norm_ ? (*norm_)(x) : x;
+}
+
+void DecoderState::reorder(const Tensor& index) {
+  for (DecoderLayerCache& layer : layers) {
+    layer.self.reorder(index);
+    layer.memory.reorder(index);
+  }
+}
+
+TransformerDecoder::TransformerDecoder(const TransformerLayerOptions& options, int num_layers,
+                                       Generator generator, bool final_norm)
+    : layers_(child<ModuleList<TransformerDecoderLayer>>("layers")),
+      norm_(final_norm
+                ? &child<LayerNorm>("norm", options.d_model, options.layer_norm_eps, options.bias)
+                : nullptr) {
+  for (int i = 0; i < num_layers; ++i) layers_.add(options, generator);
+}
+
+Tensor TransformerDecoder::forward(const Tensor& tgt, const Tensor& memory, const DecoderCall& call,
+                                   DecoderState* state) {
+  if (state && state->layers.empty()) state->layers.resize(layers_.size());
+  check(!state || state->layers.size() == layers_.size(),
+        "transformer decoder: the state is of a decoder with {} layers; this one has {}",
+        state ? state->layers.size() : 0, layers_.size());
+  Tensor x = tgt;
+  for (size_t i = 0; i < layers_.size(); ++i)
+    x = layers_[i](x, memory, call, state ? &state->layers[i] : nullptr);
+  return norm_ ? (*norm_)(x) : x;
+}
+
+Transformer::Transformer(const TransformerOptions& o, Generator generator)
+    : encoder(child<TransformerEncoder>("encoder", o.layer, o.num_encoder_layers, generator, true)),
+      decoder(
+          child<TransformerDecoder>("decoder", o.layer, o.num_decoder_layers, generator, true)) {
+  for (const Tensor& p : parameters())
+    if (p.dim() > 1) init::xavier_uniform(p, generator);
+}
+
+Tensor Transformer::forward(const Tensor& src, const Tensor& tgt, const TransformerCall& call) {
+  const Tensor memory = encoder(src, {call.src_mask, call.trace});
+  return decoder(tgt, memory, {call.tgt_mask, call.memory_mask, call.trace});
+}
+
+}  // namespace weft

@@ -1,0 +1,59 @@
+// The settings of the built-in models, all kinds of them; config.json in a model directory.
+#pragma once
+
+#include <weft/seq2seq/settings/setting.h>
+
+#include <cstdint>
+#include <string>
+
+namespace weft {
+
+/// Above this a model does not fit any machine that runs it; a damaged file stops here.
+inline constexpr Range kSize{.least = 1, .most = 1 << 24, .with_most = false};
+inline constexpr Range kSizeOrNone{.least = 0, .most = 1 << 24, .with_most = false};
+
+/// What the weights' shapes follow from, and what is done with them.
+struct ModelConfig : SettingGroup {
+  using enum OnResume;
+  // clang-format off
+  int64_t vocabulary = 0;  ///< number of ids
+  Setting<std::string> model{*this, "transformer", {"model", "Model",
+      "Kind of the model: transformer, gru or lstm"}};
+  Setting<int64_t> d_model{*this, 128, {"d-model", "Model", "Width", kSize}};
+  Setting<int64_t> layers{*this, 2, {"layers", "Model",
+      "Layers of the encoder, and of the decoder", kSize}};
+  Setting<int64_t> encoder_layers{*this, 0, {"encoder-layers", "Model",
+      "Layers of the encoder alone; 0: --layers", kSizeOrNone}};
+  Setting<int64_t> decoder_layers{*this, 0, {"decoder-layers", "Model",
+      "Layers of the decoder alone; 0: --layers", kSizeOrNone}};
+  Setting<int64_t> heads{*this, 4, {"heads", "Model", "Attention heads", kSize}};
+  Setting<int64_t> ffn{*this, 256, {"ffn", "Model", "Width of the feed-forward layers", kSize}};
+  Setting<std::string> activation{*this, "relu", {"activation", "Model",
+      "Of the feed-forward layers: relu or gelu", {}, kSame, {"relu", "gelu"}}};
+  Setting<std::string> norm{*this, "post", {"norm", "Model",
+      "Normalize before (pre) or after (post) attention and feed-forward layers", {}, kSame,
+      {"pre", "post"}}};
+  Setting<std::string> positions{*this, "sinusoidal", {"positions", "Model",
+      "sinusoidal, learned or none", {}, kSame, {"sinusoidal", "learned", "none"}}};
+  Setting<std::string> embeddings{*this, "tied", {"embeddings", "Model",
+      "One matrix for source, target and output (tied), or one for each (separate)", {}, kSame,
+      {"tied", "separate"}}};
+  Setting<std::string> attention{*this, "bahdanau", {"attention", "Model",
+      "Of a recurrent model: luong (general) or bahdanau (additive)", {}, kSame,
+      {"luong", "bahdanau"}}};
+  Setting<double> dropout{*this, 0.1, {"dropout", "Model",
+      "Dropout of embeddings and of what layers hand on", kRate}};
+  Setting<double> attention_dropout{*this, 0, {"attention-dropout", "Model",
+      "Dropout of attention weights", kRate}};
+  Setting<double> activation_dropout{*this, 0, {"activation-dropout", "Model",
+      "Dropout inside feed-forward layers", kRate}};
+  // clang-format on
+
+  int64_t encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
+  int64_t decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
+};
+
+/// Throws an error that names the setting and its value.
+void validate(const ModelConfig& config);
+
+}  // namespace weft

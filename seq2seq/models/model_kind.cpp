@@ -1,0 +1,79 @@
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/models/recurrent_seq2seq.h>
+
+namespace weft {
+namespace {
+
+Positions positions_of(const std::string& name) {
+  if (name == "none") return Positions::none;
+  return name == "learned" ? Positions::learned : Positions::sinusoidal;
+}
+
+template <RecurrentCell cell>
+RecurrentSeq2SeqOptions recurrent_options(const ModelConfig& c) {
+  return {.vocabulary = c.vocabulary,
+          .d_model = c.d_model,
+          .num_layers = c.layers,
+          .cell = cell,
+          .attention = c.attention.value() == "luong" ? RecurrentAttention::luong
+                                                      : RecurrentAttention::bahdanau,
+          .dropout = c.dropout};
+}
+
+template <class Model, class Options>
+MakeModel maker(Options (*options)(const ModelConfig&)) {
+  return [options](const ModelConfig& config, Generator generator) {
+    return std::make_unique<Model>(options(config), std::move(generator));
+  };
+}
+
+}  // namespace
+
+TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
+  check(c.d_model % c.heads == 0, "d-model: must be a multiple of heads; got {} and {}",
+        c.d_model.value(), c.heads.value());
+  check(c.d_model % 2 == 0 || c.positions.value() != "sinusoidal",
+        "d-model: must be even, for the positions' sines and cosines; got {}", c.d_model.value());
+  const bool gelu = c.activation.value() == "gelu";
+  return {.vocabulary = c.vocabulary,
+          .transformer = {.layer = {.d_model = c.d_model,
+                                    .nhead = c.heads,
+                                    .dim_feedforward = c.ffn,
+                                    .dropout = c.dropout,
+                                    .attention_dropout = c.attention_dropout,
+                                    .activation_dropout = c.activation_dropout,
+                                    .activation = gelu ? FeedForwardActivation::gelu
+                                                       : FeedForwardActivation::relu,
+                                    .norm_first = c.norm.value() == "pre"},
+                          .num_encoder_layers = static_cast<int>(c.encoder_depth()),
+                          .num_decoder_layers = static_cast<int>(c.decoder_depth())},
+          .positions = positions_of(c.positions),
+          .tied_embeddings = c.embeddings.value() == "tied"};
+}
+
+const std::vector<ModelKind>& builtin_models() {
+  static const std::vector<std::string> of_transformer{"encoder-layers",
+                                                       "decoder-layers",
+                                                       "heads",
+                                                       "ffn",
+                                                       "activation",
+                                                       "norm",
+                                                       "positions",
+                                                       "embeddings",
+                                                       "attention-dropout",
+                                                       "activation-dropout"};
+  static const Settings one_layer{{"layers", "1"}};
+  static const std::vector<ModelKind> kinds{
+      {"transformer",
+       "multi-head attention in every layer",
+       maker<TransformerSeq2Seq>(transformer_options),
+       {"attention"}},
+      {"gru", "gated recurrent units with attention",
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::gru>), of_transformer, one_layer},
+      {"lstm", "long short-term memory with attention",
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::lstm>), of_transformer, one_layer}};
+  return kinds;
+}
+
+}  // namespace weft

@@ -1,0 +1,79 @@
+#include <fmt/core.h>
+#include <unistd.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/metrics/bleu.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/saved_model.h>
+
+namespace weft {
+namespace {
+
+void check_sentence(const std::string& sentence) {
+  if (const auto at = invalid_utf8(sentence)) {
+    fail("show: expected UTF-8; got byte 0x{:02x} at byte {} of --sentence",
+         static_cast<unsigned char>(sentence[*at]), *at + 1);
+  }
+}
+
+RunConfig recipe_of(const Corpus& corpus) {
+  RunConfig recipe;
+  for (const auto& [name, value] : corpus.defaults) recipe.find(name).suggest(value);
+  return recipe;
+}
+
+// BLEU says how it was computed, as sacreBLEU does.
+std::string score_line(const Metric& metric, const ParallelText& text, const ScoreOptions& o) {
+  if (metric.name != "bleu")
+    return fmt::format("{} = {:.2f}\n", metric.title, metric.score(text.source, text.target));
+  const BleuTokenizer tokenizer =
+      o.tokenize.value() == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a;
+  return bleu(text.source, text.target, {tokenizer, o.lowercase}).to_string() + "\n";
+}
+
+}  // namespace
+
+void tasks_command(const Catalog& catalog) {
+  std::string text =
+      "files      your own: --data FILE, or --train-source FILE --train-target FILE\n";
+  for (const Task& task : catalog.tasks) {
+    const Corpus corpus = task.corpus();
+    const TrainConfig recipe = recipe_of(corpus).train;
+    text += fmt::format("{:<10} {}\n           {} -> {}\n           tokens {}, metric {}\n",
+                        task.name, task.help, corpus.valid.text.source[0],
+                        corpus.valid.text.target[0], recipe.tokens.value(), recipe.metric.value());
+  }
+  print(text);
+}
+
+void score_command(const ScoreOptions& o, const Catalog& catalog) {
+  const bool all = o.metric.value().empty();
+  if (!all) find_named(catalog.metrics, o.metric, "metric");
+  check(all || o.metric.value() == "bleu" || !o.tokenize.given(),
+        "score: --tokenize is of bleu; got --metric {}", o.metric.value());
+  ParallelText text = read_parallel(o.hypothesis.value(), o.reference.value());
+  for (std::vector<std::string>* side : {&text.source, &text.target})
+    for (std::string& line : *side)
+      if (o.lowercase) line = lower_case(line);
+  std::string lines;
+  for (const Metric& metric : catalog.metrics)
+    if (all || metric.name == o.metric.value()) lines += score_line(metric, text, o);
+  print(lines);
+}
+
+void show_command(const ShowOptions& o, const Catalog& catalog) {
+  check_sentence(o.sentence);
+  const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
+  if (is_too_long(*loaded.vocabulary, o.sentence))
+    fmt::print(stderr, "weft: show: only the first {} ids of --sentence are translated\n",
+               kLongestSource - 1);
+  const AttentionPicture picture = show_translation(*loaded.model, *loaded.vocabulary, o.sentence);
+  print(draw_for_terminal(picture, isatty(STDOUT_FILENO) != 0));
+  if (!o.svg.value().empty()) write_file(o.svg.value(), draw_svg(picture));
+}
+
+}  // namespace weft

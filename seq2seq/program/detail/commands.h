@@ -1,0 +1,80 @@
+// The program's subcommands as functions of their options, which program.cpp reads off the command
+// line, and of what there is to choose from by name.
+#pragma once
+
+#include <weft/core/parallel.h>
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/config.h>
+
+#include <string>
+
+namespace weft {
+
+/// From a corpus to a model directory, until a limit of the run is reached, scores stop getting
+/// better, or the user interrupts; then judges the best model. Writes into the model directory:
+/// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
+/// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
+/// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
+/// file.
+int train_command(RunConfig config, const Catalog& catalog);
+
+/// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
+void tasks_command(const Catalog& catalog);
+
+struct RunOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<int64_t> beam{*this, 1, {"beam", "",
+      "Beginnings kept at every step; 1 is greedy search", {.least = 1, .most = 100}}};
+  Setting<double> length_penalty{*this, 1, {"length-penalty", "",
+      "0 favours short translations, more favours long", {.least = 0, .most = 10}}};
+  Setting<int64_t> n_best{*this, 0, {"n-best", "",
+      "Print up to so many translations of each line, best first, each as number of the line <tab> "
+      "score <tab> log-probability <tab> translation; 0 prints the best one alone. The beam is at "
+      "least as wide",
+      {.least = 0, .most = 100}}};
+  Setting<bool> sample{*this, false, {"sample", "",
+      "Draw translations from the model's probabilities, --n-best of each line, instead of "
+      "searching for the best"}};
+  Setting<double> temperature{*this, 1, {"temperature", "",
+      "Of --sample: towards 0 the likeliest pieces, more is more random",
+      {.least = 0, .most = 1000, .with_least = false}}};
+  Setting<int64_t> top_k{*this, 0, {"top-k", "",
+      "Of --sample: draw from so many of the likeliest pieces; 0 from all", {.least = 0}}};
+  Setting<int64_t> seed{*this, 0, {"seed", "",
+      "Of --sample: the same seed draws the same for the same line of the input", {.least = 0}}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
+  // clang-format on
+};
+/// Standard input to standard output, a translation for each line (with n_best several), as soon as
+/// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
+/// error. Errors: options that contradict each other.
+void run_command(const RunOptions& options, const Catalog& catalog);
+
+struct ScoreOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> hypothesis{*this, "", {"hypothesis", "",
+      "File of translations, one a line"}};
+  Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
+  Setting<std::string> metric{*this, "", {"metric", "",
+      "bleu, chrf, exact (match) or tokens (accuracy); all of them unless given"}};
+  Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
+      "Of bleu: 13a for plain text, none for tokenized text"}};
+  Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
+  // clang-format on
+};
+/// Prints the scores of a file of translations, a line for each metric.
+void score_command(const ScoreOptions& options, const Catalog& catalog);
+
+struct ShowOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<std::string> sentence{*this, "", {"sentence", "", "What to translate"}};
+  Setting<std::string> svg{*this, "", {"svg", "", "Also write the picture to this file"}};
+  // clang-format on
+};
+/// Draws what the cross-attention looks at while a sentence is translated.
+void show_command(const ShowOptions& options, const Catalog& catalog);
+
+}  // namespace weft

@@ -1,0 +1,18 @@
+// The end of a training run: what the best model can do, for people and as summary.json.
+#pragma once
+
+#include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/training/metrics_log.h>
+
+#include <filesystem>
+
+namespace weft {
+
+/// Loads the best model of `dir`, scores it on the corpus's tests (on its validation split where
+/// there are none), writes summary.json and prints examples, scores and where things are. Splits
+/// with gold alignments also get an alignment error rate and the picture attention.svg.
+void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir,
+            const Catalog& catalog);
+
+}  // namespace weft

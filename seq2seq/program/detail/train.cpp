@@ -1,0 +1,186 @@
+// `weft train`: from a corpus to a model directory, with checkpoints on the way.
+#include <weft/autograd/inspect/profiler.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/interrupt.h>
+#include <weft/seq2seq/training/saved_model.h>
+#include <weft/seq2seq/training/trainer.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace weft {
+namespace {
+
+bool is_there(const std::filesystem::path& file) {
+  std::error_code ignored;  // what cannot be looked at cannot be used either
+  return std::filesystem::exists(file, ignored);
+}
+
+void require_checkpoint(const std::filesystem::path& dir) {
+  const std::filesystem::path last = dir / kLastCheckpoint;
+  check(is_there(last), "train: --resume needs a checkpoint; {} does not exist", last.string());
+}
+
+void require_free(const std::filesystem::path& dir) {
+  check(!is_there(dir / kBestCheckpoint) && !is_there(dir / kLastCheckpoint),
+        "train: {} holds a model already; go on with --resume, replace it with --overwrite, "
+        "or name another directory",
+        dir.string());
+}
+
+bool is_files(const TrainConfig& c) { return c.task.value() == "files"; }
+
+// The task that the user means, with files that a resumed run finds from any directory.
+void settle_task(TrainConfig& c, std::span<const Task> tasks) {
+  for (SplitSettings* split : c.file_settings()) split->make_absolute();
+  const bool has_files = !c.files().train.empty();
+  if (has_files && c.task.value().empty()) c.task = "files";
+  const bool needs_files = c.task.value().empty() || is_files(c);
+  check(!needs_files || has_files,
+        "train: needs a corpus: --task NAME (weft tasks lists them), --data, or --train-source and "
+        "--train-target");
+  if (needs_files) return;
+  find_named(tasks, c.task, "task");
+  for (SplitSettings* split : c.file_settings())
+    for (const Setting<std::string>* file : split->all())
+      check(file->value().empty(), "train: --task {} has a corpus of its own; got --{} too",
+            c.task.value(), file->info().name);
+}
+
+// What suits task, model or optimizer, where the user does not say otherwise. The length of a run
+// counts where there is no limit at all.
+void suggest_defaults(RunConfig& config, const Settings& defaults) {
+  if (config.train.resume) return;
+  const bool limited = config.train.steps > 0 || config.train.minutes > 0;
+  for (const auto& [name, text] : defaults)
+    if (!limited || name != config.train.epochs.info().name) config.find(name).suggest(text);
+}
+
+// A new run's directory: without an older run's files, with what the model is made of.
+void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
+  const std::filesystem::path dir = config.train.directory();
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  check(!error, "train: cannot create '{}': {}", dir.string(), error.message());
+  for (const char* file : {kBestCheckpoint, kLastCheckpoint, "metrics.jsonl", "summary.json"}) {
+    std::filesystem::remove(dir / file, error);
+    check(!error, "train: cannot remove '{}': {}", (dir / file).string(), error.message());
+  }
+  vocabulary.save(dir);
+  save_config(dir, config.model);
+}
+
+std::unique_ptr<Vocabulary> make_vocabulary(TrainConfig& train, const ParallelText& text) {
+  if (train.resume) return load_vocabulary(train.directory());
+  const Tokens tokens = find_tokens(train.tokens);
+  check(tokens == Tokens::kSubwords || !train.subwords.given(),
+        "vocab-size: is of subwords; got {} and tokens {}", train.subwords.value(),
+        train.tokens.value());
+  if (tokens == Tokens::kCharacters) return character_vocabulary(text.source, text.target);
+  if (tokens == Tokens::kWords) return word_vocabulary(text.source, text.target);
+  std::vector<std::string> sentences = text.source;
+  sentences.insert(sentences.end(), text.target.begin(), text.target.end());
+  fit_vocabulary(train, sentences);
+  const bool or_fewer = !train.subwords.given();
+  std::unique_ptr<Vocabulary> subwords = train_subwords(sentences, train.subwords, or_fewer);
+  train.subwords = subwords->size();
+  return subwords;
+}
+
+// The run's settings but for what follows from its corpus.
+void settle_run(RunConfig& config, std::span<const Task> tasks) {
+  TrainConfig& train = config.train;
+  check(!train.model_dir.value().empty(), "train: needs --model-dir, the directory of the model");
+  check(!train.resume || !train.overwrite, "train: --resume and --overwrite exclude each other");
+  if (train.resume) {
+    require_checkpoint(train.directory());
+    config.go_on_from(train.directory());
+  } else if (!train.overwrite) {
+    require_free(train.directory());
+  }
+  settle_task(train, tasks);
+}
+
+// The kind of the model, with what suits it.
+const ModelKind& settle_model(RunConfig& config, std::span<const ModelKind> kinds) {
+  const ModelKind& kind = find_named(kinds, config.model.model, "model");
+  for (const std::string& name : kind.ignores)
+    check(!config.find(name).given(), "train: --{} says nothing to --model {}; got {}", name,
+          kind.name, config.find(name).text());
+  suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
+const OptimizerKind& settle_optimizer(RunConfig& config, std::span<const OptimizerKind> kinds) {
+  const OptimizerKind& kind = find_named(kinds, config.train.optimizer, "optimizer");
+  suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
+void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& corpus,
+                const Catalog& catalog) {
+  const Position& at = trainer.position();
+  report({.task = config.train.task,
+          .steps = at.step,
+          .seconds = at.seconds,
+          .parameters = trainer.parameters(),
+          .tokens_per_second = static_cast<double>(at.tokens) / std::max(at.seconds, 1e-9),
+          .checkpoint_step = at.best_step,
+          .metric = config.train.metric,
+          .valid_score = at.best_score,
+          .scores = {}},
+         corpus, config.train.directory(), catalog);
+}
+
+int train(RunConfig& config, const Catalog& catalog) {
+  const Stopwatch since_start;
+  settle_run(config, catalog.tasks);
+  const Corpus corpus = is_files(config.train)
+                            ? read_corpus(config.train.files())
+                            : find_named(catalog.tasks, config.train.task, "task").corpus();
+  suggest_defaults(config, corpus.defaults);
+  const ModelKind& model_kind = settle_model(config, catalog.models);
+  const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
+  validate(config.train);
+  const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
+  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
+  config.model.vocabulary = vocabulary->size();
+  validate(config.model);
+  if (!config.train.resume && is_files(config.train))
+    fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
+  const Generator generator(static_cast<uint64_t>(config.train.seed));
+  const std::unique_ptr<Seq2SeqModel> model = model_kind.make(config.model, generator);
+  const std::unique_ptr<Optimizer> optimizer =
+      optimizer_kind.make(model->named_parameters(), config.train);
+  Trainer trainer(config, {.model = *model,
+                           .optimizer = *optimizer,
+                           .generator = generator,
+                           .vocabulary = *vocabulary,
+                           .corpus = corpus,
+                           .metric = metric,
+                           .since_start = since_start});
+  if (!config.train.resume) prepare_directory(config, *vocabulary);
+  config.save(config.train.directory());
+  if (!trainer.run()) return 128 + interrupting_signal();
+  report_run(config, trainer, corpus, catalog);
+  return 0;
+}
+
+}  // namespace
+
+int train_command(RunConfig config, const Catalog& catalog) {
+  set_num_threads(static_cast<int>(config.train.threads));
+  std::optional<Profiler> profiler;
+  if (config.train.profile) profiler.emplace();
+  const int status = train(config, catalog);
+  print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
+  return status;
+}
+
+}  // namespace weft

@@ -1,0 +1,136 @@
+// The only use of CLI11, whose header takes seconds to compile; the flags are the settings of each
+// subcommand.
+#include <weft/core/detail/check.h>
+#include <weft/core/version.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/program.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+
+namespace weft {
+namespace {
+
+// CLI11 would read numbers by rules of its own (010 as 8): settings read them.
+void add_settings(CLI::App& command, const std::vector<AnySetting*>& settings) {
+  for (AnySetting* setting : settings) {
+    const SettingInfo& info = setting->info();
+    CLI::Option* option = nullptr;
+    if (setting->is_switch()) {
+      option = command.add_flag_callback(
+          "--" + info.name, [setting] { setting->give("true"); }, info.help);
+    } else {
+      option = command.add_option_function<std::string>(
+          "--" + info.name, [setting](const std::string& text) { setting->give(text); }, info.help);
+      option->type_name("")->default_str(setting->text());
+    }
+    if (!info.group.empty()) option->group(info.group);
+  }
+}
+
+void require(CLI::App& command, std::initializer_list<const char*> options) {
+  for (const char* option : options) command.get_option(option)->required();
+}
+
+void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::string& file,
+               int& status) {
+  CLI::App* command = app.add_subcommand(
+      "train", "Train a model: on a built-in task, or on files of parallel text");
+  command
+      ->add_option("--config", file,
+                   "File of settings in TOML, each the name of a flag without dashes = its value; "
+                   "flags come before it")
+      ->group("Run");
+  add_settings(*command, config.settings());
+  command->callback([&] {
+    if (!file.empty()) config.read_file(file);
+    status = train_command(config, catalog);
+  });
+}
+
+void add_tasks(CLI::App& app, const Catalog& catalog) {
+  app.add_subcommand("tasks", "List the tasks")->callback([&] { tasks_command(catalog); });
+}
+
+void add_run(CLI::App& app, const Catalog& catalog, RunOptions& o) {
+  CLI::App* command = app.add_subcommand("run", "Translate standard input, line by line");
+  add_settings(*command, o.settings());
+  require(*command, {"--model-dir"});
+  command->callback([&] { run_command(o, catalog); });
+}
+
+void add_score(CLI::App& app, const Catalog& catalog, ScoreOptions& o) {
+  CLI::App* command =
+      app.add_subcommand("score", "Score translations: BLEU, as sacreBLEU computes it, and others");
+  add_settings(*command, o.settings());
+  require(*command, {"--hypothesis", "--reference"});
+  command->get_option("--tokenize")->check(CLI::IsMember({"13a", "none"}));
+  command->callback([&] { score_command(o, catalog); });
+}
+
+void add_show(CLI::App& app, const Catalog& catalog, ShowOptions& o) {
+  CLI::App* command =
+      app.add_subcommand("show", "Show the cross-attention of a sentence, by layer and head");
+  add_settings(*command, o.settings());
+  require(*command, {"--model-dir", "--sentence"});
+  command->callback([&] { show_command(o, catalog); });
+}
+
+// Adds an item under a name of its own.
+template <class Item>
+void add(std::vector<Item>& items, Item item, const char* what) {
+  for (const Item& other : items)
+    check(other.name != item.name, "{}: there is one called '{}' already", what, item.name);
+  items.push_back(std::move(item));
+}
+
+}  // namespace
+
+void Program::add_task(Task task) { add(catalog_.tasks, std::move(task), "add_task"); }
+void Program::add_model(ModelKind model) { add(catalog_.models, std::move(model), "add_model"); }
+void Program::add_optimizer(OptimizerKind optimizer) {
+  add(catalog_.optimizers, std::move(optimizer), "add_optimizer");
+}
+void Program::add_metric(Metric metric) { add(catalog_.metrics, std::move(metric), "add_metric"); }
+
+int Program::run_unchecked(int argc, char** argv) const {
+  CLI::App app{"Train a sequence-to-sequence model and translate with it.", "weft"};
+  app.set_version_flag("--version", "weft " WEFT_VERSION);
+  // Scripts give a recipe and pass the user's options on behind it.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.failure_message([](const CLI::App* failed, const CLI::Error& e) {
+    std::string help = "weft";
+    for (const CLI::App* command : failed->get_subcommands()) help += " " + command->get_name();
+    return "weft: " + std::string(e.what()) + "; see " + help + " --help\n";
+  });
+  int status = 0;
+  std::string config_file;
+  RunConfig train;
+  RunOptions run;
+  ScoreOptions score;
+  ShowOptions show;
+  add_tasks(app, catalog_);
+  add_train(app, catalog_, train, config_file, status);
+  add_run(app, catalog_, run);
+  add_score(app, catalog_, score);
+  add_show(app, catalog_, show);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  return status;
+}
+
+int Program::run(int argc, char** argv) const {
+  try {
+    return run_unchecked(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "weft: %s\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,20 @@
+// Everything that a run can choose by name.
+#pragma once
+
+#include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/tasks/task.h>
+
+#include <vector>
+
+namespace weft {
+
+struct Catalog {
+  std::vector<Task> tasks = builtin_tasks();
+  std::vector<ModelKind> models = builtin_models();
+  std::vector<OptimizerKind> optimizers = builtin_optimizers();
+  std::vector<Metric> metrics = builtin_metrics();
+};
+
+}  // namespace weft

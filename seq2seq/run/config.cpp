@@ -1,0 +1,17 @@
+#include <weft/seq2seq/run/config.h>
+
+namespace weft {
+
+CorpusFiles TrainConfig::files() const {
+  return {train_files.files(), valid_files.files(), test_files.files()};
+}
+
+std::array<SplitSettings*, 3> TrainConfig::file_settings() {
+  return {&train_files, &valid_files, &test_files};
+}
+
+void validate(const TrainConfig& c) {
+  for (const AnySetting* setting : c.settings()) setting->check_range();
+}
+
+}  // namespace weft

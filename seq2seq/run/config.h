@@ -1,0 +1,115 @@
+// The settings of a training run. A model directory keeps them in run.toml, to go on from.
+#pragma once
+
+#include <weft/core/parallel.h>
+#include <weft/seq2seq/models/model_config.h>
+#include <weft/seq2seq/run/split_settings.h>
+#include <weft/seq2seq/tasks/corpus.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+struct TrainConfig : SettingGroup {
+  using enum OnResume;
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "Run",
+      "Directory of the model", {}, kForget}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "Run",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}, kForget}};
+  Setting<bool> profile{*this, false, {"profile", "Run",
+      "Print time and calls per op and per module at the end", {}, kForget}};
+  Setting<bool> resume{*this, false, {"resume", "Run",
+      "Go on from the last checkpoint in the model directory, with the settings of that run; a "
+      "limit given anew replaces its limits", {}, kForget}};
+  Setting<bool> overwrite{*this, false, {"overwrite", "Run",
+      "Replace the model that is in the model directory", {}, kForget}};
+
+  Setting<std::string> task{*this, "", {"task", "Corpus",
+      "A built-in task, see weft tasks; or files: those named below"}};
+  SplitSettings train_files{*this, "data",
+      "File of pairs to train on, a source <tab> its target a line", "train"};
+  SplitSettings valid_files{*this, "valid-data",
+      "Pairs to validate on; without, a part of those to train on is held out", "valid"};
+  SplitSettings test_files{*this, "test-data",
+      "Pairs to judge the best model on, once, after training", "test"};
+  Setting<std::string> tokens{*this, "subword", {"tokens", "Corpus",
+      "What sentences are cut into: char, word or subword; the task's choice unless given", {}, kSame,
+      {"char", "word", "subword"}}};
+  Setting<int64_t> subwords{*this, 10000, {"vocab-size", "Corpus",
+      "Subwords of both languages, special ids included; fewer for a small corpus",
+      {.least = 5, .most = kMost}}};
+
+  Setting<int64_t> max_tokens{*this, 4096, {"max-tokens", "Training",
+      "Size of a batch: its longest side times its sentences; less for a small corpus", kPositive}};
+  Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
+      "Batches whose gradients make one update", kPositive}};
+  Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
+      "Turns gradients into updates: adam, adamw or sgd"}};
+  Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
+      "Learning rate at the end of warm-up", kAboveZero}};
+  Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
+      "Updates of linear warm-up; fewer for a small corpus", kPositive}};
+  Setting<double> decay{*this, 0.5, {"decay", "Training",
+      "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root", kFinite}};
+  Setting<double> weight_decay{*this, 0, {"weight-decay", "Training",
+      "Weight decay", kFinite}};
+  Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
+      "Label smoothing", kRate}};
+  Setting<double> clip{*this, 0, {"clip", "Training",
+      "Largest gradient norm; 0: no clipping", kFinite}};
+  Setting<std::string> metric{*this, "", {"metric", "Training",
+      "Chooses the best model: bleu, chrf, exact (match) or tokens (accuracy)"}};
+  Setting<int64_t> seed{*this, 1, {"seed", "Training",
+      "Seed of weights, dropout and order", {.least = 0}}};
+  Setting<int64_t> epochs{*this, 0, {"epochs", "Training",
+      "Stop after so many passes; 0: no limit", kCount, kChange}};
+  Setting<int64_t> steps{*this, 0, {"steps", "Training",
+      "Stop after so many updates; 0: no limit", kCount, kChange}};
+  Setting<double> minutes{*this, 0, {"minutes", "Training",
+      "Stop after so many minutes of training; 0: no limit", kFinite, kChange}};
+  Setting<int64_t> patience{*this, 10, {"patience", "Training",
+      "Stop after so many validations without a better score; more for a small corpus",
+      kPositive, kChange}};
+  Setting<int64_t> validate_every{*this, 0, {"validate-every", "Training",
+      "Updates between validations; 0: after each epoch", kCount, kChange}};
+  Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
+      "Updates between lines of metrics.jsonl", kPositive, kChange}};
+  // clang-format on
+
+  std::filesystem::path directory() const { return model_dir.value(); }
+  /// Throws an error that names the flags if they contradict each other.
+  CorpusFiles files() const;
+  std::array<SplitSettings*, 3> file_settings();
+};
+
+/// Throws an error that names the setting and its value.
+void validate(const TrainConfig& config);
+
+/// All that a call of `weft train` is made of.
+struct RunConfig {
+  ModelConfig model;
+  TrainConfig train;
+
+  /// Of both, in order.
+  std::vector<AnySetting*> settings();
+  std::vector<const AnySetting*> settings() const;
+  /// The setting of that name. Throws an error that names it if there is none.
+  AnySetting& find(const std::string& name);
+
+  /// Takes what a file of TOML gives, a line `name = value` for each setting, where the user has
+  /// not given a value already. Throws errors with the file's name and the line.
+  void read_file(const std::filesystem::path& file);
+  /// Takes the settings of the run in a model directory, and what the user gave to change.
+  /// Throws an error that names both values if the user gave what contradicts the run.
+  void go_on_from(const std::filesystem::path& dir);
+  /// Writes run.toml: every setting but those of one call, with its help.
+  void save(const std::filesystem::path& dir) const;
+};
+
+}  // namespace weft

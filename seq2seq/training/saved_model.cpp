@@ -1,0 +1,74 @@
+#include <weft/core/detail/check.h>
+#include <weft/optim/checkpoint.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/training/run_state.h>
+#include <weft/seq2seq/training/saved_model.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+// "d-model" in config.json is "d_model".
+std::string json_key(const AnySetting& setting) {
+  std::string key = setting.info().name;
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+JsonValue json_value(const AnySetting& setting) {
+  if (const auto* whole = dynamic_cast<const Setting<int64_t>*>(&setting)) return whole->value();
+  if (const auto* number = dynamic_cast<const Setting<double>*>(&setting)) return number->value();
+  return setting.text();
+}
+
+std::filesystem::path config_file(const std::filesystem::path& dir) { return dir / "config.json"; }
+
+// What `act` gives; its errors are those of the settings in `dir`.
+template <class Act>
+auto with_config_errors(const std::filesystem::path& dir, Act act) {
+  try {
+    return act();
+  } catch (const Error& e) {
+    fail("{}: not a model's settings: {}", config_file(dir).string(), e.what());
+  }
+}
+
+}  // namespace
+
+void save_config(const std::filesystem::path& dir, const ModelConfig& c) {
+  JsonObject json{{"vocabulary", c.vocabulary}};
+  for (const AnySetting* setting : c.settings())
+    json.emplace_back(json_key(*setting), json_value(*setting));
+  write_file(config_file(dir), to_json_text(json));
+}
+
+ModelConfig load_config(const std::filesystem::path& dir) {
+  const std::string text = read_file(config_file(dir));
+  return with_config_errors(dir, [&] {
+    const JsonObject json = parse_json(text);
+    ModelConfig c;
+    c.vocabulary = integer_at(json, "vocabulary");
+    for (AnySetting* setting : c.settings()) setting->read(text_at(json, json_key(*setting)));
+    validate(c);
+    return c;
+  });
+}
+
+LoadedModel load_model(const std::filesystem::path& dir, std::span<const ModelKind> kinds) {
+  const ModelConfig config = load_config(dir);
+  LoadedModel loaded{load_vocabulary(dir), nullptr};
+  check(loaded.vocabulary->size() == config.vocabulary,
+        "{}: config.json has {} ids, vocabulary.json {}", dir.string(), config.vocabulary,
+        loaded.vocabulary->size());
+  loaded.model = with_config_errors(
+      dir, [&] { return find_named(kinds, config.model, "model").make(config, Generator(0)); });
+  const std::string file = (dir / kBestCheckpoint).string();
+  check_saved_model(load_checkpoint(file, {*loaded.model}), config, file);
+  loaded.model->eval();
+  return loaded;
+}
+
+}  // namespace weft

@@ -1,0 +1,55 @@
+#include <weft/core/error.h>
+#include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/seq2seq/models/same_by_steps.h>
+
+#include <algorithm>
+
+using namespace weft;
+
+namespace {
+
+ModelConfig small() {
+  ModelConfig c;
+  c.vocabulary = 12;
+  c.d_model = 8;
+  c.heads = 2;
+  c.ffn = 16;
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("model kinds: each makes a model that writes what it was taught") {
+  for (const ModelKind& kind : builtin_models()) {
+    INFO(kind.name);
+    const std::unique_ptr<Seq2SeqModel> model = kind.make(small(), Generator(3));
+    model->eval();
+    check_same_by_steps(*model, 1e-5);
+  }
+}
+
+TEST_CASE("model kinds: what a kind ignores are settings that there are") {
+  const ModelConfig config;
+  for (const ModelKind& kind : builtin_models()) {
+    for (const std::string& name : kind.ignores) {
+      const auto all = config.settings();
+      CHECK(std::any_of(all.begin(), all.end(),
+                        [&](const AnySetting* s) { return s->info().name == name; }));
+    }
+  }
+}
+
+TEST_CASE("model kinds: settings that do not go together are an error that names them") {
+  const ModelKind& transformer = find_named(builtin_models(), "transformer", "model");
+  ModelConfig c = small();
+  c.heads = 3;
+  CHECK(message_of([&] { transformer.make(c, Generator(1)); }) ==
+        "d-model: must be a multiple of heads; got 8 and 3");
+  c.d_model = 9;
+  CHECK(message_of([&] { transformer.make(c, Generator(1)); }) ==
+        "d-model: must be even, for the positions' sines and cosines; got 9");
+  c.positions.read("learned");
+  CHECK_NOTHROW(transformer.make(c, Generator(1)));
+}
