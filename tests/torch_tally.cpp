@@ -19,11 +19,14 @@ constexpr double kLuck = 16 * 0x1p-24;
 
 }  // namespace
 
+// PyTorch's errors are those of a machine with AVX-512. Fewer lanes add longer chains of numbers,
+// each of which rounds: with AVX2 one of the 977 tensors of layers is 2.24 times as far away.
 double times_torch() {
 #if defined(WEFT_SCALAR_KERNELS)
   return 4;
 #else
-  return kCpuIsa == Isa::baseline ? 4 : 2;
+  if (kCpuIsa == Isa::baseline) return 4;
+  return kCpuIsa == Isa::avx2 ? 3 : 2;
 #endif
 }
 

@@ -22,7 +22,10 @@ std::string draw_word(Generator& generator) {
 
 std::string morse(const std::string& word) {
   std::string code;
-  for (const char c : word) code += (code.empty() ? "" : " ") + std::string(kCodes.at(c - 'a'));
+  for (const char c : word) {
+    if (!code.empty()) code += ' ';
+    code += kCodes.at(static_cast<size_t>(c - 'a'));
+  }
   return code;
 }
 

@@ -154,8 +154,9 @@ RecurrentResult Recurrent::run_direction(const Tensor& x, const RecurrentWeights
   for (size_t i = 0; i < outputs.size(); ++i) {
     const size_t t = backwards ? outputs.size() - 1 - i : i;
     RecurrentState next = (gates_ == 3 ? gru_step : lstm_step)(from_input[t], state, w);
-    outputs[t] = within.empty() ? next.hidden : where(within[t], next.hidden, zero);
-    state = within.empty() ? next : hold(within[t], next, state);
+    const bool all = !within[t].defined();
+    outputs[t] = all ? next.hidden : where(within[t], next.hidden, zero);
+    state = all ? next : hold(within[t], next, state);
   }
   return {cat(outputs, 0), state};
 }
@@ -164,11 +165,14 @@ RecurrentResult Recurrent::run(const Tensor& input, const RecurrentState& given,
                                const std::vector<int64_t>& lengths, bool training) {
   check_inputs(input, given, lengths);
   Tensor x = options_.batch_first ? transpose(input, 0, 1) : input;  // [T, B, I]
-  Tensors within;  // by time step, [1, B, 1]; empty if all rows are as long as x
+  // By time step, [1, B, 1]; undefined where every row has a token.
+  Tensors within(static_cast<size_t>(x.size(0)));
   if (!lengths.empty()) {
     const Tensor tokens = tokens_within(lengths, x.size(0));
     x = where(tokens, x, zeros({}, x.dtype()));  // junk would meet the weights' gradients
-    within = split(tokens, 1, 0);
+    const Tensors steps = split(tokens, 1, 0);
+    const int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
+    std::copy(steps.begin() + shortest, steps.end(), within.begin() + shortest);
   }
   const Shape all{static_cast<int64_t>(weights_.size()), x.size(1), options_.hidden_size};
   std::vector<RecurrentState> states = by_layer(filled(given, all, x.dtype(), gates_ == 4));

@@ -5,8 +5,6 @@
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
-#include <cmath>
-
 namespace weft {
 namespace {
 
@@ -85,7 +83,8 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const Options& options, Generator generator)
           generator)),
       bridge_hidden_(
           child<weft::Linear>("bridge_hidden", 2 * options.d_model, options.d_model, generator)),
-      combine_(child<weft::Linear>("combine", 3 * options.d_model, options.d_model, generator)) {
+      combine_(child<weft::Linear>("combine", 3 * options.d_model, options.d_model, generator)),
+      output_(child<weft::Linear>("output", options.d_model, options.vocabulary, generator)) {
   const int64_t d = options.d_model;
   if (options.cell == RecurrentCell::lstm)
     bridge_cell_ = &child<weft::Linear>("bridge_cell", 2 * d, d, generator);
@@ -93,13 +92,10 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const Options& options, Generator generator)
     luong_ = &child<weft::LuongAttention>("attention", d, 2 * d, generator);
   else
     bahdanau_ = &child<weft::BahdanauAttention>("attention", d, 2 * d, d, generator);
-  // The matrix is also the output layer: deviation 1 / sqrt(D) keeps first logits near 0.
-  init::normal(embedding_.weight, 0, 1 / std::sqrt(static_cast<double>(d)), generator);
-  init::zeros(select(embedding_.weight.detach(), 0, kPad));
 }
 
 Tensor RecurrentSeq2Seq::embed(const Tensor& ids) {
-  return dropout_(embedding_(ids) * std::sqrt(static_cast<double>(options_.d_model)));  // [B, T, D]
+  return dropout_(embedding_(ids));  // [B, T, D]
 }
 
 RecurrentSeq2Seq::Reading RecurrentSeq2Seq::encode(const PaddedIds& source) {
@@ -131,7 +127,7 @@ Tensor RecurrentSeq2Seq::decode_all(const Tensor& x, Reading& at, Tensor* weight
   const AttentionResult found = (*luong_)(
       read.output, at.memory, attention_call(at.lengths, at.memory.size(1), weights != nullptr));
   if (weights) *weights = found.weights;
-  return output(found.output, read.output);
+  return combine(found.output, read.output);
 }
 
 Tensor RecurrentSeq2Seq::decode_by_step(const Tensor& x, Reading& at, Tensor* weights) {
@@ -149,10 +145,10 @@ Tensor RecurrentSeq2Seq::decode_by_step(const Tensor& x, Reading& at, Tensor* we
     outputs.push_back(read.output);
   }
   if (weights) *weights = traced.all();
-  return output(cat(contexts, 1), cat(outputs, 1));
+  return combine(cat(contexts, 1), cat(outputs, 1));
 }
 
-Tensor RecurrentSeq2Seq::output(const Tensor& context, const Tensor& hidden) {
+Tensor RecurrentSeq2Seq::combine(const Tensor& context, const Tensor& hidden) {
   return dropout_(tanh(combine_(cat({context, hidden}, -1))));  // [B, T, D]
 }
 
@@ -170,7 +166,7 @@ Tensor RecurrentSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target,
 Tensor RecurrentSeq2Seq::loss_of(const Tensor& hidden, const PaddedIds& target,
                                  double label_smoothing) {
   const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(hidden, embedding_.weight, {}, next,
+  return linear_cross_entropy(hidden, output_.weight, output_.bias, next,
                               {.ignore_index = kPad, .label_smoothing = label_smoothing});
 }
 
@@ -181,7 +177,7 @@ class RecurrentSeq2Seq::State : public Decoding {
 
   Tensor next_log_probs(const Tensor& ids) override {
     const Tensor hidden = model_.decode(ids, at_, nullptr);  // [rows, 1, D]
-    return log_softmax(linear(select(hidden, 1, 0), model_.embedding_.weight), -1);
+    return log_softmax(model_.output_(select(hidden, 1, 0)), -1);
   }
 
   void keep(const Ids& rows) override {

@@ -71,7 +71,7 @@ class RecurrentSeq2Seq : public Layer<RecurrentSeq2Seq, Seq2SeqModel> {
   Tensor decode(const Tensor& ids, Reading& at, Tensor* weights);
   Tensor decode_all(const Tensor& x, Reading& at, Tensor* weights);
   Tensor decode_by_step(const Tensor& x, Reading& at, Tensor* weights);
-  Tensor output(const Tensor& context, const Tensor& hidden);
+  Tensor combine(const Tensor& context, const Tensor& hidden);
   Tensor loss_of(const Tensor& hidden, const PaddedIds& target, double label_smoothing);
 
   Options options_;
@@ -82,7 +82,7 @@ class RecurrentSeq2Seq : public Layer<RecurrentSeq2Seq, Seq2SeqModel> {
   Linear* bridge_cell_ = nullptr;    // an LSTM's
   LuongAttention* luong_ = nullptr;  // one of the two
   BahdanauAttention* bahdanau_ = nullptr;
-  Linear& combine_;
+  Linear &combine_, &output_;
 };
 
 }  // namespace weft

@@ -101,6 +101,9 @@ struct RunConfig {
   std::vector<const AnySetting*> settings() const;
   /// The setting of that name. Throws an error that names it if there is none.
   AnySetting& find(const std::string& name);
+  /// Gives a setting that says nothing to `what` its default back. Throws an error that names both
+  /// if the user gave it another value; the default itself stands in every run.toml.
+  void ignore(const std::string& name, const std::string& what);
 
   /// Takes what a file of TOML gives, a line `name = value` for each setting, where the user has
   /// not given a value already. Throws errors with the file's name and the line.

@@ -61,6 +61,14 @@ AnySetting& RunConfig::find(const std::string& name) {
   fail("there is no setting '{}'", name);
 }
 
+void RunConfig::ignore(const std::string& name, const std::string& what) {
+  AnySetting& setting = find(name);
+  const std::string standard = RunConfig().find(name).text();
+  check(!setting.given() || setting.text() == standard, "train: --{} says nothing to {}; got {}",
+        name, what, setting.text());
+  setting.read(standard);
+}
+
 void RunConfig::read_file(const std::filesystem::path& file) {
   for_each_line(*this, file, [](AnySetting& setting, const std::string& text) {
     if (!setting.given()) setting.give(text);

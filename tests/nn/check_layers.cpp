@@ -244,7 +244,7 @@ TEST_CASE("every layer passes check_module") {
 std::set<std::string> declared_layers() {
   const std::regex declaration("class (\\w+) : public Layer<");
   std::set<std::string> declared;
-  for (const auto& file : std::filesystem::directory_iterator(WEFT_SOURCE_DIR "/nn")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(WEFT_SOURCE_DIR "/nn")) {
     if (file.path().extension() != ".h") continue;
     std::ifstream in(file.path());
     for (std::string line; std::getline(in, line);)

@@ -76,12 +76,12 @@ void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
   save_config(dir, config.model);
 }
 
-std::unique_ptr<Vocabulary> make_vocabulary(TrainConfig& train, const ParallelText& text) {
+std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text) {
+  TrainConfig& train = config.train;
   if (train.resume) return load_vocabulary(train.directory());
   const Tokens tokens = find_tokens(train.tokens);
-  check(tokens == Tokens::kSubwords || !train.subwords.given(),
-        "vocab-size: is of subwords; got {} and tokens {}", train.subwords.value(),
-        train.tokens.value());
+  if (tokens != Tokens::kSubwords)
+    config.ignore(train.subwords.info().name, "--tokens " + train.tokens.value());
   if (tokens == Tokens::kCharacters) return character_vocabulary(text.source, text.target);
   if (tokens == Tokens::kWords) return word_vocabulary(text.source, text.target);
   std::vector<std::string> sentences = text.source;
@@ -110,9 +110,7 @@ void settle_run(RunConfig& config, std::span<const Task> tasks) {
 // The kind of the model, with what suits it.
 const ModelKind& settle_model(RunConfig& config, std::span<const ModelKind> kinds) {
   const ModelKind& kind = find_named(kinds, config.model.model, "model");
-  for (const std::string& name : kind.ignores)
-    check(!config.find(name).given(), "train: --{} says nothing to --model {}; got {}", name,
-          kind.name, config.find(name).text());
+  for (const std::string& name : kind.ignores) config.ignore(name, "--model " + kind.name);
   suggest_defaults(config, kind.defaults);
   return kind;
 }
@@ -149,7 +147,7 @@ int train(RunConfig& config, const Catalog& catalog) {
   const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
   validate(config.train);
   const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
-  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config.train, corpus.train.text);
+  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
   if (!config.train.resume && is_files(config.train))

@@ -138,6 +138,7 @@ case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
 }
 
 case_config() { # a file of settings says what flags say, and flags come before it
+  paste "$dir/en" "$dir/de" >"$dir/pairs.tsv"
   printf 'steps = 40\nd-model = 16\nlr = 1e-3 # slow\nlayers = 1\nheads = 2\nffn = 32\nmodel-dir = "%s"\n' "$dir/file" >"$dir/c.toml"
   "$program" train --config "$dir/c.toml" "${corpus[@]}" --steps 20 >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "config"; }
   "$program" train "${corpus[@]}" --d-model 16 --lr 1e-3 --layers 1 --heads 2 --ffn 32 --steps 20 --model-dir "$dir/flags" \
@@ -147,6 +148,13 @@ case_config() { # a file of settings says what flags say, and flags come before 
   # What a run saved makes the same run again.
   "$program" train --config "$dir/file/run.toml" --model-dir "$dir/again" >/dev/null 2>&1 || fail "run.toml"
   same_tensors "$dir/file/last.safetensors" "$dir/again/last.safetensors" "run.toml makes another run"
+  # Also where settings say nothing to tokens and model.
+  "$program" train --data "$dir/pairs.tsv" --tokens char --model gru --d-model 16 --steps 4 --model-dir "$dir/gru" >/dev/null 2>&1 ||
+    fail "gru"
+  "$program" train --config "$dir/gru/run.toml" --model-dir "$dir/gru2" >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "run.toml"; }
+  same_tensors "$dir/gru/last.safetensors" "$dir/gru2/last.safetensors" "run.toml makes another run"
+  expect_error "train: --heads says nothing to --model gru; got 2" \
+    train --data "$dir/pairs.tsv" --model gru --heads 2 --model-dir "$dir/m"
   local text
   for text in "wramup = 3|c.toml, line 1: there is no setting 'wramup'" "lr = [1]|c.toml, line 1: lr: must be a number" \
     'steps = 1.5|c.toml, line 1: steps: must be a whole number' 'lr = -1|c.toml, line 1: lr: must be in (0, inf); got -1' \
@@ -166,7 +174,8 @@ case_task() { # the built-in corpus: scores, examples, attention
   for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
     grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
   done
-  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" | grep -q dog || fail "show"
+  "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" >"$dir/picture" || fail "show"
+  grep -q dog "$dir/picture" || fail "the picture lacks the source"
   grep -q '</svg>' "$dir/a.svg" || fail "no picture"
   expect_error "0xff at byte 5 of --sentence" show --model-dir "$dir/m" --sentence $'the \xff'
   expect_error "--d-model 16; got 32" train --task german --model-dir "$dir/m" --resume --d-model 32
@@ -190,11 +199,11 @@ case_tasks() { # every task by its name, and what it is cut into
   "$program" train --task german --tokens char --model-dir "$dir/char" "${small[@]}" --steps 2 >"$dir/out" \
     2>"$dir/log" || { cat "$dir/log" >&2; fail "--tokens char"; }
   ! grep -q alignment "$dir/out" || fail "characters have no word alignment"
-  expect_error "must be files, or one of copy, reverse, sort, addition, dates, german; got 'toy'" \
+  expect_error "task: must be one of copy, reverse, sort, addition, dates, german; got 'toy'" \
     train --task toy --model-dir "$dir/m"
   expect_error "tokens: must be one of char, word, subword; got 'bytes'" \
     train --task sort --tokens bytes --model-dir "$dir/m"
-  expect_error "vocab-size: is of subwords; got 60 and tokens char" \
+  expect_error "train: --vocab-size says nothing to --tokens char; got 60" \
     train --task sort --vocab-size 60 --model-dir "$dir/m"
 }
 
@@ -205,7 +214,8 @@ case_models() { # every model and every optimizer by its name; what was saved is
       2>"$dir/log" || { cat "$dir/log" >&2; fail "train $model"; }
     grep -q "\"model\": \"$model\"" "$dir/$model/config.json" || fail "config.json names another model than $model"
     [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/$model" --beam 2 | wc -l)" = 2 ] || fail "run $model"
-    "$program" show --model-dir "$dir/$model" --sentence abc | grep -q a || fail "show $model"
+    "$program" show --model-dir "$dir/$model" --sentence abc >"$dir/picture" || fail "show $model"
+    grep -q a "$dir/picture" || fail "the picture of $model lacks the source"
     "$program" train --model-dir "$dir/$model" --resume --steps 6 >/dev/null 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "a run must know its model"; }
   done
