@@ -1,12 +1,9 @@
-// Matrix products: through our own kernel where it is the faster one, else through CBLAS, each call
-// on one thread.
-//
-// Our kernels give the same bits however a product is cut, so each thread takes one piece. Of BLAS
-// we know no such thing: there a product is cut into cells that depend on its shape alone, and each
-// cell is one call, whichever thread makes it.
+// Matrix products as detail/gemm_plan.h plans them: through our own kernels or through CBLAS, each
+// call on one thread.
 #include <weft/core/allocator.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/detail/gemm_plan.h>
 #include <weft/core/kernels/gemm.h>
 #include <weft/core/parallel.h>
 
@@ -21,20 +18,6 @@ extern "C" __attribute__((weak)) void openblas_set_num_threads(int);
 
 namespace weft {
 namespace {
-
-constexpr double kWork = 500e3;          // multiply-adds worth a thread's wake-up
-constexpr double kSmallProduct = 250e3;  // below, BLAS's overhead counts
-constexpr int64_t kTileRows = 12;        // rows are cut at multiples, for our kernels
-constexpr int64_t kUnit = 24;            // and for BLAS
-constexpr int64_t kColumnUnit = 64;      // columns too: whole tiles and cache lines
-constexpr int64_t kManyColumns = 256;
-constexpr int64_t kCells = 8;
-constexpr int64_t kHotRows = 256;
-constexpr int64_t kNarrow = 128;                    // columns of a B that packing does not pay for
-constexpr int64_t kSmallResult = int64_t{1} << 17;  // elements of a C that it does not pay for
-constexpr int64_t kSmallOperand = int64_t{1} << 16;
-constexpr int64_t kFewRows = 64;
-constexpr int64_t kFarColumns = 512;  // row stride of A from which rows lie on different pages
 
 thread_local bool t_independent_rows = false;
 
@@ -69,11 +52,6 @@ void check_sizes(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int6
         lda, ldb, ldc);
 }
 
-double multiply_adds(int64_t m, int64_t n, int64_t k) {
-  return static_cast<double>(m) * static_cast<double>(n) *
-         static_cast<double>(std::max<int64_t>(k, 1));
-}
-
 template <class T>
 struct Product {
   bool ta, tb;
@@ -87,16 +65,9 @@ struct Product {
   T* c;
   int64_t ldc;
 
-  double work() const { return multiply_adds(m, n, k); }
-  /// Asked on the thread that the product was asked for on.
-  bool ours() const {
-    return kCpuIsa == Isa::avx512 || t_independent_rows || work() < kSmallProduct;
-  }
-  /// Whether packing would cost our kernel more than it gains.
-  bool near() const {
-    if (m <= kFewRows) return true;
-    if (ta && lda >= kFarColumns) return n <= kNarrow / 4 || m * n <= kSmallResult / 4;
-    return n <= kNarrow || m * n <= kSmallResult;
+  /// One of a batch, which may be followed by an epilogue.
+  GemmShape shape(bool epilogue = false, int64_t batch = 1) const {
+    return {m, n, k, ta, lda, epilogue, batch};
   }
 
   kernels::Strided<T> left() const { return {a, ta ? 1 : lda, ta ? lda : 1}; }
@@ -116,49 +87,48 @@ struct Product {
     p.c += begin;
     return p;
   }
-
-  /// Runs on this thread; `own` says by which kernel.
-  void run(bool own) const {
-    if (k == 0) return scale();
-    const FlushSubnormals flush;
-    if (own) return kernels::gemm_block(m, n, k, alpha, left(), right(), beta, c, ldc);
-    use_one_thread();
-    call_blas(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  }
-
-  void scale() const {
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
-  }
 };
 
-/// Calls piece(begin, end) for pieces of [0, size) that may be any multiples of `unit`.
-template <class F>
-void parallel_in_units(int64_t size, int64_t unit, double work, F piece) {
-  const double per_unit = work / static_cast<double>(size) * static_cast<double>(unit);
-  const auto units = static_cast<int64_t>(std::clamp(kWork / per_unit, 1.0, 1e9));
-  parallel_for(size, units * unit, piece);
+GemmPlan plan(const GemmShape& shape) { return plan_gemm(shape, kCpuIsa, t_independent_rows); }
+
+template <class T>
+void scale(const Product<T>& p) {
+  for (int64_t i = 0; i < p.m; ++i)
+    for (int64_t j = 0; j < p.n; ++j) {
+      T& y = p.c[i * p.ldc + j];
+      y = p.beta == T(0) ? T(0) : p.beta * y;
+    }
 }
 
-/// Calls piece(begin, end) for cells of [0, size) that depend on size and work alone.
+/// On this thread.
+template <class T>
+void run_on_one(const Product<T>& p, GemmWay way) {
+  if (way == GemmWay::scale) return scale(p);
+  const FlushSubnormals flush;
+  if (way == GemmWay::in_place)
+    return kernels::gemm_block(p.m, p.n, p.k, p.alpha, p.left(), p.right(), p.beta, p.c, p.ldc);
+  use_one_thread();
+  call_blas(p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc);
+}
+
+/// Calls part(begin, end) for the parts of [0, size) that are planned.
 template <class F>
-void cut_into_cells(int64_t size, double work, F piece) {
-  const int64_t units = (size + kUnit - 1) / kUnit;
-  const auto cells = static_cast<int64_t>(
-      std::clamp(work / kWork, 1.0, static_cast<double>(std::min(kCells, units))));
-  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t cell = begin; cell < end; ++cell)
-      piece(units * cell / cells * kUnit, std::min(size, units * (cell + 1) / cells * kUnit));
+void in_parts(const GemmPlan& plan, int64_t size, F part) {
+  if (plan.parts == 0) return parallel_for(size, plan.grain, part);
+  const int64_t units = (size + plan.grain - 1) / plan.grain;
+  parallel_for(plan.parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i)
+      part(units * i / plan.parts * plan.grain,
+           std::min(size, units * (i + 1) / plan.parts * plan.grain));
   });
 }
 
-/// Calls piece(begin, end) for all rows; after each `done`, if there is one, for rows that are hot.
+/// Calls piece(begin, end) for pieces of all rows or columns, and `done` after each.
 template <class F>
-void cut_rows(int64_t m, double work, RowEpilogue done, F piece) {
-  parallel_in_units(m, kTileRows, work, [&](int64_t begin, int64_t end) {
-    const int64_t step = done ? kHotRows : m;
-    for (int64_t i = begin; i < end; i += step) {
-      const int64_t past = std::min(end, i + step);
+void in_pieces(const GemmPlan& plan, int64_t size, RowEpilogue done, F piece) {
+  in_parts(plan, size, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += plan.step) {
+      const int64_t past = std::min(end, i + plan.step);
       piece(i, past);
       if (done) done(i, past);
     }
@@ -166,58 +136,43 @@ void cut_rows(int64_t m, double work, RowEpilogue done, F piece) {
 }
 
 template <class T>
-void run_near(const Product<T>& p, RowEpilogue done) {
-  // A thread packs its own part of B.
-  if (!p.ta && p.n >= kManyColumns && !done)
-    return parallel_in_units(p.n, kColumnUnit, p.work(),
-                             [&](int64_t begin, int64_t end) { p.columns(begin, end).run(true); });
-  cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) { p.rows(begin, end).run(true); });
+void run_unpacked(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
+  if (plan.cut == GemmCut::columns)
+    return in_pieces(plan, p.n, {}, [&](int64_t begin, int64_t end) {
+      run_on_one(p.columns(begin, end), plan.way);
+    });
+  in_pieces(plan, p.m, done,
+            [&](int64_t begin, int64_t end) { run_on_one(p.rows(begin, end), plan.way); });
 }
 
 /// The right operand of p, packed into `room` by all threads.
 template <class T>
 kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
-  constexpr double kWorkOfOne = 16;  // multiply-adds that packing an element is worth
   const kernels::PackedMatrix<T> packed{room, p.k, p.n};
-  parallel_in_units(
-      p.n, kernels::kPackedColumns, kWorkOfOne * multiply_adds(1, p.n, p.k),
-      [&](int64_t begin, int64_t end) { kernels::pack_columns(p.right(), begin, end, packed); });
+  parallel_for(p.n, packing_grain(p.n, p.k), [&](int64_t begin, int64_t end) {
+    kernels::pack_columns(p.right(), begin, end, packed);
+  });
   return packed;
 }
 
 template <class T>
-void run_packed(const Product<T>& p, const kernels::PackedMatrix<T>& b, RowEpilogue done) {
-  if (p.n > p.m && !done)
-    return parallel_in_units(
-        p.n, kernels::kPackedColumns, p.work(), [&](int64_t begin, int64_t end) {
-          const FlushSubnormals flush;
-          kernels::gemm_packed(p.m, begin, end, p.alpha, p.left(), b, p.beta, p.c, p.ldc);
-        });
-  cut_rows(p.m, p.work(), done, [&](int64_t begin, int64_t end) {
-    const Product<T> part = p.rows(begin, end);
+void run_packed(const Product<T>& p, const GemmPlan& plan, const kernels::PackedMatrix<T>& b,
+                RowEpilogue done) {
+  auto run = [&](const Product<T>& part, int64_t begin, int64_t end) {
     const FlushSubnormals flush;
-    kernels::gemm_packed(part.m, int64_t{0}, p.n, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
-  });
-}
-
-template <class T>
-void run_blas(const Product<T>& p, RowEpilogue done) {
-  if (p.n > p.m && !done)
-    return cut_into_cells(p.n, p.work(),
-                          [&](int64_t begin, int64_t end) { p.columns(begin, end).run(false); });
-  cut_into_cells(p.m, p.work(), [&](int64_t begin, int64_t end) {
-    p.rows(begin, end).run(false);
-    if (done) done(begin, end);
-  });
+    kernels::gemm_packed(part.m, begin, end, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
+  };
+  if (plan.cut == GemmCut::columns)
+    return in_pieces(plan, p.n, {}, [&](int64_t begin, int64_t end) { run(p, begin, end); });
+  in_pieces(plan, p.m, done, [&](int64_t begin, int64_t end) { run(p.rows(begin, end), 0, p.n); });
 }
 
 /// On all threads.
 template <class T>
-void run(const Product<T>& p, RowEpilogue done) {
-  if (!p.ours()) return run_blas(p, done);
-  if (p.k == 0 || p.near()) return run_near(p, done);
+void run(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
+  if (plan.way != GemmWay::packed) return run_unpacked(p, plan, done);
   const Scratch<T> room(p.k * kernels::packed_columns(p.n));
-  run_packed(p, pack_right(p, room.data()), done);
+  run_packed(p, plan, pack_right(p, room.data()), done);
 }
 
 }  // namespace
@@ -230,15 +185,15 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc, RowEpilogue done) {
   if (m == 0 || n == 0) return;
   check_sizes(m, n, k, lda, ldb, ldc);
-  run(Product<T>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}, done);
+  const Product<T> p{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
+  run(p, plan(p.shape(bool(done))), done);
 }
 
 template <class T>
 RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb)
     : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
   const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
-  const bool narrow = n < kernels::kPackedColumns;  // most of what was packed would be padding
-  if (!p.ours() || narrow || rows <= kFewRows || k * n < kSmallOperand) return;
+  if (!packs_for_several(p.shape(), kCpuIsa, t_independent_rows)) return;
   check_sizes(rows, n, k, k, ldb, n);
   pack_right(p, packed_.emplace(k * kernels::packed_columns(n)).data());
 }
@@ -249,7 +204,8 @@ void RightOperand<T>::multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t
   if (!packed_ || m == 0)
     return gemm(false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc, done);
   check_sizes(m, n_, k_, lda, ldb_, ldc);
-  run_packed(Product<T>{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc},
+  const Product<T> p{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc};
+  run_packed(p, plan_packed_gemm(p.shape(bool(done))),
              kernels::PackedMatrix<T>{packed_->data(), k_, n_}, done);
 }
 
@@ -275,16 +231,15 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
                       c + o * stride_c.outer + i * stride_c.inner,
                       ldc};
   };
-  const double work = multiply_adds(m, n, k);
-  const bool own = at(0).ours(), packed = own && !at(0).near();
-  if (packed || (outer * inner < kCells && work > 2 * kWork)) {  // large: cut each
-    for (int64_t r = 0; r < outer * inner; ++r) run(at(r), {});
+  const int64_t batch = outer * inner;
+  const GemmPlan planned = plan(at(0).shape(false, batch));
+  if (planned.cut != GemmCut::products) {
+    for (int64_t r = 0; r < batch; ++r) run(at(r), planned, {});
     return;
   }
-  parallel_for(outer * inner, static_cast<int64_t>(std::max(1.0, kWork / work)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) at(r).run(own);
-               });
+  in_pieces(planned, batch, {}, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) run_on_one(at(r), planned.way);
+  });
 }
 
 #define WEFT_INSTANTIATE(T)                                                                        \

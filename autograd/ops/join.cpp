@@ -85,7 +85,7 @@ const Op kSplit{
             [](const Tensors& in) { return split(in[0], 3, 1); });
       s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return split(in[0], 3, 1); });
       s.add("a part unused", {s.normal({4, 2})},
-            [](const Tensors& in) { return split(in[0], 1, 0)[2] * 2; });
+            [](const Tensors& in) { return split(in[0], 1, 0).at(2) * 2; });
       s.add_error(
           {s.normal({2, 4})},
           [](const Tensors& in) {

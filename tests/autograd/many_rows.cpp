@@ -1,118 +1,218 @@
-// Ops on more rows than one thread takes equal the same ops on a few rows at a time: every thread
-// finds its part of every operand, forward and backward.
+// Ops on more rows than one thread takes: every thread finds its part of every operand, forward and
+// backward. The calls are those that the ops register as samples, one of their dims made long and
+// the others wide.
+//   - With three threads they give the bits that one gives, which takes all rows as one piece.
+//   - Where each row of a result depends on the same row of the inputs alone, as a split of the
+//     sample as it is shows, they equal the same calls on a few rows at a time.
+#include <fmt/format.h>
 #include <weft/autograd/autograd.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/parallel.h>
+#include <weft/tests/autograd/sample_variants.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/report.h>
 
-#include <functional>
+#include <algorithm>
+#include <cstring>
+#include <exception>
 
 using namespace weft;
 
 namespace {
 
-constexpr int64_t kRows = 3000, kPart = 250, kWidth = 17;
+constexpr int64_t kMany = 3000, kFewer = 1000, kPart = 250, kWidth = 17, kMostElements = 250'000;
 
-struct Rowwise {
-  const char* name;
-  std::function<Tensor(const Tensor&)> f;  // [N, D] -> [N] or [N, ...], each row by itself
-};
+bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
 struct Result {
-  Tensor y, dx;
+  Tensors ys, gradients;  // of sum y^2, undefined for inputs without one
 };
 
-Result evaluate(const Rowwise& op, const Tensor& rows) {
-  const Tensor x = rows.detach().set_requires_grad();
-  const Tensor y = op.f(x);
-  return {y.detach(), grad(sum(y * y), x)};
-}
-
-Result in_parts(const Rowwise& op, const Tensor& rows) {
-  Tensors ys, dxs;
-  for (int64_t first = 0; first < kRows; first += kPart) {
-    const Result part = evaluate(op, slice(rows, 0, first, first + kPart));
-    ys.push_back(part.y);
-    dxs.push_back(part.dx);
+Result evaluate(const SampleFunction& f, const Tensors& inputs) {
+  Tensors xs, wanted;
+  for (const Tensor& t : inputs) {
+    xs.push_back(floating(t) ? t.detach().set_requires_grad() : t);
+    if (floating(t)) wanted.push_back(xs.back());
   }
-  return {cat(ys, 0), cat(dxs, 0)};
+  Result r{f(xs), Tensors(inputs.size())};
+  Tensor total = zeros({}, kFloat64);
+  for (const Tensor& y : r.ys)
+    if (floating(y)) total = total + sum(y * y);
+  if (!total.requires_grad()) return r;
+  const Tensors found = grad({total}, wanted, {.allow_unused = true});
+  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
+    if (floating(inputs[i])) r.gradients[i] = found[next++];
+  return r;
 }
 
-double distance(const Tensor& a, const Tensor& b) { return max(abs(a - b)).item(); }
-
-const Tensor& bias() {
-  static Generator generator(4);
-  static const Tensor kBias = randn({kWidth}, generator, kFloat64);
-  return kBias;
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  const Tensor x = to(contiguous(a.detach()), kFloat64), y = to(contiguous(b.detach()), kFloat64);
+  const auto bytes = static_cast<size_t>(x.numel()) * sizeof(double);
+  return a.shape() == b.shape() &&
+         (bytes == 0 || std::memcmp(x.data<double>(), y.data<double>(), bytes) == 0);
 }
 
-// bias() on the diagonal.
-Tensor spread() {
-  return masked_fill(expand(bias(), {kWidth, kWidth}),
-                     ne(unsqueeze(arange(kWidth), 1), arange(kWidth)), 0.25);
+bool same_bits(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
 }
 
-const Rowwise kOps[] = {
-    {"add", [](const Tensor& x) { return x + bias(); }},
-    {"add of a column", [](const Tensor& x) { return x + sum(x, {1}, true); }},
-    {"mul by a number", [](const Tensor& x) { return x * 3; }},
-    {"pow", [](const Tensor& x) { return pow(x, 3); }},
-    {"where", [](const Tensor& x) { return where(gt(x, 0), x, bias()); }},
-    {"clamp", [](const Tensor& x) { return clamp(x, -1, 1); }},
-    {"exp", [](const Tensor& x) { return exp(x); }},
-    {"abs of a transposed",
-     [](const Tensor& x) { return transpose(abs(transpose(x, 0, 1)), 0, 1); }},
-    {"tanh", [](const Tensor& x) { return tanh(x); }},
-    {"relu", [](const Tensor& x) { return relu(x); }},
-    {"gelu", [](const Tensor& x) { return gelu(x); }},
-    {"silu", [](const Tensor& x) { return silu(x); }},
-    {"softmax", [](const Tensor& x) { return softmax(x, 1); }},
-    {"log_softmax", [](const Tensor& x) { return log_softmax(x, 1); }},
-    {"logsumexp", [](const Tensor& x) { return logsumexp(x, {1}); }},
-    {"sum", [](const Tensor& x) { return sum(x, {1}); }},
-    {"max", [](const Tensor& x) { return max(x, {1}); }},
-    {"cumsum", [](const Tensor& x) { return cumsum(x, 1); }},
-    {"layer_norm", [](const Tensor& x) { return layer_norm(x, bias(), bias()); }},
-    {"index_select",
-     [](const Tensor& x) {
-       return index_select(x, 1, tensor({3, 0, 3}));
-     }},
-    {"matmul",
-     [](const Tensor& x) {
-       return matmul(x, reshape(bias(), {kWidth, 1}));
-     }},
-    {"linear",
-     [](const Tensor& x) {
-       return linear(x, reshape(bias(), {1, kWidth}));
-     }},
-    {"linear_activation, relu",
-     [](const Tensor& x) { return linear_activation(x, spread(), {}, {LinearActivation::relu}); }},
-    {"linear_activation, gelu",
-     [](const Tensor& x) {
-       return linear_activation(x, spread(), bias(), {LinearActivation::gelu});
-     }},
-    {"residual_layer_norm", [](const Tensor& x) { return residual_layer_norm(x, x * 2, bias()); }},
-    {"rms_norm", [](const Tensor& x) { return rms_norm(x, bias()); }},
-    {"cross_entropy",
-     [](const Tensor& x) {
-       return cross_entropy(x, full({x.size(0)}, 2, kInt64), {.reduction = Reduction::none});
-     }},
+bool close(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined() || a.shape() != b.shape()) return false;
+  const Tensor x = to(a.detach(), kFloat64), y = to(b.detach(), kFloat64);
+  return x.numel() == 0 || max(abs(x - y) / maximum(abs(y), ones({}, kFloat64))).item() < 1e-11;
+}
+
+// The dim of this size, -1 if there is none or there are several.
+int dim_of(const Tensor& t, int64_t size) {
+  int found = -1;
+  for (int d = 0; t.defined() && d < t.dim(); ++d) {
+    if (t.size(d) == size && found >= 0) return -1;
+    if (t.size(d) == size) found = d;
+  }
+  return found;
+}
+
+// Parts of the calls, put together again: what has rows along its dim of `size`, the rest by sums.
+class InParts {
+ public:
+  InParts(const SampleFunction& f, Tensors inputs, int64_t size, int64_t part)
+      : inputs_(std::move(inputs)), size_(size) {
+    for (int64_t first = 0; first < size; first += part)
+      parts_.push_back(evaluate(f, rows(first, std::min(size, first + part))));
+  }
+
+  bool equal(const Result& whole) const { return equal_values(whole) && equal_gradients(whole); }
+
+ private:
+  Tensors rows(int64_t first, int64_t last) const {
+    Tensors part;
+    for (const Tensor& t : inputs_) {
+      const int d = dim_of(t, size_);
+      part.push_back(d < 0 ? t : slice(t, d, first, last));
+    }
+    return part;
+  }
+
+  bool equal_values(const Result& whole) const {
+    for (size_t k = 0; k < whole.ys.size(); ++k) {
+      const int d = dim_of(whole.ys[k], size_);
+      if (d < 0) return false;
+      Tensors ys;
+      for (const Result& part : parts_) {
+        if (part.ys.size() != whole.ys.size() || part.ys[k].dim() != whole.ys[k].dim())
+          return false;
+        ys.push_back(part.ys[k].detach());
+      }
+      if (!joins(ys, d, whole.ys[k].shape()) || !close(cat(ys, d), whole.ys[k])) return false;
+    }
+    return true;
+  }
+
+  // Whether pieces may be put together along d, to this shape.
+  static bool joins(const Tensors& pieces, int d, const Shape& whole) {
+    int64_t size = 0;
+    for (const Tensor& t : pieces) {
+      Shape rest = t.shape();
+      size += rest[d];
+      rest[d] = whole[d];
+      if (rest != whole) return false;
+    }
+    return size == whole[d];
+  }
+
+  bool equal_gradients(const Result& whole) const {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (!whole.gradients[i].defined()) continue;
+      const int d = dim_of(inputs_[i], size_);
+      Tensors found;
+      for (const Result& part : parts_) {
+        if (!part.gradients[i].defined()) return false;
+        found.push_back(part.gradients[i]);
+      }
+      const Tensor together = d < 0 ? sum(stack(found, 0), {0}) : cat(found, d);
+      if (!close(together, whole.gradients[i])) return false;
+    }
+    return true;
+  }
+
+  Tensors inputs_;
+  int64_t size_;
+  std::vector<Result> parts_;
 };
+
+// Whether rows one by one are the whole.
+bool is_rowwise(const SampleFunction& f, const Tensors& inputs, int64_t size) {
+  try {
+    return InParts(f, inputs, size, 1).equal(evaluate(f, inputs));
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+// Whether `size` names one dim of every input at most.
+bool is_clear(const Tensors& inputs, int64_t size) {
+  return std::all_of(inputs.begin(), inputs.end(),
+                     [&](const Tensor& t) { return dim_of(t, size) >= 0 || !has_size({t}, size); });
+}
+
+// The inputs with their other dims wide, where the call allows it and they stay small.
+Tensors widened(const SampleFunction& f, Tensors inputs, int64_t size) {
+  for (const int64_t other : sizes_of(inputs)) {
+    if (other == size) continue;
+    const Tensors wide = resized(inputs, other, kWidth);
+    if (numel_of(wide) * kMany <= kMostElements * size && takes(f, wide)) inputs = wide;
+  }
+  return inputs;
+}
+
+struct Tally {
+  int calls = 0, in_parts = 0;
+};
+
+// Several inputs may be multiplied rows with rows: fewer of them then.
+int64_t many_of(const Tensors& inputs, int64_t size) {
+  const auto with_rows = std::count_if(inputs.begin(), inputs.end(),
+                                       [&](const Tensor& t) { return has_size({t}, size); });
+  return with_rows > 1 ? kFewer : kMany;
+}
+
+void sweep(Tally& tally, const std::string& name, const Sample& s, int64_t size) {
+  if (!is_clear(s.inputs, size)) return;
+  const int64_t rows = many_of(s.inputs, size);
+  const Tensors few = widened(s.f, s.inputs, size), many = resized(few, size, rows);
+  if (numel_of(many) > kMostElements || !takes(s.f, many)) return;
+  INFO(name << ", " << size << " at size " << rows);
+  set_num_threads(3);
+  const Result whole = evaluate(s.f, many);
+  set_num_threads(1);
+  const Result one = evaluate(s.f, many);
+  CHECK(same_bits(whole.ys, one.ys));
+  CHECK(same_bits(whole.gradients, one.gradients));
+  ++tally.calls;
+  if (!is_rowwise(s.f, few, size)) return;
+  CHECK(InParts(s.f, many, rows, kPart).equal(whole));
+  ++tally.in_parts;
+}
 
 }  // namespace
 
-TEST_CASE("ops on many rows equal the same ops on few") {
-  Generator generator(3);
-  const Tensor rows = randn({kRows, kWidth}, generator, kFloat64);
+TEST_CASE("ops on many rows equal the same ops on few, at any number of threads") {
   const int before = num_threads();
-  for (const Rowwise& op : kOps) {
-    INFO(op.name);
-    set_num_threads(3);
-    const Result whole = evaluate(op, rows);
-    set_num_threads(1);
-    const Result parts = in_parts(op, rows);
-    CHECK(distance(whole.y, parts.y) < 1e-12);
-    CHECK(distance(whole.dx, parts.dx) < 1e-11);
+  int in_parts = 0;
+  std::string table =
+      fmt::format("{:<34} {:>7} {:>9}\n", "calls on many rows", "threads", "in parts");
+  for (const Op* op : swept_ops()) {
+    Tally tally;
+    for (const auto& [name, sample] : samples_of(*op))
+      for (const int64_t size : sizes_of(sample.inputs)) sweep(tally, name, sample, size);
+    in_parts += tally.in_parts;
+    auto count = [](int n) { return n ? std::to_string(n) : "-"; };
+    table +=
+        fmt::format("{:<34} {:>7} {:>9}\n", op->name, count(tally.calls), count(tally.in_parts));
   }
   set_num_threads(before);
+  CHECK(in_parts > 250);
+  write_report("many_rows", table);
 }

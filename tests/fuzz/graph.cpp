@@ -93,7 +93,8 @@ Tensor Builder::booleans(const Shape& shape, double p) {
 Graph random_graph(uint64_t seed, int64_t steps) {
   Builder b(seed);
   for (int64_t done = 0; done < steps;) {
-    const auto& makers = b.below(3) == 0 ? view_ops() : number_ops();
+    const int64_t kind = b.below(4);
+    const auto& makers = kind == 0 ? view_ops() : kind == 1 ? sample_ops() : number_ops();
     const size_t before = b.ops();
     makers[static_cast<size_t>(b.below(static_cast<int64_t>(makers.size())))](b);
     done += b.ops() > before;

@@ -1,5 +1,6 @@
 // Grows a random graph, value by value. The ops that it grows by
-// are in number_ops.cpp and view_ops.cpp.
+// are in number_ops.cpp and view_ops.cpp, with settings drawn at random, and in sample_ops.cpp:
+// all.
 #pragma once
 
 #include <weft/autograd/ops.h>
@@ -49,5 +50,6 @@ class Builder {
 using Maker = void (*)(Builder&);
 const std::vector<Maker>& number_ops();
 const std::vector<Maker>& view_ops();
+const std::vector<Maker>& sample_ops();
 
 }  // namespace weft::fuzz

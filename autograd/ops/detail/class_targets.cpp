@@ -96,6 +96,7 @@ Tensor loss_of_log_probs(const Tensor& log_probs, const ClassTargets& t,
   const int64_t classes = log_probs.size(-1);
   const double smoothing = options.label_smoothing;
   const Tensor rows = reshape(log_probs, {t.rows.numel(), classes}), counts = ge(t.rows, 0);
+  if (classes == 0) return reduced(sum(rows, {1}), t, options.reduction);  // no row counts: zeros
   const Tensor target = where(counts, t.rows, zeros({}, kInt64));
   Tensor loss = squeeze(gather(rows, 1, unsqueeze(target, 1)), 1) * (smoothing - 1);
   if (t.weight.defined()) loss = loss * index_select(t.weight, 0, target);
