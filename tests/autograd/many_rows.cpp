@@ -20,7 +20,7 @@ using namespace weft;
 
 namespace {
 
-constexpr int64_t kMany = 3000, kFewer = 1000, kPart = 250, kWidth = 17, kMostElements = 250'000;
+constexpr int64_t kMany = 3000, kFewer = 1000, kPart = 250, kWidth = 17, kMostElements = 100'000;
 
 bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
