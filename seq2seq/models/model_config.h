@@ -18,7 +18,7 @@ struct ModelConfig : SettingGroup {
   // clang-format off
   int64_t vocabulary = 0;  ///< number of ids
   Setting<std::string> model{*this, "transformer", {"model", "Model",
-      "Kind of the model: transformer, gru or lstm"}};
+      "Kind of the model"}};
   Setting<int64_t> d_model{*this, 128, {"d-model", "Model", "Width", kSize}};
   Setting<int64_t> layers{*this, 2, {"layers", "Model",
       "Layers of the encoder, and of the decoder", kSize}};

@@ -33,6 +33,15 @@ void require(CLI::App& command, std::initializer_list<const char*> options) {
   for (const char* option : options) command.get_option(option)->required();
 }
 
+// What an option chooses from, one's own included.
+template <class Items>
+void name_choices(CLI::App& command, const char* option, const Items& items) {
+  CLI::Option* const described = command.get_option(option);
+  std::string names;
+  for (const auto& item : items) names += (names.empty() ? "" : ", ") + item.name;
+  described->description(described->get_description() + ": " + names);
+}
+
 void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::string& file,
                int& status) {
   CLI::App* command = app.add_subcommand(
@@ -43,6 +52,10 @@ void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::st
                    "flags come before it")
       ->group("Run");
   add_settings(*command, config.settings());
+  name_choices(*command, "--task", catalog.tasks);
+  name_choices(*command, "--model", catalog.models);
+  name_choices(*command, "--optimizer", catalog.optimizers);
+  name_choices(*command, "--metric", catalog.metrics);
   command->callback([&] {
     if (!file.empty()) config.read_file(file);
     status = train_command(config, catalog);

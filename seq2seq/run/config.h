@@ -31,7 +31,7 @@ struct TrainConfig : SettingGroup {
       "Replace the model that is in the model directory", {}, kForget}};
 
   Setting<std::string> task{*this, "", {"task", "Corpus",
-      "A built-in task, see weft tasks; or files: those named below"}};
+      "Files, those named below, or a task that weft tasks shows"}};
   SplitSettings train_files{*this, "data",
       "File of pairs to train on, a source <tab> its target a line", "train"};
   SplitSettings valid_files{*this, "valid-data",
@@ -50,7 +50,7 @@ struct TrainConfig : SettingGroup {
   Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
       "Batches whose gradients make one update", kPositive}};
   Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
-      "Turns gradients into updates: adam, adamw or sgd"}};
+      "Turns gradients into updates"}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
       "Learning rate at the end of warm-up", kAboveZero}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
@@ -64,7 +64,7 @@ struct TrainConfig : SettingGroup {
   Setting<double> clip{*this, 0, {"clip", "Training",
       "Largest gradient norm; 0: no clipping", kFinite}};
   Setting<std::string> metric{*this, "", {"metric", "Training",
-      "Chooses the best model: bleu, chrf, exact (match) or tokens (accuracy)"}};
+      "Chooses the best model"}};
   Setting<int64_t> seed{*this, 1, {"seed", "Training",
       "Seed of weights, dropout and order", {.least = 0}}};
   Setting<int64_t> epochs{*this, 0, {"epochs", "Training",

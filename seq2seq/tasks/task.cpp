@@ -62,13 +62,13 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
 
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const Settings& overrides) {
+                const Settings& overrides, const CorpusSizes& sizes) {
   Settings recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
                   {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
                   {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
   recipe.insert(recipe.end(), overrides.begin(), overrides.end());
-  auto corpus = [draw = std::move(draw), answer, recipe] {
-    return draw_corpus(draw, answer, recipe);
+  auto corpus = [draw = std::move(draw), answer, recipe, sizes] {
+    return draw_corpus(draw, answer, recipe, sizes);
   };
   return {std::move(name), std::move(help), std::move(corpus), std::move(answer)};
 }

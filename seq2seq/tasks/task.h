@@ -38,6 +38,6 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
 /// targets exactly; `overrides` are settings in which this task differs.
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
-                const Settings& overrides);
+                const Settings& overrides, const CorpusSizes& sizes = {});
 
 }  // namespace weft
