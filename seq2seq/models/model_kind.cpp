@@ -65,7 +65,7 @@ const std::vector<ModelKind>& builtin_models() {
                                                        "activation-dropout"};
   // Chosen by exact matches on the drawn tasks.
   static const Settings recurrent{
-      {"d-model", "128"}, {"layers", "1"}, {"lr", "5e-3"}, {"warmup", "400"}, {"decay", "1"}};
+      {"layers", "1"}, {"lr", "5e-3"}, {"warmup", "400"}, {"decay", "1"}};
   static const std::vector<ModelKind> kinds{
       {"transformer",
        "multi-head attention in every layer",

@@ -23,7 +23,8 @@ std::string add(const std::string& source) {
 
 Task addition_task() {
   return drawn_task("addition", "the sum of two numbers of up to three digits", draw_sum, add,
-                    {{"epochs", "7"}, {"lr", "2e-3"}, {"decay", "1"}}, {.train = 60000});
+                    {{"epochs", "7"}, {"d-model", "128"}, {"lr", "2e-3"}, {"decay", "1"}},
+                    {.train = 60000});
 }
 
 }  // namespace weft
