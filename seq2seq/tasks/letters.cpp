@@ -29,7 +29,7 @@ std::string sorted(std::string text) {
 
 Task copy_task() {
   return drawn_task("copy", "5 to 12 letters as they are", draw_letters, std::identity(),
-                    {{"epochs", "8"}});
+                    {{"epochs", "10"}});
 }
 
 Task reverse_task() {
@@ -39,7 +39,7 @@ Task reverse_task() {
 
 Task sort_task() {
   return drawn_task("sort", "5 to 12 letters in the order of the alphabet", draw_letters, sorted,
-                    {{"epochs", "12"}});
+                    {{"epochs", "14"}});
 }
 
 }  // namespace weft
