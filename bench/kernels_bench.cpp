@@ -114,7 +114,7 @@ template <kernels::Unary op>
 void bench_unary(State& state) {
   const auto x = numbers(kSize);
   auto y = x;
-  for (auto _ : state) kernels::unary(op, x.data(), 1, y.data(), kSize);
+  for (auto _ : state) kernels::unary<float>(op, x.data(), 1, y.data(), kSize);
   count_elements(state, kSize);
 }
 BENCHMARK_TEMPLATE(bench_unary, kernels::Unary::exp);
@@ -124,7 +124,7 @@ BENCHMARK_TEMPLATE(bench_unary, kernels::Unary::gelu);
 void bench_dropout(State& state) {
   const auto x = numbers(kSize);
   auto y = x;
-  for (auto _ : state) kernels::dropout(x.data(), y.data(), 0, kSize, 0.1, RandomKey{1, 0});
+  for (auto _ : state) kernels::dropout<float>(x.data(), y.data(), 0, kSize, 0.1, RandomKey{1, 0});
   count_elements(state, kSize);
 }
 BENCHMARK(bench_dropout);
@@ -132,7 +132,7 @@ BENCHMARK(bench_dropout);
 void bench_softmax(State& state) {
   const auto x = numbers(kSize);
   auto y = x;
-  for (auto _ : state) kernels::softmax_rows(x.data(), y.data(), kRows, kWidth);
+  for (auto _ : state) kernels::softmax_rows<float>(x.data(), y.data(), kRows, kWidth);
   count_elements(state, kSize);
 }
 BENCHMARK(bench_softmax);
@@ -142,8 +142,8 @@ void bench_layer_norm(State& state) {
   auto y = x;
   std::vector<kernels::RowMoments<float>> moments(kRows);
   for (auto _ : state)
-    kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, y.data(), moments.data(),
-                             kRows, kWidth);
+    kernels::layer_norm_rows<float>(x.data(), gamma.data(), beta.data(), 1e-5, y.data(),
+                                    moments.data(), kRows, kWidth);
   count_elements(state, kSize);
 }
 BENCHMARK(bench_layer_norm);
@@ -152,9 +152,9 @@ void bench_adam(State& state) {
   auto p = numbers(kSize), m = numbers(kSize, 3), v = m;
   const auto g = numbers(kSize, 2);
   for (float& x : v) x *= x;
-  float* none = nullptr;
   for (auto _ : state)
-    kernels::adam_update(kernels::AdamStep{}, p.data(), g.data(), m.data(), v.data(), none, kSize);
+    kernels::adam_update<float>(kernels::AdamStep{}, p.data(), g.data(), m.data(), v.data(),
+                                nullptr, kSize);
   count_elements(state, kSize);
 }
 BENCHMARK(bench_adam);

@@ -27,7 +27,7 @@ function(weft_warnings target)
 endfunction()
 
 # Compiles kernel files once per instruction set, each copy in a namespace of its own (WEFT_ISA);
-# core/cpu.h picks one copy at run time, so a single binary is fast everywhere.
+# core/kernels/kernel.h picks one copy at run time, so a single binary is fast everywhere.
 function(weft_kernels target)
   set(isas baseline)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -106,7 +106,7 @@ void run_on_one(const Product<T>& p, GemmWay way) {
   if (way == GemmWay::scale) return scale(p);
   const FlushSubnormals flush;
   if (way == GemmWay::in_place)
-    return kernels::gemm_block(p.m, p.n, p.k, p.alpha, p.left(), p.right(), p.beta, p.c, p.ldc);
+    return kernels::gemm_block<T>(p.m, p.n, p.k, p.alpha, p.left(), p.right(), p.beta, p.c, p.ldc);
   use_one_thread();
   call_blas(p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc);
 }
@@ -150,7 +150,7 @@ template <class T>
 kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
   const kernels::PackedMatrix<T> packed{room, p.k, p.n};
   parallel_for(p.n, packing_grain(p.n, p.k), [&](int64_t begin, int64_t end) {
-    kernels::pack_columns(p.right(), begin, end, packed);
+    kernels::pack_columns<T>(p.right(), begin, end, packed);
   });
   return packed;
 }
@@ -160,7 +160,7 @@ void run_packed(const Product<T>& p, const GemmPlan& plan, const kernels::Packed
                 RowEpilogue done) {
   auto run = [&](const Product<T>& part, int64_t begin, int64_t end) {
     const FlushSubnormals flush;
-    kernels::gemm_packed(part.m, begin, end, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
+    kernels::gemm_packed<T>(part.m, begin, end, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
   };
   if (plan.cut == GemmCut::columns)
     return in_pieces(plan, p.n, {}, [&](int64_t begin, int64_t end) { run(p, begin, end); });
@@ -242,14 +242,9 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
   });
 }
 
-#define WEFT_INSTANTIATE(T)                                                                        \
-  template class RightOperand<T>;                                                                  \
-  template void gemm(bool, bool, int64_t, int64_t, int64_t, T, const T*, int64_t, const T*,        \
-                     int64_t, T, T*, int64_t, RowEpilogue);                                        \
-  template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, int64_t, int64_t, T, const T*, \
-                             int64_t, BatchStride, const T*, int64_t, BatchStride, T, T*, int64_t, \
-                             BatchStride);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+template class RightOperand<float>;
+template class RightOperand<double>;
+WEFT_INSTANTIATE(gemm, float, double)
+WEFT_INSTANTIATE(gemm_batched, float, double)
 
 }  // namespace weft

@@ -1,15 +1,4 @@
-// Which of the per-CPU copies of a kernel to run.
-//
-// Files named in weft_kernels() are compiled once per instruction set, each copy in the namespace
-// WEFT_ISA. A kernel's header says
-//
-//   WEFT_KERNELS(template <class T> void softmax_rows(const T* x, T* y, int64_t rows, int64_t n);)
-//   WEFT_DISPATCH(softmax_rows)
-//
-// which declares every copy, and `softmax_rows` as a function that calls the best one for this
-// machine. Inside a copy only that copy is declared.
-// Such files must not instantiate inline functions with external linkage (std:: algorithms, say):
-// the linker keeps one copy of those, perhaps the one with instructions that this CPU lacks.
+// Which instruction set this CPU has, and with it which copy of each kernel runs.
 #pragma once
 
 namespace weft {
@@ -50,39 +39,3 @@ class FlushSubnormals {
 };
 
 }  // namespace weft
-
-#if defined(WEFT_ISA)
-#define WEFT_KERNELS(...) \
-  namespace WEFT_ISA {    \
-  __VA_ARGS__             \
-  }
-#define WEFT_DISPATCH(name)
-#elif defined(__x86_64__)
-#define WEFT_KERNELS(...) \
-  namespace baseline {    \
-  __VA_ARGS__             \
-  }                       \
-  namespace avx2 {        \
-  __VA_ARGS__             \
-  }                       \
-  namespace avx512 {      \
-  __VA_ARGS__             \
-  }
-#define WEFT_DISPATCH(name)                                                   \
-  template <class... Args>                                                    \
-  auto name(Args... args) {                                                   \
-    if (::weft::kCpuIsa == ::weft::Isa::avx512) return avx512::name(args...); \
-    if (::weft::kCpuIsa == ::weft::Isa::avx2) return avx2::name(args...);     \
-    return baseline::name(args...);                                           \
-  }
-#else
-#define WEFT_KERNELS(...) \
-  namespace baseline {    \
-  __VA_ARGS__             \
-  }
-#define WEFT_DISPATCH(name)         \
-  template <class... Args>          \
-  auto name(Args... args) {         \
-    return baseline::name(args...); \
-  }
-#endif

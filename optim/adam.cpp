@@ -70,8 +70,8 @@ void AdamFamily<Options>::run_kernel(const Slot& slot, const Tensor& gradient,
   dispatch_floating(this->who(), gradient.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + part.begin; };
-    kernels::adam_update(step, at(slot.parameter), at(gradient), at(slot.buffers[0]),
-                         at(slot.buffers[1]), o.amsgrad ? at(slot.buffers[2]) : nullptr, part.n);
+    kernels::adam_update<T>(step, at(slot.parameter), at(gradient), at(slot.buffers[0]),
+                            at(slot.buffers[1]), o.amsgrad ? at(slot.buffers[2]) : nullptr, part.n);
   });
 }
 

@@ -68,7 +68,7 @@ Tensor scaled(Tensor x, double factor) {
     using T = typename decltype(tag)::type;
     T* p = x.mutable_data<T>("clip_grad_norm");
     parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
-      kernels::scale(static_cast<T>(factor), p + begin, p + begin, end - begin);
+      kernels::scale<T>(static_cast<T>(factor), p + begin, p + begin, end - begin);
     });
   });
   return x;

@@ -45,8 +45,8 @@ void Sgd::run_kernel(const Slot& slot, const Tensor& gradient, const Part& part)
   dispatch_floating(who(), gradient.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto at = [&](const Tensor& t) { return static_cast<T*>(t.raw()) + part.begin; };
-    kernels::sgd_update(step, at(slot.parameter), at(gradient),
-                        slot.buffers.empty() ? nullptr : at(slot.buffers[0]), part.n);
+    kernels::sgd_update<T>(step, at(slot.parameter), at(gradient),
+                           slot.buffers.empty() ? nullptr : at(slot.buffers[0]), part.n);
   });
 }
 

@@ -109,8 +109,8 @@ Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor&
     const T *pu = u.data<T>(), *pv = v.data<T>(), *pp = p.data<T>(), *pq = q.data<T>();
     T* py = static_cast<T*>(y.raw());
     loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-      kernels::ratio(pu + offset[0], step[0], pv + offset[1], step[1], pp + offset[2], step[2],
-                     pq + offset[3], step[3], py + at, n);
+      kernels::ratio<T>(pu + offset[0], step[0], pv + offset[1], step[1], pp + offset[2], step[2],
+                        pq + offset[3], step[3], py + at, n);
     });
   });
   return y;
@@ -142,8 +142,8 @@ Tensor pow_slope_of(const Tensor& g, const Tensor& a, const Tensor& b) {
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pb = b.data<T>();
     T* py = static_cast<T*>(y.raw());
     loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-      kernels::pow_slope(pg + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2],
-                         py + at, n);
+      kernels::pow_slope<T>(pg + offset[0], step[0], pa + offset[1], step[1], pb + offset[2],
+                            step[2], py + at, n);
     });
   });
   return y;

@@ -104,9 +104,10 @@ bool all_finite(const Tensor& x) {
   const BroadcastLoop<1> loop(rows.shape(), {&rows});
   std::atomic<bool> finite = true;
   dispatch_floating("attention", x.dtype(), [&](auto tag) {
-    const auto* p = x.data<typename decltype(tag)::type>();
+    using T = typename decltype(tag)::type;
+    const T* p = x.data<T>();
     loop.run([&](int64_t, const auto& offset, const auto& step, int64_t n) {
-      if (!kernels::all_finite(p + offset[0], step[0], n)) finite = false;
+      if (!kernels::all_finite<T>(p + offset[0], step[0], n)) finite = false;
     });
   });
   return finite;

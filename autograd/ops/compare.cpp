@@ -37,7 +37,7 @@ Tensor compare(const char* who, Compare op, const Tensor& x, const Tensor& z) {
       const T *pa = a.data<T>(), *pb = b.data<T>();
       bool* py = static_cast<bool*>(y.raw());
       loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-        kernels::compare(op, pa + offset[0], step[0], pb + offset[1], step[1], py + at, n);
+        kernels::compare<T>(op, pa + offset[0], step[0], pb + offset[1], step[1], py + at, n);
       });
     }
   });
@@ -59,8 +59,8 @@ Tensor choose(const Tensor& c, const Tensor& a, const Tensor& b) {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = static_cast<T*>(y.raw());
     loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-      kernels::where(pc + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2],
-                     py + at, n);
+      kernels::where<T>(pc + offset[0], step[0], pa + offset[1], step[1], pb + offset[2], step[2],
+                        py + at, n);
     });
   });
   return y;

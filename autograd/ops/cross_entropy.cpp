@@ -98,8 +98,8 @@ void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, const T
     T *out = static_cast<T*>(loss.raw()), *top = static_cast<T*>(rows.top.raw()),
       *total = static_cast<T*>(rows.total.raw());
     for_rows(loss.numel(), classes, [=](int64_t begin, int64_t end) {
-      kernels::cross_entropy_rows(z + begin * classes, target + begin, weight, smoothing,
-                                  out + begin, top + begin, total + begin, end - begin, classes);
+      kernels::cross_entropy_rows<T>(z + begin * classes, target + begin, weight, smoothing,
+                                     out + begin, top + begin, total + begin, end - begin, classes);
     });
   });
 }
@@ -115,9 +115,9 @@ Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& 
     const int64_t* target = t.rows.data<int64_t>();
     T* out = static_cast<T*>(dx.raw());
     for_rows(dloss.numel(), classes, [=](int64_t begin, int64_t end) {
-      kernels::cross_entropy_grad_rows(z + begin * classes, top + begin, total + begin,
-                                       target + begin, weight, smoothing, dy + begin,
-                                       out + begin * classes, end - begin, classes);
+      kernels::cross_entropy_grad_rows<T>(z + begin * classes, top + begin, total + begin,
+                                          target + begin, weight, smoothing, dy + begin,
+                                          out + begin * classes, end - begin, classes);
     });
   });
   return dx;

@@ -52,7 +52,7 @@ Tensor dropout(const Tensor& input, double p, RandomKey key) {
     const T* px = x.data<T>();
     T* py = static_cast<T*>(y.raw());
     parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
-      kernels::dropout(px + begin, py + begin, begin, end - begin, p, key);
+      kernels::dropout<T>(px + begin, py + begin, begin, end - begin, p, key);
     });
   });
   return record(kDropout, y, {x}, [p, key](Backward& b) { return dropout(b.dy(), p, key); });

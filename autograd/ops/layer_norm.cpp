@@ -192,7 +192,7 @@ Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Ten
       for (int64_t r = begin; r < end; r += step) {
         const int64_t past = std::min(end, r + step);
         before(ps, r * n, past * n);
-        kernels::layer_norm_rows(ps + r * n, pw, pb, eps, py + r * n, of_rows + r, past - r, n);
+        kernels::layer_norm_rows<T>(ps + r * n, pw, pb, eps, py + r * n, of_rows + r, past - r, n);
       }
     });
   });
@@ -216,8 +216,8 @@ Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, c
     auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
     if (T* dx = out(0))
       for_rows(rows, n, [=](int64_t begin, int64_t end) {
-        kernels::layer_norm_grad_rows(px + begin * n, pw, of_rows + begin, pdy + begin * n,
-                                      dx + begin * n, end - begin, n);
+        kernels::layer_norm_grad_rows<T>(px + begin * n, pw, of_rows + begin, pdy + begin * n,
+                                         dx + begin * n, end - begin, n);
       });
     if (weight_too || bias_too)
       kernels::layer_norm_grad_affine(px, of_rows, pdy, out(1), out(2), rows, n);
@@ -266,8 +266,9 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
         using T = std::remove_pointer_t<decltype(ps)>;
         const T *px = x.data<T>() + begin, *pf = f.data<T>() + begin;
         T* out = ps + begin;
-        if (o.dropout > 0) kernels::dropout(pf, out, begin, end - begin, o.dropout, o.key);
-        kernels::binary(kernels::Binary::add, px, 1, o.dropout > 0 ? out : pf, 1, out, end - begin);
+        if (o.dropout > 0) kernels::dropout<T>(pf, out, begin, end - begin, o.dropout, o.key);
+        kernels::binary<T>(kernels::Binary::add, px, 1, o.dropout > 0 ? out : pf, 1, out,
+                           end - begin);
       });
   // s is an output of the node, so that gradients of gradients find the way back through it.
   return record_all(

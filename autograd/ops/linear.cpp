@@ -134,7 +134,7 @@ Tensor product(const char* who, const Tensor& x, const Tensor& weight, const Ten
         const int64_t past = std::min(end, first + step);
         if (pb)
           for (int64_t row = first; row < past; ++row)
-            kernels::add_inplace(pz + row * out, pb, out);
+            kernels::add_inplace<T>(pz + row * out, pb, out);
         after(pz, first * out, past * out);
       }
     };
@@ -163,18 +163,17 @@ Tensor through_activation(const ActivationOptions& o, const Tensor& kept, const 
   dispatch_floating("linear_activation", dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pk = kept.data<T>(), *pdy = dy.data<T>(), scale = static_cast<T>(1 / (1 - o.dropout));
-    const T* none = nullptr;
     T* pdz = static_cast<T*>(dz.raw());
     parallel_for(dy.numel(), kHot, [&, pk, pdy, pdz](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i += kHot) {
         const int64_t n = std::min(kHot, end - i);
         if (o.activation == LinearActivation::relu) {
-          kernels::unary_grad(kernels::Unary::relu, none, pk + i, pdy + i, pdz + i, n);
-          if (o.dropout > 0) kernels::scale(scale, pdz + i, pdz + i, n);
+          kernels::unary_grad<T>(kernels::Unary::relu, nullptr, pk + i, pdy + i, pdz + i, n);
+          if (o.dropout > 0) kernels::scale<T>(scale, pdz + i, pdz + i, n);
         } else {
-          if (o.dropout > 0) kernels::dropout(pdy + i, pdz + i, i, n, o.dropout, o.key);
-          kernels::unary_grad(kernels::Unary::gelu, pk + i, none, (o.dropout > 0 ? pdz : pdy) + i,
-                              pdz + i, n);
+          if (o.dropout > 0) kernels::dropout<T>(pdy + i, pdz + i, i, n, o.dropout, o.key);
+          kernels::unary_grad<T>(kernels::Unary::gelu, pk + i, nullptr,
+                                 (o.dropout > 0 ? pdz : pdy) + i, pdz + i, n);
         }
       }
     });
@@ -210,8 +209,8 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const Tensor
     using T = std::remove_pointer_t<decltype(p)>;
     T* out = (in_place ? p : static_cast<T*>(y.raw())) + begin;
     const auto f = in_place ? kernels::Unary::relu : kernels::Unary::gelu;
-    kernels::unary(f, p + begin, 1, out, end - begin);
-    if (o.dropout > 0) kernels::dropout(out, out, begin, end - begin, o.dropout, o.key);
+    kernels::unary<T>(f, p + begin, 1, out, end - begin);
+    if (o.dropout > 0) kernels::dropout<T>(out, out, begin, end - begin, o.dropout, o.key);
   });
   if (in_place) y = z;
   return record_fused(

@@ -147,19 +147,19 @@ class BlockedLoss {
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
     const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
             *bias = memory(b_), scale = static_cast<T>(targets_.scale);
-    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first, *none = nullptr;
+    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first;
     kernels::gather_rows<T>(memory(h_), index, h, n, width_);
     auto finish = [&](int64_t begin, int64_t end) {
       T* zb = z + begin * classes_;
       if (bias)
         for (int64_t r = begin; r < end; ++r)
-          kernels::add_inplace(z + r * classes_, bias, classes_);
+          kernels::add_inplace<T>(z + r * classes_, bias, classes_);
       if (learn)
-        kernels::cross_entropy_replace_rows(zb, target + begin, weight, smoothing_, scale,
-                                            loss + begin, end - begin, classes_);
+        kernels::cross_entropy_replace_rows<T>(zb, target + begin, weight, smoothing_, scale,
+                                               loss + begin, end - begin, classes_);
       else
-        kernels::cross_entropy_rows(static_cast<const T*>(zb), target + begin, weight, smoothing_,
-                                    loss + begin, none, none, end - begin, classes_);
+        kernels::cross_entropy_rows<T>(zb, target + begin, weight, smoothing_, loss + begin,
+                                       nullptr, nullptr, end - begin, classes_);
     };
     to_logits_->multiply(n, h, width_, z, classes_, finish);
     if (learn) add_gradients(index, n, first > 0, d);
@@ -174,7 +174,7 @@ class BlockedLoss {
     if (T* db = memory(d.bias)) {
       Tensor part({classes_}, dtype_of<T>);
       kernels::sum<T>(dz, more ? memory(part) : db, 1, n, classes_);
-      if (more) kernels::add_inplace(db, static_cast<const T*>(memory(part)), classes_);
+      if (more) kernels::add_inplace<T>(db, memory(part), classes_);
     }
     if (T* dh = memory(d.hidden)) {
       to_hidden_->multiply(n, dz, classes_, h, width_);

@@ -87,16 +87,16 @@ int checked_dim(const char* who, const Tensor& x, int dim) {
 Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
   if (grad_enabled()) return y * (dy - sum(y * dy, {dim}, true));
   return map_rows<2>("softmax", {y, dy}, dim,
-                     [](const auto& in, auto* dx, int64_t rows, int64_t n) {
-                       kernels::softmax_grad_rows(in[0], in[1], dx, rows, n);
+                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
+                       kernels::softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
                      });
 }
 
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
   if (grad_enabled()) return dy - exp(y) * sum(dy, {dim}, true);
   return map_rows<2>("log_softmax", {y, dy}, dim,
-                     [](const auto& in, auto* dx, int64_t rows, int64_t n) {
-                       kernels::log_softmax_grad_rows(in[0], in[1], dx, rows, n);
+                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
+                       kernels::log_softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
                      });
 }
 
@@ -104,9 +104,10 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
 
 Tensor softmax(const Tensor& x, int dim) {
   const int d = checked_dim("softmax", x, dim);
-  Tensor y = map_rows<1>("softmax", {x}, d, [](const auto& in, auto* out, int64_t rows, int64_t n) {
-    kernels::softmax_rows(in[0], out, rows, n);
-  });
+  Tensor y =
+      map_rows<1>("softmax", {x}, d, []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
+        kernels::softmax_rows<T>(in[0], out, rows, n);
+      });
   return record(kSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
     return softmax_grad(b.saved(y), b.dy(), d);
   });
@@ -114,10 +115,10 @@ Tensor softmax(const Tensor& x, int dim) {
 
 Tensor log_softmax(const Tensor& x, int dim) {
   const int d = checked_dim("log_softmax", x, dim);
-  Tensor y =
-      map_rows<1>("log_softmax", {x}, d, [](const auto& in, auto* out, int64_t rows, int64_t n) {
-        kernels::log_softmax_rows(in[0], out, rows, n);
-      });
+  Tensor y = map_rows<1>("log_softmax", {x}, d,
+                         []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
+                           kernels::log_softmax_rows<T>(in[0], out, rows, n);
+                         });
   return record(kLogSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
     return log_softmax_grad(b.saved(y), b.dy(), d);
   });

@@ -12,7 +12,7 @@ void binary_into(kernels::Binary op, const Tensor& a, const Tensor& b, Tensor& y
       const T* pb = b.data<T>();
       T* py = static_cast<T*>(y.raw());
       loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-        kernels::binary(op, pa + offset[0], step[0], pb + offset[1], step[1], py + at, n);
+        kernels::binary<T>(op, pa + offset[0], step[0], pb + offset[1], step[1], py + at, n);
       });
     }
   });

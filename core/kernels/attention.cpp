@@ -1,5 +1,6 @@
 // Attention: which thread takes which blocks.
 #include <weft/core/allocator.h>
+#include <weft/core/cpu.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/attention_blocks.h>
@@ -62,7 +63,7 @@ void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroup
                    T* dq = g.dq + head / a.heads * g.dq_at.batch + head % a.heads * g.dq_at.head +
                            r % a.queries * g.dq_at.row;
                    for (int64_t part = 0; part < groups.count - 1; ++part)
-                     add_inplace(dq, groups.dq + (part * rows + r) * a.width, a.width);
+                     add_inplace<T>(dq, groups.dq + (part * rows + r) * a.width, a.width);
                  }
                });
 }
@@ -72,11 +73,11 @@ void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroup
 template <class T>
 void attention(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows) {
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
-  ScratchOfRanges<T> scratch(attention_scratch(a));
+  ScratchOfRanges<T> scratch(attention_scratch<T>(a));
   parallel_for(a.batch * a.heads * blocks, grain_for(a, std::min(a.queries, kBlockQueries)),
                [&](int64_t first, int64_t last) {
                  const FlushSubnormals flush;
-                 attention_blocks(a, y, y_at, rows, scratch.next(), first, last);
+                 attention_blocks<T>(a, y, y_at, rows, scratch.next(), first, last);
                });
 }
 
@@ -85,18 +86,16 @@ void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
   const int64_t count = groups_of_keys(a);
   const Scratch<T> shares((count - 1) * a.batch * a.heads * a.queries * a.width);
   const KeyGroups<T> groups{count, shares.data()};
-  ScratchOfRanges<T> scratch(attention_grad_scratch(a));
+  ScratchOfRanges<T> scratch(attention_grad_scratch<T>(a));
   parallel_for(a.batch * a.heads * count, grain_for(a, (a.queries + count - 1) / count),
                [&](int64_t first, int64_t last) {
                  const FlushSubnormals flush;
-                 attention_grad_cells(a, g, groups, scratch.next(), first, last);
+                 attention_grad_cells<T>(a, g, groups, scratch.next(), first, last);
                });
   if (count > 1) add_shares(a, g, groups);
 }
 
-template void attention(const Attention<float>&, float*, HeadStrides, const SoftmaxRows<float>&);
-template void attention(const Attention<double>&, double*, HeadStrides, const SoftmaxRows<double>&);
-template void attention_grad(const Attention<float>&, const AttentionGrad<float>&);
-template void attention_grad(const Attention<double>&, const AttentionGrad<double>&);
+WEFT_INSTANTIATE(attention, float, double)
+WEFT_INSTANTIATE(attention_grad, float, double)
 
 }  // namespace weft::kernels

@@ -11,7 +11,6 @@
 // A query that may attend to nothing gives zeros, and zero gradients.
 #pragma once
 
-#include <weft/core/cpu.h>
 #include <weft/core/random.h>
 
 #include <cstdint>

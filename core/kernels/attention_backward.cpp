@@ -281,11 +281,7 @@ void attention_grad_cells(const Attention<T>& a, const AttentionGrad<T>& g,
   for (int64_t c = first; c < last; ++c) grad_of_cell(a, g, memory, cell_at(a, g, groups, c));
 }
 
-#define WEFT_INSTANTIATE(T)                                                        \
-  template int64_t attention_grad_scratch(const Attention<T>&);                    \
-  template void attention_grad_cells(const Attention<T>&, const AttentionGrad<T>&, \
-                                     const KeyGroups<T>&, T*, int64_t, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(attention_grad_scratch, float, double)
+WEFT_INSTANTIATE(attention_grad_cells, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

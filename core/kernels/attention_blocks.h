@@ -1,8 +1,8 @@
 // The single-threaded parts of attention.h, compiled per instruction set.
 #pragma once
 
-#include <weft/core/cpu.h>
 #include <weft/core/kernels/attention.h>
+#include <weft/core/kernels/kernel.h>
 
 namespace weft::kernels {
 
@@ -19,22 +19,18 @@ struct KeyGroups {
   T* dq = nullptr;
 };
 
-WEFT_KERNELS(
-    /// Elements of T that the functions below need as scratch.
-    template <class T> int64_t attention_scratch(const Attention<T>& a);
-    template <class T> int64_t attention_grad_scratch(const Attention<T>& a);
+/// Elements of T that attention_blocks needs as scratch.
+WEFT_KERNEL(int64_t, attention_scratch, const Attention<T>& a)
 
-    /// Blocks [first, last) of queries, numbered (b H + h) ceil(Tq / kBlockQueries) + block.
-    template <class T>
-    void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows,
-                          T* scratch, int64_t first, int64_t last);
-    /// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of keys.
-    template <class T>
-    void attention_grad_cells(const Attention<T>& a, const AttentionGrad<T>& g,
-                              const KeyGroups<T>& groups, T* scratch, int64_t first, int64_t last);)
-WEFT_DISPATCH(attention_scratch)
-WEFT_DISPATCH(attention_grad_scratch)
-WEFT_DISPATCH(attention_blocks)
-WEFT_DISPATCH(attention_grad_cells)
+/// Elements of T that attention_grad_cells needs as scratch.
+WEFT_KERNEL(int64_t, attention_grad_scratch, const Attention<T>& a)
+
+/// Blocks [first, last) of queries, numbered (b H + h) ceil(Tq / kBlockQueries) + block.
+WEFT_KERNEL(void, attention_blocks, const Attention<T>& a, T* y, HeadStrides y_at,
+            const SoftmaxRows<T>& rows, T* scratch, int64_t first, int64_t last)
+
+/// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of keys.
+WEFT_KERNEL(void, attention_grad_cells, const Attention<T>& a, const AttentionGrad<T>& g,
+            const KeyGroups<T>& groups, T* scratch, int64_t first, int64_t last)
 
 }  // namespace weft::kernels

@@ -160,11 +160,7 @@ void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, const Softm
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                       \
-  template int64_t attention_scratch(const Attention<T>&);                                        \
-  template void attention_blocks(const Attention<T>&, T*, HeadStrides, const SoftmaxRows<T>&, T*, \
-                                 int64_t, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(attention_scratch, float, double)
+WEFT_INSTANTIATE(attention_blocks, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

@@ -116,14 +116,8 @@ void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weigh
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                      \
-  template void cross_entropy_rows(const T*, const int64_t*, const T*, double, T*, T*, T*,       \
-                                   int64_t, int64_t);                                            \
-  template void cross_entropy_grad_rows(const T*, const T*, const T*, const int64_t*, const T*,  \
-                                        double, const T*, T*, int64_t, int64_t);                 \
-  template void cross_entropy_replace_rows(T*, const int64_t*, const T*, double, T, T*, int64_t, \
-                                           int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(cross_entropy_rows, float, double)
+WEFT_INSTANTIATE(cross_entropy_grad_rows, float, double)
+WEFT_INSTANTIATE(cross_entropy_replace_rows, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

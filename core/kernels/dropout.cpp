@@ -69,7 +69,6 @@ void dropout(const T* x, T* y, int64_t first, int64_t n, double p, RandomKey key
   }
 }
 
-template void dropout(const float*, float*, int64_t, int64_t, double, RandomKey);
-template void dropout(const double*, double*, int64_t, int64_t, double, RandomKey);
+WEFT_INSTANTIATE(dropout, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

@@ -4,18 +4,15 @@
 // it is at least p 2^32: the mask is made again in the backward pass, in any order or blocking.
 #pragma once
 
-#include <weft/core/cpu.h>
+#include <weft/core/kernels/kernel.h>
 #include <weft/core/random.h>
 
 #include <cstdint>
 
 namespace weft::kernels {
 
-WEFT_KERNELS(
-    /// x and y point at element `first` of the whole; p in [0, 1]; p = 1 gives zeros. y may be x.
-    /// Called with dy for x it is its own gradient. One thread. T: float or double.
-    template <class T>
-    void dropout(const T* x, T* y, int64_t first, int64_t n, double p, RandomKey key);)
-WEFT_DISPATCH(dropout)
+/// x and y point at element `first` of the whole; p in [0, 1]; p = 1 gives zeros. y may be x.
+/// Called with dy for x it is its own gradient. One thread. T: float or double.
+WEFT_KERNEL(void, dropout, const T* x, T* y, int64_t first, int64_t n, double p, RandomKey key)
 
 }  // namespace weft::kernels

@@ -103,16 +103,10 @@ template <class T>
 void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
   auto run = [=](auto f) WEFT_INLINE_LAMBDA { map(x, sx, y, n, f); };
   switch (op) {
-    case Unary::neg:
-      return run([](T v) { return -v; });
     case Unary::abs:
       return run([](T v) { return abs_of(v); });
     case Unary::sign:
       return run([](T v) { return sign_of(v); });
-    case Unary::square:
-      return run([](T v) { return v * v; });
-    case Unary::reciprocal:
-      return run([](T v) { return T(1) / v; });
     case Unary::sqrt:
       return run([](T v) { return sqrt_of(v); });
     case Unary::rsqrt:
@@ -121,10 +115,6 @@ void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
       return run([](T v) { return exp_of(v); });
     case Unary::log:
       return run([](T v) { return log_of(v); });
-    case Unary::sin:
-      return run([](T v) { return sin_of(v); });
-    case Unary::cos:
-      return run([](T v) { return cos_of(v); });
     case Unary::tanh:
       return run([](T v) { return tanh_of(v); });
     case Unary::sigmoid:
@@ -139,25 +129,6 @@ void unary(Unary op, const T* x, int64_t sx, T* y, int64_t n) {
       return run([](T v) { return silu_of(v); });
     case Unary::softplus:
       return run([](T v) { return softplus_of(v); });
-  }
-}
-
-template <>
-void unary(Unary op, const int64_t* x, int64_t sx, int64_t* y, int64_t n) {
-  auto run = [=](auto f) WEFT_INLINE_LAMBDA { map(x, sx, y, n, f); };
-  switch (op) {
-    case Unary::neg:
-      return run([](int64_t v) { return wrap(0 - bits(v)); });
-    case Unary::abs:
-      return run([](int64_t v) { return v < 0 ? wrap(0 - bits(v)) : v; });
-    case Unary::sign:
-      return run([](int64_t v) { return sign_of(v); });
-    case Unary::square:
-      return run([](int64_t v) { return wrap(bits(v) * bits(v)); });
-    case Unary::relu:
-      return run([](int64_t v) { return v < 0 ? int64_t{0} : v; });
-    default:
-      __builtin_trap();  // callers convert to float first
   }
 }
 
@@ -264,24 +235,13 @@ void where(const bool* c, int64_t sc, const T* a, int64_t sa, const T* b, int64_
 template <class T>
 void add_inplace(T* y, const T* x, int64_t n) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = add_of(y[i], x[i]);
-}
-
-template <class T>
-void axpy(T alpha, const T* x, T* y, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = add_of(y[i], mul_of(alpha, x[i]));
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
 template <class T>
 void scale(T alpha, const T* x, T* y, int64_t n) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = mul_of(alpha, x[i]);
-}
-
-template <class T>
-void fill(T* y, T value, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] = value;
+  for (int64_t i = 0; i < n; ++i) y[i] = alpha * x[i];
 }
 
 // 0 times what is not finite is NaN.
@@ -297,36 +257,15 @@ bool all_finite(const T* x, int64_t sx, int64_t n) {
   return total == T(0);
 }
 
-#define WEFT_INSTANTIATE_ARITHMETIC(T)                                                  \
-  template void binary(Binary, const T*, int64_t, const T*, int64_t, T*, int64_t);      \
-  template void compare(Compare, const T*, int64_t, const T*, int64_t, bool*, int64_t); \
-  template void add_inplace(T*, const T*, int64_t);                                     \
-  template void axpy(T, const T*, T*, int64_t);                                         \
-  template void scale(T, const T*, T*, int64_t);
-WEFT_INSTANTIATE_ARITHMETIC(float)
-WEFT_INSTANTIATE_ARITHMETIC(double)
-WEFT_INSTANTIATE_ARITHMETIC(int64_t)
-
-#define WEFT_INSTANTIATE_ANY(T)                                                                 \
-  template void where(const bool*, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t); \
-  template void fill(T*, T, int64_t);
-WEFT_INSTANTIATE_ANY(float)
-WEFT_INSTANTIATE_ANY(double)
-WEFT_INSTANTIATE_ANY(int64_t)
-WEFT_INSTANTIATE_ANY(bool)
-
-#define WEFT_INSTANTIATE_SLOPES(T)                                                                \
-  template void ratio(const T*, int64_t, const T*, int64_t, const T*, int64_t, const T*, int64_t, \
-                      T*, int64_t);                                                               \
-  template void pow_slope(const T*, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t);
-WEFT_INSTANTIATE_SLOPES(float)
-WEFT_INSTANTIATE_SLOPES(double)
-
-template bool all_finite(const float*, int64_t, int64_t);
-template bool all_finite(const double*, int64_t, int64_t);
-template void unary(Unary, const float*, int64_t, float*, int64_t);
-template void unary(Unary, const double*, int64_t, double*, int64_t);
-template void unary_grad(Unary, const float*, const float*, const float*, float*, int64_t);
-template void unary_grad(Unary, const double*, const double*, const double*, double*, int64_t);
+WEFT_INSTANTIATE(unary, float, double)
+WEFT_INSTANTIATE(unary_grad, float, double)
+WEFT_INSTANTIATE(binary, float, double, int64_t)
+WEFT_INSTANTIATE(ratio, float, double)
+WEFT_INSTANTIATE(pow_slope, float, double)
+WEFT_INSTANTIATE(compare, float, double, int64_t)
+WEFT_INSTANTIATE(where, float, double, int64_t, bool)
+WEFT_INSTANTIATE(add_inplace, float, double)
+WEFT_INSTANTIATE(scale, float, double)
+WEFT_INSTANTIATE(all_finite, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

@@ -25,16 +25,16 @@ void layer_norm_grad_affine(const T* x, const RowMoments<T>* moments, const T* d
     for (int64_t c = begin; c < end; ++c) {
       const int64_t r = rows * c / cells, count = rows * (c + 1) / cells - r;
       T* mine = partial.data() + 2 * c * n;
-      layer_norm_grad_affine_rows(x + r * n, moments + r, dy + r * n, dgamma ? mine : nullptr,
-                                  dbeta ? mine + n : nullptr, count, n);
+      layer_norm_grad_affine_rows<T>(x + r * n, moments + r, dy + r * n, dgamma ? mine : nullptr,
+                                     dbeta ? mine + n : nullptr, count, n);
     }
   });
-  if (dgamma) fill(dgamma, T(0), n);
-  if (dbeta) fill(dbeta, T(0), n);
+  if (dgamma) std::fill_n(dgamma, n, T(0));
+  if (dbeta) std::fill_n(dbeta, n, T(0));
   for (int64_t c = 0; c < cells; ++c) {
     const T* part = partial.data() + 2 * c * n;
-    if (dgamma) add_inplace(dgamma, part, n);
-    if (dbeta) add_inplace(dbeta, part + n, n);
+    if (dgamma) add_inplace<T>(dgamma, part, n);
+    if (dbeta) add_inplace<T>(dbeta, part + n, n);
   }
 }
 
@@ -45,7 +45,8 @@ double sum_squares(const T* x, int64_t n) {
   parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t first = n * c / cells;
-      partial[static_cast<size_t>(c)] = sum_squares_block(x + first, n * (c + 1) / cells - first);
+      partial[static_cast<size_t>(c)] =
+          sum_squares_block<T>(x + first, n * (c + 1) / cells - first);
     }
   });
   double total = 0;
@@ -53,11 +54,7 @@ double sum_squares(const T* x, int64_t n) {
   return total;
 }
 
-template void layer_norm_grad_affine(const float*, const RowMoments<float>*, const float*, float*,
-                                     float*, int64_t, int64_t);
-template void layer_norm_grad_affine(const double*, const RowMoments<double>*, const double*,
-                                     double*, double*, int64_t, int64_t);
-template double sum_squares(const float*, int64_t);
-template double sum_squares(const double*, int64_t);
+WEFT_INSTANTIATE(layer_norm_grad_affine, float, double)
+WEFT_INSTANTIATE(sum_squares, float, double)
 
 }  // namespace weft::kernels

@@ -125,7 +125,7 @@ void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count,
   const int64_t grain = std::max<int64_t>(64, kWork / std::max<int64_t>(count, 1) / 16 * 16);
   parallel_for(n, grain, [=](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i)
-      add_inplace(table + index[i] * n + begin, x + i * n + begin, end - begin);
+      add_inplace<T>(table + index[i] * n + begin, x + i * n + begin, end - begin);
   });
 }
 
@@ -173,20 +173,11 @@ void scatter_strided(const T* x, const Shape& shape, const Shape& strides, T* y)
   });
 }
 
-#define WEFT_INSTANTIATE(T)                                                                     \
-  template void gather_rows(const T*, const int64_t*, T*, int64_t, int64_t);                    \
-  template void gather_along(const T*, const int64_t*, T*, int64_t, int64_t, int64_t, int64_t); \
-  template void copy_strided(const T*, const Shape&, const Shape&, T*);                         \
-  template void scatter_strided(const T*, const Shape&, const Shape&, T*);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
-WEFT_INSTANTIATE(int64_t)
-WEFT_INSTANTIATE(bool)
-template void scatter_add_rows(const float*, const int64_t*, float*, int64_t, int64_t);
-template void scatter_add_rows(const double*, const int64_t*, double*, int64_t, int64_t);
-template void scatter_add_along(const float*, const int64_t*, float*, int64_t, int64_t, int64_t,
-                                int64_t);
-template void scatter_add_along(const double*, const int64_t*, double*, int64_t, int64_t, int64_t,
-                                int64_t);
+WEFT_INSTANTIATE(gather_rows, float, double, int64_t, bool)
+WEFT_INSTANTIATE(scatter_add_rows, float, double)
+WEFT_INSTANTIATE(gather_along, float, double, int64_t, bool)
+WEFT_INSTANTIATE(scatter_add_along, float, double)
+WEFT_INSTANTIATE(copy_strided, float, double, int64_t, bool)
+WEFT_INSTANTIATE(scatter_strided, float, double, int64_t, bool)
 
 }  // namespace weft::kernels

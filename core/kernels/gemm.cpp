@@ -82,13 +82,8 @@ void gemm_packed(int64_t m, int64_t begin, int64_t end, T alpha, const Strided<T
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                       \
-  template void gemm_block(int64_t, int64_t, int64_t, T, const Strided<T>&, const Strided<T>&, T, \
-                           T*, int64_t);                                                          \
-  template void pack_columns(const Strided<T>&, int64_t, int64_t, PackedMatrix<T>);               \
-  template void gemm_packed(int64_t, int64_t, int64_t, T, const Strided<T>&, PackedMatrix<T>, T,  \
-                            T*, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(gemm_block, float, double)
+WEFT_INSTANTIATE(pack_columns, float, double)
+WEFT_INSTANTIATE(gemm_packed, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

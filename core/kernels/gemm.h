@@ -6,7 +6,7 @@
 // Both ways of multiplying give the same bits.
 #pragma once
 
-#include <weft/core/cpu.h>
+#include <weft/core/kernels/kernel.h>
 
 #include <cstdint>
 
@@ -33,24 +33,18 @@ static inline int64_t packed_columns(int64_t n) {
   return (n + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
 }
 
-WEFT_KERNELS(
-    /// C [m, n], with rows ldc apart. beta = 0 never reads C. T: float or double.
-    template <class T>
-    void gemm_block(int64_t m, int64_t n, int64_t k, T alpha, const Strided<T>& a,
-                    const Strided<T>& b, T beta, T* c, int64_t ldc);
+/// C [m, n], with rows ldc apart. beta = 0 never reads C. T: float or double.
+WEFT_KERNEL(void, gemm_block, int64_t m, int64_t n, int64_t k, T alpha, const Strided<T>& a,
+            const Strided<T>& b, T beta, T* c, int64_t ldc)
 
-    /// Packs columns [begin, end) of b; `begin` is a multiple of kPackedColumns, `end` too unless
-    /// it is n.
-    template <class T>
-    void pack_columns(const Strided<T>& b, int64_t begin, int64_t end, PackedMatrix<T> out);
+/// Packs columns [begin, end) of b; `begin` is a multiple of kPackedColumns, `end` too unless
+/// it is n.
+WEFT_KERNEL(void, pack_columns, const Strided<T>& b, int64_t begin, int64_t end,
+            PackedMatrix<T> out)
 
-    /// Columns [begin, end) of C [m, n], with rows ldc apart; `begin` as above. For products too
-    /// large for the caches near by.
-    template <class T>
-    void gemm_packed(int64_t m, int64_t begin, int64_t end, T alpha, const Strided<T>& a,
-                     PackedMatrix<T> b, T beta, T* c, int64_t ldc);)
-WEFT_DISPATCH(gemm_block)
-WEFT_DISPATCH(pack_columns)
-WEFT_DISPATCH(gemm_packed)
+/// Columns [begin, end) of C [m, n], with rows ldc apart; `begin` as above. For products too
+/// large for the caches near by.
+WEFT_KERNEL(void, gemm_packed, int64_t m, int64_t begin, int64_t end, T alpha, const Strided<T>& a,
+            PackedMatrix<T> b, T beta, T* c, int64_t ldc)
 
 }  // namespace weft::kernels

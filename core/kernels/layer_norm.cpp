@@ -195,14 +195,8 @@ void layer_norm_grad_affine_rows(const T* x, const RowMoments<T>* moments, const
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                                        \
-  template void layer_norm_rows(const T*, const T*, const T*, double, T*, RowMoments<T>*, int64_t, \
-                                int64_t);                                                          \
-  template void layer_norm_grad_rows(const T*, const T*, const RowMoments<T>*, const T*, T*,       \
-                                     int64_t, int64_t);                                            \
-  template void layer_norm_grad_affine_rows(const T*, const RowMoments<T>*, const T*, T*, T*,      \
-                                            int64_t, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(layer_norm_rows, float, double)
+WEFT_INSTANTIATE(layer_norm_grad_rows, float, double)
+WEFT_INSTANTIATE(layer_norm_grad_affine_rows, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

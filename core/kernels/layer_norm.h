@@ -3,7 +3,7 @@
 // T is float or double; gamma and beta may be null (ones and zeros).
 #pragma once
 
-#include <weft/core/cpu.h>
+#include <weft/core/kernels/kernel.h>
 
 #include <cstdint>
 
@@ -17,21 +17,17 @@ struct RowMoments {
   T unit, mean, rstd, shift;
 };
 
-WEFT_KERNELS(
-    /// moments [rows] are kept for the gradient. One thread. y may be x.
-    template <class T> void layer_norm_rows(const T* x, const T* gamma, const T* beta, double eps,
-                                            T* y, RowMoments<T>* moments, int64_t rows, int64_t n);
-    /// With g = dy gamma:  dx = rstd (g - avg g - h avg(g h)). One thread. dx may be dy.
-    template <class T>
-    void layer_norm_grad_rows(const T* x, const T* gamma, const RowMoments<T>* moments, const T* dy,
-                              T* dx, int64_t rows, int64_t n);
-    /// dgamma += sum of rows of dy h, dbeta += sum of rows of dy; either may be null. One thread.
-    template <class T>
-    void layer_norm_grad_affine_rows(const T* x, const RowMoments<T>* moments, const T* dy,
-                                     T* dgamma, T* dbeta, int64_t rows, int64_t n);)
-WEFT_DISPATCH(layer_norm_rows)
-WEFT_DISPATCH(layer_norm_grad_rows)
-WEFT_DISPATCH(layer_norm_grad_affine_rows)
+/// moments [rows] are kept for the gradient. One thread. y may be x.
+WEFT_KERNEL(void, layer_norm_rows, const T* x, const T* gamma, const T* beta, double eps, T* y,
+            RowMoments<T>* moments, int64_t rows, int64_t n)
+
+/// With g = dy gamma:  dx = rstd (g - avg g - h avg(g h)). One thread. dx may be dy.
+WEFT_KERNEL(void, layer_norm_grad_rows, const T* x, const T* gamma, const RowMoments<T>* moments,
+            const T* dy, T* dx, int64_t rows, int64_t n)
+
+/// dgamma += sum of rows of dy h, dbeta += sum of rows of dy; either may be null. One thread.
+WEFT_KERNEL(void, layer_norm_grad_affine_rows, const T* x, const RowMoments<T>* moments,
+            const T* dy, T* dgamma, T* dbeta, int64_t rows, int64_t n)
 
 /// dgamma = sum_r dy h, dbeta = sum_r dy over all rows [n]; either may be null. Threads inside, on
 /// a grid that depends on the shape alone.

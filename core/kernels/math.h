@@ -152,11 +152,6 @@ WEFT_INLINE double sqrt_of(double x) { return __builtin_sqrt(x); }
 WEFT_INLINE float abs_of(float x) { return __builtin_fabsf(x); }
 WEFT_INLINE double abs_of(double x) { return __builtin_fabs(x); }
 
-WEFT_INLINE float sin_of(float x) { return ::sinf(x); }
-WEFT_INLINE double sin_of(double x) { return ::sin(x); }
-WEFT_INLINE float cos_of(float x) { return ::cosf(x); }
-WEFT_INLINE double cos_of(double x) { return ::cos(x); }
-
 WEFT_INLINE float pow_of(float x, float y) { return ::powf(x, y); }
 WEFT_INLINE double pow_of(double x, double y) { return ::pow(x, y); }
 

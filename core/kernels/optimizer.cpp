@@ -58,11 +58,8 @@ double sum_squares_block(const T* x, int64_t n) {
   return total;
 }
 
-#define WEFT_INSTANTIATE(T)                                                      \
-  template void sgd_update(const SgdStep&, T*, const T*, T*, int64_t);           \
-  template void adam_update(const AdamStep&, T*, const T*, T*, T*, T*, int64_t); \
-  template double sum_squares_block(const T*, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(sgd_update, float, double)
+WEFT_INSTANTIATE(adam_update, float, double)
+WEFT_INSTANTIATE(sum_squares_block, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

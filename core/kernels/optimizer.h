@@ -3,7 +3,7 @@
 // cut of the parameter gives the same bits.
 #pragma once
 
-#include <weft/core/cpu.h>
+#include <weft/core/kernels/kernel.h>
 
 #include <cstdint>
 
@@ -24,18 +24,15 @@ struct AdamStep {
   double grad_scale = 1;
 };
 
-WEFT_KERNELS(
-    /// momentum (buffer) may be null when step.momentum is 0.
-    template <class T>
-    void sgd_update(const SgdStep& step, T* p, const T* g, T* momentum, int64_t n);
-    /// m, v: moments. max_v is null unless AMSGrad.
-    template <class T>
-    void adam_update(const AdamStep& step, T* p, const T* g, T* m, T* v, T* max_v, int64_t n);
-    /// Sum of squares, one thread.
-    template <class T> double sum_squares_block(const T* x, int64_t n);)
-WEFT_DISPATCH(sgd_update)
-WEFT_DISPATCH(adam_update)
-WEFT_DISPATCH(sum_squares_block)
+/// momentum (buffer) may be null when step.momentum is 0.
+WEFT_KERNEL(void, sgd_update, const SgdStep& step, T* p, const T* g, T* momentum, int64_t n)
+
+/// m, v: moments. max_v is null unless AMSGrad.
+WEFT_KERNEL(void, adam_update, const AdamStep& step, T* p, const T* g, T* m, T* v, T* max_v,
+            int64_t n)
+
+/// Sum of squares, one thread.
+WEFT_KERNEL(double, sum_squares_block, const T* x, int64_t n)
 
 /// sum_i x_i^2 in double. Threads inside, on a grid that depends on n alone.
 template <class T>

@@ -43,8 +43,10 @@ void for_each_band(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, Li
 template <class T>
 void sum_over(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t count) {
   for_each_band(
-      x, y, outer, n, inner, [=](const T* from, T* to) { *to = sum_line(from, n, count); },
-      [=](const T* from, T* to, int64_t width) { sum_columns(from, to, n, width, inner, count); });
+      x, y, outer, n, inner, [=](const T* from, T* to) { *to = sum_line<T>(from, n, count); },
+      [=](const T* from, T* to, int64_t width) {
+        sum_columns<T>(from, to, n, width, inner, count);
+      });
 }
 
 }  // namespace
@@ -62,47 +64,38 @@ void mean(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
 template <class T>
 void var(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, double divisor) {
   for_each_band(
-      x, y, outer, n, inner, [=](const T* from, T* to) { *to = var_line(from, n, divisor); },
+      x, y, outer, n, inner, [=](const T* from, T* to) { *to = var_line<T>(from, n, divisor); },
       [=](const T* from, T* to, int64_t width) {
-        var_columns(from, to, n, width, inner, divisor);
+        var_columns<T>(from, to, n, width, inner, divisor);
       });
 }
 
 template <class T>
 void max(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner) {
   for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
-    extreme(true, x + at, n, inner, y + r, index ? index + r : nullptr);
+    extreme<T>(true, x + at, n, inner, y + r, index ? index + r : nullptr);
   });
 }
 
 template <class T>
 void min(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner) {
   for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
-    extreme(false, x + at, n, inner, y + r, index ? index + r : nullptr);
+    extreme<T>(false, x + at, n, inner, y + r, index ? index + r : nullptr);
   });
 }
 
 template <class T>
 void logsumexp(const T* x, T* y, T* top, T* log_total, int64_t outer, int64_t n, int64_t inner) {
   for_each_line(x, outer, n, inner, [=](int64_t r, int64_t at) {
-    logsumexp_line(x + at, n, inner, y + r, top + r, log_total + r);
+    logsumexp_line<T>(x + at, n, inner, y + r, top + r, log_total + r);
   });
 }
 
-template void sum(const float*, float*, int64_t, int64_t, int64_t);
-template void sum(const double*, double*, int64_t, int64_t, int64_t);
-template void sum(const int64_t*, int64_t*, int64_t, int64_t, int64_t);
-template void max(const float*, float*, int64_t*, int64_t, int64_t, int64_t);
-template void max(const double*, double*, int64_t*, int64_t, int64_t, int64_t);
-template void max(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t);
-template void min(const float*, float*, int64_t*, int64_t, int64_t, int64_t);
-template void min(const double*, double*, int64_t*, int64_t, int64_t, int64_t);
-template void min(const int64_t*, int64_t*, int64_t*, int64_t, int64_t, int64_t);
-template void mean(const float*, float*, int64_t, int64_t, int64_t);
-template void mean(const double*, double*, int64_t, int64_t, int64_t);
-template void var(const float*, float*, int64_t, int64_t, int64_t, double);
-template void var(const double*, double*, int64_t, int64_t, int64_t, double);
-template void logsumexp(const float*, float*, float*, float*, int64_t, int64_t, int64_t);
-template void logsumexp(const double*, double*, double*, double*, int64_t, int64_t, int64_t);
+WEFT_INSTANTIATE(sum, float, double, int64_t)
+WEFT_INSTANTIATE(mean, float, double)
+WEFT_INSTANTIATE(var, float, double)
+WEFT_INSTANTIATE(max, float, double, int64_t)
+WEFT_INSTANTIATE(min, float, double, int64_t)
+WEFT_INSTANTIATE(logsumexp, float, double)
 
 }  // namespace weft::kernels

@@ -211,18 +211,11 @@ void logsumexp_line(const T* x, int64_t n, int64_t stride, T* y, T* top, T* log_
   if (m != -infinity) *log_total = log_of_sum;
 }
 
-#define WEFT_INSTANTIATE(T)                                                    \
-  template T sum_line(const T*, int64_t, int64_t);                             \
-  template void sum_columns(const T*, T*, int64_t, int64_t, int64_t, int64_t); \
-  template void extreme(bool, const T*, int64_t, int64_t, T*, int64_t*);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
-WEFT_INSTANTIATE(int64_t)
-#define WEFT_INSTANTIATE_FLOATING(T)                                          \
-  template T var_line(const T*, int64_t, double);                             \
-  template void var_columns(const T*, T*, int64_t, int64_t, int64_t, double); \
-  template void logsumexp_line(const T*, int64_t, int64_t, T*, T*, T*);
-WEFT_INSTANTIATE_FLOATING(float)
-WEFT_INSTANTIATE_FLOATING(double)
+WEFT_INSTANTIATE(sum_line, float, double, int64_t)
+WEFT_INSTANTIATE(sum_columns, float, double, int64_t)
+WEFT_INSTANTIATE(var_line, float, double)
+WEFT_INSTANTIATE(var_columns, float, double)
+WEFT_INSTANTIATE(extreme, float, double, int64_t)
+WEFT_INSTANTIATE(logsumexp_line, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

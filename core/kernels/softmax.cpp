@@ -57,12 +57,9 @@ void log_softmax_grad_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t
   }
 }
 
-#define WEFT_INSTANTIATE(T)                                                  \
-  template void softmax_rows(const T*, T*, int64_t, int64_t);                \
-  template void softmax_grad_rows(const T*, const T*, T*, int64_t, int64_t); \
-  template void log_softmax_rows(const T*, T*, int64_t, int64_t);            \
-  template void log_softmax_grad_rows(const T*, const T*, T*, int64_t, int64_t);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(softmax_rows, float, double)
+WEFT_INSTANTIATE(softmax_grad_rows, float, double)
+WEFT_INSTANTIATE(log_softmax_rows, float, double)
+WEFT_INSTANTIATE(log_softmax_grad_rows, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

@@ -172,8 +172,8 @@ class Formula {
   std::vector<double> mask(int64_t b, int64_t h, int64_t i) const {
     std::vector<double> m(at(s_.Tk), 1.0);
     if (s_.dropout > 0)
-      kernels::dropout(m.data(), m.data(), ((b * s_.H + h) * s_.Tq + i) * s_.Tk, s_.Tk, s_.dropout,
-                       p_.a.key);
+      kernels::dropout<double>(m.data(), m.data(), ((b * s_.H + h) * s_.Tq + i) * s_.Tk, s_.Tk,
+                               s_.dropout, p_.a.key);
     return m;
   }
 

@@ -32,18 +32,13 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
-      {"neg", Unary::neg, [](double x) { return -x; }, -5, 5, 0},
       {"abs", Unary::abs, [](double x) { return std::abs(x); }, -5, 5, 0},
-      {"square", Unary::square, [](double x) { return x * x; }, -5, 5, 1e-7},
-      {"reciprocal", Unary::reciprocal, [](double x) { return 1 / x; }, 0.1, 9, 1e-7},
       {"sqrt", Unary::sqrt, [](double x) { return std::sqrt(x); }, 0, 9, 1e-7},
       {"rsqrt", Unary::rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0.01, 9, 2e-7},
       {"exp", Unary::exp, [](double x) { return std::exp(x); }, -87, 88.7, 2e-7},
       {"exp, denormal", Unary::exp, [](double x) { return std::exp(x); }, -106, -87, 1, 1.5e-45},
       {"log", Unary::log, [](double x) { return std::log(x); }, 1e-3, 10, 2e-7},
       {"log, wide", Unary::log, [](double x) { return std::log(x); }, 1, 3e38, 1e-7},
-      {"sin", Unary::sin, [](double x) { return std::sin(x); }, -50, 50, 2e-7, 1e-3},
-      {"cos", Unary::cos, [](double x) { return std::cos(x); }, -50, 50, 2e-7, 1e-3},
       {"tanh", Unary::tanh, [](double x) { return std::tanh(x); }, -12, 12, 3e-7},
       {"tanh, small", Unary::tanh, [](double x) { return std::tanh(x); }, -1e-3, 1e-3, 2e-7},
       {"sigmoid", Unary::sigmoid, sigmoid, -85, 40, 4e-7},
@@ -73,7 +68,7 @@ std::vector<T> sweep(double low, double high, int64_t n) {
 template <class T>
 std::vector<T> run_unary(Unary op, const std::vector<T>& x) {
   std::vector<T> y(x.size());
-  kernels::unary(op, x.data(), 1, y.data(), static_cast<int64_t>(x.size()));
+  kernels::unary<T>(op, x.data(), 1, y.data(), static_cast<int64_t>(x.size()));
   return y;
 }
 
@@ -95,7 +90,7 @@ float at(Unary op, float x) { return run_unary(op, std::vector<float>{x})[0]; }
 template <class T>
 std::vector<T> run_binary(Binary op, const std::vector<T>& a, const std::vector<T>& b) {
   std::vector<T> y(a.size());
-  kernels::binary(op, a.data(), 1, b.data(), 1, y.data(), static_cast<int64_t>(a.size()));
+  kernels::binary<T>(op, a.data(), 1, b.data(), 1, y.data(), static_cast<int64_t>(a.size()));
   return y;
 }
 
@@ -128,8 +123,8 @@ TEST_CASE("unary functions at their limits", "[kernels]") {
   CHECK(at(Unary::sign, -3) == -1);
   CHECK(at(Unary::sign, 0) == 0);
   CHECK(std::signbit(at(Unary::abs, -0.0f)) == false);
-  for (Unary op : {Unary::neg, Unary::abs, Unary::exp, Unary::log, Unary::tanh, Unary::sigmoid,
-                   Unary::relu, Unary::gelu, Unary::gelu_tanh, Unary::silu, Unary::softplus})
+  for (Unary op : {Unary::abs, Unary::exp, Unary::log, Unary::tanh, Unary::sigmoid, Unary::relu,
+                   Unary::gelu, Unary::gelu_tanh, Unary::silu, Unary::softplus})
     CHECK(std::isnan(at(op, NAN)));
 }
 
@@ -138,7 +133,7 @@ TEST_CASE("unary works at every length and stride", "[kernels]") {
   for (int64_t n = 0; n <= 70; ++n)
     for (int64_t stride : {0, 1, 2}) {
       std::vector<float> y(static_cast<size_t>(n + 1), 7.0f);
-      kernels::unary(Unary::tanh, x.data(), stride, y.data(), n);
+      kernels::unary<float>(Unary::tanh, x.data(), stride, y.data(), n);
       for (int64_t i = 0; i < n; ++i) {
         const auto from = static_cast<size_t>(i * stride);
         REQUIRE(y[static_cast<size_t>(i)] == Approx(std::tanh(x[from])));
@@ -158,9 +153,9 @@ TEST_CASE("unary_grad is the slope of unary", "[kernels]") {
     const auto y = run_unary(op, x), high = run_unary(op, above), low = run_unary(op, below);
     const std::vector<double> dy(x.size(), 3.0);
     std::vector<double> dx(x.size());
-    kernels::unary_grad(op, x.data(), y.data(), dy.data(), dx.data(), 100);
+    kernels::unary_grad<double>(op, x.data(), y.data(), dy.data(), dx.data(), 100);
     std::vector<float> xf(x.begin(), x.end()), yf(y.begin(), y.end()), g(dy.begin(), dy.end());
-    kernels::unary_grad(op, xf.data(), yf.data(), g.data(), g.data(), 100);
+    kernels::unary_grad<float>(op, xf.data(), yf.data(), g.data(), g.data(), 100);
     CAPTURE(static_cast<int>(op));
     for (size_t i = 0; i < x.size(); ++i) {
       REQUIRE(dx[i] == Approx(3 * (high[i] - low[i]) / (2 * step)).margin(1e-8));
@@ -184,7 +179,7 @@ TEST_CASE("binary operations with every stride", "[kernels]") {
       for (int64_t sb : {0, 1, 2})
         for (int64_t n : {0, 1, 7, 16, 33, 100}) {
           std::vector<double> y(static_cast<size_t>(n));
-          kernels::binary(static_cast<Binary>(op), a.data(), sa, b.data(), sb, y.data(), n);
+          kernels::binary<double>(static_cast<Binary>(op), a.data(), sa, b.data(), sb, y.data(), n);
           for (int64_t i = 0; i < n; ++i)
             REQUIRE(y[static_cast<size_t>(i)] ==
                     Approx(exact[static_cast<size_t>(op)](a[static_cast<size_t>(i * sa)],
@@ -209,15 +204,13 @@ TEST_CASE("int64 arithmetic wraps around and never traps", "[kernels]") {
   CHECK(run_binary(Binary::div, a, b) == std::vector<int64_t>{3, -3, kMin, 0, 0});
   CHECK(run_binary(Binary::add, a, b) == std::vector<int64_t>{9, -5, -(kMin + 1), 5, 7});
   CHECK(run_binary(Binary::pow, a, b) == std::vector<int64_t>{49, 49, 0, 1, 81});
-  CHECK(run_unary(Unary::neg, a) == std::vector<int64_t>{-7, 7, kMin, -5, -3});
-  CHECK(run_unary(Unary::relu, a) == std::vector<int64_t>{7, 0, 0, 5, 3});
 }
 
 TEST_CASE("compare and where", "[kernels]") {
   const std::vector<float> a = {1, 2, 3, NAN}, b = {2, 2, 2, 2};
   bool y[4];
   auto bits = [&](Compare op) {
-    kernels::compare(op, a.data(), 1, b.data(), 1, y, 4);
+    kernels::compare<float>(op, a.data(), 1, b.data(), 1, y, 4);
     return std::vector<int>(y, y + 4);
   };
   CHECK(bits(Compare::eq) == std::vector<int>{0, 1, 0, 0});
@@ -229,18 +222,16 @@ TEST_CASE("compare and where", "[kernels]") {
 
   const float zero = 0;
   std::vector<float> out(4);
-  kernels::where(y, 1, a.data(), 1, &zero, 0, out.data(), 4);
+  kernels::where<float>(y, 1, a.data(), 1, &zero, 0, out.data(), 4);
   CHECK(out == std::vector<float>{0, 2, 3, 0});
-  kernels::where(y, 1, a.data(), 1, b.data(), 1, out.data(), 4);
+  kernels::where<float>(y, 1, a.data(), 1, b.data(), 1, out.data(), 4);
   CHECK(out == std::vector<float>{2, 2, 3, 2});
 }
 
-TEST_CASE("add_inplace, axpy, scale, fill", "[kernels]") {
+TEST_CASE("add_inplace and scale", "[kernels]") {
   const auto x = sweep<float>(0, 36, 37);
-  std::vector<float> y(37);
-  kernels::fill(y.data(), 2.0f, 37);
-  kernels::add_inplace(y.data(), x.data(), 37);
-  kernels::axpy(0.5f, x.data(), y.data(), 37);
-  kernels::scale(2.0f, y.data(), y.data(), 37);
-  for (size_t i = 0; i < 37; ++i) REQUIRE(y[i] == 4 + 3 * x[i]);
+  std::vector<float> y(37, 2.0f);
+  kernels::add_inplace<float>(y.data(), x.data(), 37);
+  kernels::scale<float>(2.0f, y.data(), y.data(), 37);
+  for (size_t i = 0; i < 37; ++i) REQUIRE(y[i] == 4 + 2 * x[i]);
 }

@@ -111,7 +111,7 @@ TEST_CASE("dropout keeps what the philox words say", "[kernels]") {
   const double p = 0.3;
   const std::vector<float> ones(static_cast<size_t>(n), 1.0f);
   std::vector<float> y(static_cast<size_t>(n));
-  kernels::dropout(ones.data(), y.data(), 0, n, p, key);
+  kernels::dropout<float>(ones.data(), y.data(), 0, n, p, key);
   for (int64_t i = 0; i < n; ++i) {
     const uint32_t word =
         philox(key.seed, key.offset + static_cast<uint64_t>(i / 4))[static_cast<size_t>(i % 4)];
@@ -125,28 +125,29 @@ TEST_CASE("dropout gives one mask in any blocking and dtype", "[kernels]") {
   const int64_t n = 500;
   const std::vector<double> ones(static_cast<size_t>(n), 1.0);
   std::vector<double> whole(ones.size()), parts(ones.size());
-  kernels::dropout(ones.data(), whole.data(), 0, n, 0.5, key);
+  kernels::dropout<double>(ones.data(), whole.data(), 0, n, 0.5, key);
   for (int64_t step : {1, 3, 7, 64, 101}) {
     for (int64_t i = 0; i < n; i += step)
-      kernels::dropout(ones.data() + i, parts.data() + i, i, std::min(step, n - i), 0.5, key);
+      kernels::dropout<double>(ones.data() + i, parts.data() + i, i, std::min(step, n - i), 0.5,
+                               key);
     REQUIRE(parts == whole);
   }
   const std::vector<float> ones_f(ones.size(), 1.0f);
   std::vector<float> y(ones.size());
-  kernels::dropout(ones_f.data(), y.data(), 0, n, 0.5, key);
+  kernels::dropout<float>(ones_f.data(), y.data(), 0, n, 0.5, key);
   CHECK(std::vector<double>(y.begin(), y.end()) == whole);
 }
 
 TEST_CASE("dropout's rate is p, and 0 and 1 are exact", "[kernels]") {
   const int64_t n = 100000;
   std::vector<float> y(static_cast<size_t>(n), 1.0f);
-  kernels::dropout(y.data(), y.data(), 0, n, 0.1, RandomKey{1, 0});
+  kernels::dropout<float>(y.data(), y.data(), 0, n, 0.1, RandomKey{1, 0});
   const auto zeros = std::count(y.begin(), y.end(), 0.0f);
   CHECK(std::abs(static_cast<double>(zeros) - 0.1 * static_cast<double>(n)) < 5 * 95);  // 5 sigma
   std::vector<float> x(100, 2.0f);
-  kernels::dropout(x.data(), x.data(), 0, 100, 0.0, RandomKey{1, 0});
+  kernels::dropout<float>(x.data(), x.data(), 0, 100, 0.0, RandomKey{1, 0});
   CHECK(x == std::vector<float>(100, 2.0f));
-  kernels::dropout(x.data(), x.data(), 0, 100, 1.0, RandomKey{1, 0});
+  kernels::dropout<float>(x.data(), x.data(), 0, 100, 1.0, RandomKey{1, 0});
   CHECK(x == std::vector<float>(100, 0.0f));
 }
 
@@ -155,12 +156,12 @@ TEST_CASE("sgd_update follows its definition", "[kernels]") {
   kernels::SgdStep step;
   step.lr = 0.1;
   step.weight_decay = 0.01;
-  kernels::sgd_update(step, p.data(), g.data(), static_cast<double*>(nullptr), 2);
+  kernels::sgd_update<double>(step, p.data(), g.data(), nullptr, 2);
   CHECK(p[0] == Approx(1 - 0.1 * (0.5 + 0.01)));
   step.momentum = 0.9;
   step.nesterov = true;
   p = {1, -2};
-  kernels::sgd_update(step, p.data(), g.data(), v.data(), 2);
+  kernels::sgd_update<double>(step, p.data(), g.data(), v.data(), 2);
   const double d = 0.5 + 0.01 * 1;
   CHECK(v[0] == Approx(d));
   CHECK(p[0] == Approx(1 - 0.1 * (d + 0.9 * d)));
@@ -169,7 +170,7 @@ TEST_CASE("sgd_update follows its definition", "[kernels]") {
   step.dampening = 0.5;
   step.grad_scale = 2;
   const double p1 = p[0], d2 = 2 * 0.5 + 0.01 * p1;
-  kernels::sgd_update(step, p.data(), g.data(), v.data(), 2);
+  kernels::sgd_update<double>(step, p.data(), g.data(), v.data(), 2);
   CHECK(v[0] == Approx(0.9 * d + 0.5 * d2));
   CHECK(p[0] == Approx(p1 - 0.1 * v[0]));
 }
@@ -184,8 +185,8 @@ TEST_CASE("adam_update follows its definition", "[kernels]") {
       s.decoupled = decoupled;
       s.step = 3;
       s.grad_scale = 0.5;
-      kernels::adam_update(s, p.data(), g.data(), m.data(), v.data(),
-                           amsgrad ? top.data() : nullptr, 19);
+      kernels::adam_update<double>(s, p.data(), g.data(), m.data(), v.data(),
+                                   amsgrad ? top.data() : nullptr, 19);
       const double start = decoupled ? 1 - 0.1 * 0.01 : 1;
       const double d = 0.25 + (decoupled ? 0 : 0.01);
       const double m1 = 0.9 * 0.1 + 0.1 * d, v1 = 0.999 * 0.2 + 0.001 * d * d;

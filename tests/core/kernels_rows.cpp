@@ -77,13 +77,13 @@ auto same_at_any_threads(F f) {
 
 Row softmax(const Row& x) {
   Row y(x.size());
-  kernels::softmax_rows(x.data(), y.data(), 1, static_cast<int64_t>(x.size()));
+  kernels::softmax_rows<double>(x.data(), y.data(), 1, static_cast<int64_t>(x.size()));
   return y;
 }
 
 Row log_softmax(const Row& x) {
   Row y(x.size());
-  kernels::log_softmax_rows(x.data(), y.data(), 1, static_cast<int64_t>(x.size()));
+  kernels::log_softmax_rows<double>(x.data(), y.data(), 1, static_cast<int64_t>(x.size()));
   return y;
 }
 
@@ -94,8 +94,8 @@ struct Norm {
 
 Norm layer_norm(const Row& x, const Row& gamma, const Row& beta) {
   Norm out{Row(x.size())};
-  kernels::layer_norm_rows(x.data(), gamma.data(), beta.data(), 1e-5, out.y.data(), &out.moments, 1,
-                           static_cast<int64_t>(x.size()));
+  kernels::layer_norm_rows<double>(x.data(), gamma.data(), beta.data(), 1e-5, out.y.data(),
+                                   &out.moments, 1, static_cast<int64_t>(x.size()));
   return out;
 }
 
@@ -204,23 +204,23 @@ TEST_CASE("softmax rows and their gradient", "[kernels]") {
     for (size_t i = 0; i < y.size(); ++i) REQUIRE(y[i] == Approx(std::exp(z[i])));
     CHECK(y[0] / y.back() == Approx(std::exp(x[0] - x.back())));
     Row dx(x.size());
-    kernels::softmax_grad_rows(y.data(), dy.data(), dx.data(), 1, n);
+    kernels::softmax_grad_rows<double>(y.data(), dy.data(), dx.data(), 1, n);
     CHECK(largest_difference(dx, numeric_gradient(softmax, x, dy)) < 1e-8);
-    kernels::log_softmax_grad_rows(z.data(), dy.data(), dx.data(), 1, n);
+    kernels::log_softmax_grad_rows<double>(z.data(), dy.data(), dx.data(), 1, n);
     CHECK(largest_difference(dx, numeric_gradient(log_softmax, x, dy)) < 1e-7);
 
     std::vector<float> xf(x.begin(), x.end());
-    kernels::softmax_rows(xf.data(), xf.data(), 1, n);
+    kernels::softmax_rows<float>(xf.data(), xf.data(), 1, n);
     CHECK(largest_difference(widen(xf), y) < 1e-6);
   }
 }
 
 TEST_CASE("softmax survives large values and -inf, and passes NaN on", "[kernels]") {
   std::vector<float> x = {1e30f, -1e30f, 1e30f, -INFINITY};
-  kernels::softmax_rows(x.data(), x.data(), 1, 4);
+  kernels::softmax_rows<float>(x.data(), x.data(), 1, 4);
   CHECK(x == std::vector<float>{0.5f, 0, 0.5f, 0});
   x = {1, NAN, 2, 3};
-  kernels::softmax_rows(x.data(), x.data(), 1, 4);
+  kernels::softmax_rows<float>(x.data(), x.data(), 1, 4);
   for (float v : x) CHECK(std::isnan(v));
 }
 
@@ -239,7 +239,8 @@ TEST_CASE("layer_norm rows and their gradients", "[kernels]") {
     if (n == 1) continue;  // its gradient is exactly 0, its differences are noise
 
     Row dx(x.size()), dgamma(x.size()), dbeta(x.size());
-    kernels::layer_norm_grad_rows(x.data(), gamma.data(), &out.moments, dy.data(), dx.data(), 1, n);
+    kernels::layer_norm_grad_rows<double>(x.data(), gamma.data(), &out.moments, dy.data(),
+                                          dx.data(), 1, n);
     kernels::layer_norm_grad_affine(x.data(), &out.moments, dy.data(), dgamma.data(), dbeta.data(),
                                     1, n);
     CHECK(largest_difference(
@@ -259,11 +260,11 @@ TEST_CASE("layer_norm without gamma and beta is with ones and zeros", "[kernels]
   const Norm with = layer_norm(x, ones, zeros);
   Row y(x.size()), dx(x.size()), dx_with(x.size());
   kernels::RowMoments<double> moments;
-  const double* none = nullptr;
-  kernels::layer_norm_rows(x.data(), none, none, 1e-5, y.data(), &moments, 1, n);
+  kernels::layer_norm_rows<double>(x.data(), nullptr, nullptr, 1e-5, y.data(), &moments, 1, n);
   CHECK(largest_difference(y, with.y) < 1e-12);
-  kernels::layer_norm_grad_rows(x.data(), none, &moments, dy.data(), dx.data(), 1, n);
-  kernels::layer_norm_grad_rows(x.data(), ones.data(), &moments, dy.data(), dx_with.data(), 1, n);
+  kernels::layer_norm_grad_rows<double>(x.data(), nullptr, &moments, dy.data(), dx.data(), 1, n);
+  kernels::layer_norm_grad_rows<double>(x.data(), ones.data(), &moments, dy.data(), dx_with.data(),
+                                        1, n);
   CHECK(largest_difference(dx, dx_with) < 1e-12);
 }
 
@@ -298,8 +299,8 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
         Row top(1), total(1);
         auto loss_of = [&](const Row& z) {
           Row loss(1);
-          kernels::cross_entropy_rows(z.data(), &target, weight, smoothing, loss.data(), top.data(),
-                                      total.data(), 1, classes);
+          kernels::cross_entropy_rows<double>(z.data(), &target, weight, smoothing, loss.data(),
+                                              top.data(), total.data(), 1, classes);
           return loss;
         };
         const Row z = log_softmax(x);
@@ -311,13 +312,13 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
 
         Row dx = x;
         const double dloss = 0.5;
-        kernels::cross_entropy_grad_rows(dx.data(), top.data(), total.data(), &target, weight,
-                                         smoothing, &dloss, dx.data(), 1, classes);
+        kernels::cross_entropy_grad_rows<double>(dx.data(), top.data(), total.data(), &target,
+                                                 weight, smoothing, &dloss, dx.data(), 1, classes);
         CHECK(largest_difference(dx, numeric_gradient(loss_of, x, {dloss})) < 1e-7);
 
         Row replaced = x, loss(1);
-        kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, smoothing, dloss,
-                                            loss.data(), 1, classes);
+        kernels::cross_entropy_replace_rows<double>(replaced.data(), &target, weight, smoothing,
+                                                    dloss, loss.data(), 1, classes);
         CHECK(loss[0] == Approx(want).margin(1e-12));
         CHECK(largest_difference(replaced, dx) < 1e-14);
       }
@@ -326,16 +327,17 @@ TEST_CASE("cross_entropy rows and their gradient", "[kernels]") {
 TEST_CASE("cross_entropy skips a row with a negative target, whatever it holds", "[kernels]") {
   const std::vector<float> x = {NAN, 1, INFINITY};
   const int64_t target = -1;
-  const float *weight = nullptr, dloss = 1;
+  const float dloss = 1;
   float loss = 1, top = 1, total = 1;
-  kernels::cross_entropy_rows(x.data(), &target, weight, 0.1, &loss, &top, &total, 1, 3);
+  kernels::cross_entropy_rows<float>(x.data(), &target, nullptr, 0.1, &loss, &top, &total, 1, 3);
   CHECK(loss == 0);
   std::vector<float> dx(3, 1.0f);
-  kernels::cross_entropy_grad_rows(x.data(), &top, &total, &target, weight, 0.1, &dloss, dx.data(),
-                                   1, 3);
+  kernels::cross_entropy_grad_rows<float>(x.data(), &top, &total, &target, nullptr, 0.1, &dloss,
+                                          dx.data(), 1, 3);
   CHECK(dx == std::vector<float>{0, 0, 0});
   std::vector<float> replaced = x;
-  kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.1, dloss, &loss, 1, 3);
+  kernels::cross_entropy_replace_rows<float>(replaced.data(), &target, nullptr, 0.1, dloss, &loss,
+                                             1, 3);
   CHECK(loss == 0);
   CHECK(replaced == dx);
 }
@@ -343,16 +345,17 @@ TEST_CASE("cross_entropy skips a row with a negative target, whatever it holds",
 TEST_CASE("cross_entropy without smoothing ignores logits of -inf", "[kernels]") {
   const std::vector<double> x = {0, -kInf, 0};
   const int64_t target = 0;
-  const double *weight = nullptr, dloss = 1;
+  const double dloss = 1;
   double loss = 0, top = 0, total = 0;
-  kernels::cross_entropy_rows(x.data(), &target, weight, 0.0, &loss, &top, &total, 1, 3);
+  kernels::cross_entropy_rows<double>(x.data(), &target, nullptr, 0.0, &loss, &top, &total, 1, 3);
   CHECK(loss == Approx(std::log(2)));
   std::vector<double> dx(3);
-  kernels::cross_entropy_grad_rows(x.data(), &top, &total, &target, weight, 0.0, &dloss, dx.data(),
-                                   1, 3);
+  kernels::cross_entropy_grad_rows<double>(x.data(), &top, &total, &target, nullptr, 0.0, &dloss,
+                                           dx.data(), 1, 3);
   CHECK(dx == std::vector<double>{-0.5, 0, 0.5});
   std::vector<double> replaced = x;
-  kernels::cross_entropy_replace_rows(replaced.data(), &target, weight, 0.0, dloss, &loss, 1, 3);
+  kernels::cross_entropy_replace_rows<double>(replaced.data(), &target, nullptr, 0.0, dloss, &loss,
+                                              1, 3);
   CHECK(loss == Approx(std::log(2)));
   CHECK(replaced == dx);
 }

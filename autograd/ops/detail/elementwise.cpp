@@ -27,7 +27,7 @@ Tensor binary(const char* who, kernels::Binary op, const Tensor& a, double b) {
       const T* px = x.data<T>();
       T* py = static_cast<T*>(y.raw());
       loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-        kernels::binary(op, px + offset[0], step[0], &value, 0, py + at, n);
+        kernels::binary<T>(op, px + offset[0], step[0], &value, 0, py + at, n);
       });
     }
   });
@@ -43,7 +43,7 @@ Tensor unary(const char* who, kernels::Unary op, const Tensor& x) {
     const T* px = x.data<T>();
     T* py = static_cast<T*>(y.raw());
     loop.run([&](int64_t at, const auto& offset, const auto& step, int64_t n) {
-      kernels::unary(op, px + offset[0], step[0], py + at, n);
+      kernels::unary<T>(op, px + offset[0], step[0], py + at, n);
     });
   });
   return y;
@@ -62,8 +62,8 @@ Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Ten
     T* pdx = static_cast<T*>(dx.raw());
     loop.run([&](int64_t at, const auto& offset, const auto&, int64_t n) {
       const T* v = pf + offset[0];
-      kernels::unary_grad(op, x.defined() ? v : nullptr, x.defined() ? nullptr : v, pdy + offset[1],
-                          pdx + at, n);
+      kernels::unary_grad<T>(op, x.defined() ? v : nullptr, x.defined() ? nullptr : v,
+                             pdy + offset[1], pdx + at, n);
     });
   });
   return dx;
