@@ -18,6 +18,7 @@
 #include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/init.h>
+#include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/nn/layer_norm.h>
