@@ -19,6 +19,7 @@
 #include <weft/nn/gated.h>
 #include <weft/nn/init.h>
 #include <weft/nn/inspect/norm_weights.h>
+#include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/nn/layer_norm.h>
