@@ -18,7 +18,9 @@
 #include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/init.h>
+#include <weft/nn/inspect/attribution.h>
 #include <weft/nn/inspect/norm_weights.h>
+#include <weft/nn/inspect/quadrature.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
