@@ -25,6 +25,7 @@
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
+#include <weft/nn/inspect/subsets.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
