@@ -24,7 +24,8 @@ struct IntegratedGradients {
 ///   (x - x') int_0^1 df/dx(x' + t (x - x')) dt,
 /// with x' the baselines, one for each input and of its shape (of one that is not floating,
 /// anything). The integral is Gauss and Legendre's at so many `points`: one gradient each, exact
-/// where f is a polynomial of degree up to 2 `points` along the way. They change sign where inputs
+/// where f is a polynomial of degree up to 2 `points` along the way; across kinks (of relu) the
+/// error falls only like 1 / points. They change sign where inputs
 /// and baselines are exchanged.
 IntegratedGradients integrated_gradients(const TensorFunction& f, const Tensors& inputs,
                                          const Tensors& baselines, int64_t points = 16);
