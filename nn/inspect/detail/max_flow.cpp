@@ -17,8 +17,8 @@ double FlowNetwork::max_flow(size_t source, size_t sink) {
   double total = 0;
   while (find_levels(source, sink)) {
     std::fill(next_.begin(), next_.end(), size_t{0});
-    while (const double more = augment(source, sink, std::numeric_limits<double>::infinity()))
-      total += more;
+    for (double more = 1; more > 0; total += more)
+      more = augment(source, sink, std::numeric_limits<double>::infinity());
   }
   return total;
 }

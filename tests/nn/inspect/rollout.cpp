@@ -122,7 +122,7 @@ TEST_CASE("rollout is differentiable") {
 
 TEST_CASE("attention flow is the smallest cut") {
   for (const int64_t width : {2, 3})
-    for (const uint64_t seed : {1, 2, 3}) {
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
       Tensors weights;
       for (uint64_t l = 0; l < 3; ++l)
         weights.push_back(random_weights({2, 2, width, width}, 10 * seed + l));
