@@ -32,8 +32,9 @@ struct Attention {
 
 }  // namespace
 
+// Negative weights too, which an intervention may set.
 TEST_CASE("norm-based weights are the lengths of what each key adds") {
-  const Tensor a = random_weights({kBatch, kHeads, kQueries, kKeys}, 1),
+  const Tensor a = normal({kBatch, kHeads, kQueries, kKeys}, 1),
                v = normal({kBatch, kHeads, kKeys, kValueWidth}, 2),
                out = normal({kWidth, kHeads * kValueWidth}, 3);
   const NormWeights found = norm_weights(a, v, out);
