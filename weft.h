@@ -18,6 +18,16 @@
 #include <weft/nn/functional_call.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/init.h>
+#include <weft/nn/inspect/attribution.h>
+#include <weft/nn/inspect/faithfulness.h>
+#include <weft/nn/inspect/head_importance.h>
+#include <weft/nn/inspect/norm_weights.h>
+#include <weft/nn/inspect/quadrature.h>
+#include <weft/nn/inspect/rank_correlation.h>
+#include <weft/nn/inspect/relevance.h>
+#include <weft/nn/inspect/rollout.h>
+#include <weft/nn/inspect/spread.h>
+#include <weft/nn/inspect/subsets.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>

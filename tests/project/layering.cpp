@@ -25,12 +25,12 @@ struct Rooms {
 //   adds gradients, transforms compute with them. The rooms are what records and walks a graph;
 //   functions of functions, whose vjp a fused op takes of its composition; how each op is computed;
 //   checks of all this; and, used by none of them, what looks on.
-// nn: layers that others are made of, and what is made of them.
+// nn: layers that others are made of, what is made of them, and measures of what they do.
 // seq2seq: what a sentence is and how a setting is described; what needs no model; models, and what
 //   is done with them; what a run is made of, and the run.
 const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
-    Rooms{"nn", {"", "recurrent", "attention", "transformer"}},
+    Rooms{"nn", {"", "recurrent", "attention", "transformer", "inspect"}},
     Rooms{"seq2seq",
           {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "run",
            "training", "program"}},
