@@ -1,5 +1,6 @@
 // add, sub, mul, div, pow, maximum, minimum, with broadcasting. Where an operand was stretched, its
-// gradient is summed back by sum_to.
+// gradient is summed back by sum_to. Derivatives of quotients are made of ratio(), those of powers
+// of pow_slope(): ops of their own, right though products on the way leave their type's range.
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops/detail/elementwise.h>
@@ -72,6 +73,28 @@ const Op kPow{"pow", [](Samples& s) {
                     "kFloat32)");
               }};
 
+Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q);
+
+const Op kRatio{
+    "ratio", [](Samples& s) {
+      auto f = [](const Tensors& in) { return ratio(in[0], in[1], in[2], in[3]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[1] / (in[2] * in[3]); };
+      s.add("same shape", {s.normal({5}), s.normal({5}), positive(s, {5}), positive(s, {5})}, f,
+            composed);
+      s.add("broadcast", {s.normal({2, 3}), s.normal({3}), positive(s, {2, 1}), positive(s, {})}, f,
+            composed);
+      s.add("reused input", {s.normal({3}), positive(s, {3})},
+            [](const Tensors& in) { return ratio(in[0], in[0], in[1], in[1]); });
+    }};
+
+const Op kPowSlope{
+    "pow_slope", [](Samples& s) {
+      auto f = [](const Tensors& in) { return pow_slope(in[0], in[1], in[2]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[2] * pow(in[1], in[2] - 1); };
+      s.add("same shape", {s.normal({5}), positive(s, {5}), positive(s, {5})}, f, composed);
+      s.add("broadcast", {s.normal({2, 3}), positive(s, {3}), positive(s, {2, 1})}, f, composed);
+    }};
+
 // Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
 template <class F>
 void add_untied(Samples& s, F f) {
@@ -100,11 +123,11 @@ Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
 
 Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
   const auto wider = [](const Tensor& a, const Tensor& b) {
-    return broadcast_shapes("div", a.shape(), b.shape());
+    return broadcast_shapes("ratio", a.shape(), b.shape());
   };
-  Tensor y(broadcast_shapes("div", wider(u, v), wider(p, q)), u.dtype());
+  Tensor y(broadcast_shapes("ratio", wider(u, v), wider(p, q)), u.dtype());
   const BroadcastLoop<4> loop(y.shape(), {&u, &v, &p, &q});
-  dispatch_floating("div", y.dtype(), [&](auto tag) {
+  dispatch_floating("ratio", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pu = u.data<T>(), *pv = v.data<T>(), *pp = p.data<T>(), *pq = q.data<T>();
     T* py = static_cast<T*>(y.raw());
@@ -121,7 +144,7 @@ Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor&
 Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
   const Tensor y = ratio_of(u, v, p, q);
   return record(
-      kDiv, y, {u, v, p, q},
+      kRatio, y, {u, v, p, q},
       [u = save(u), v = save(v), p = save(p), q = save(q), y = save_output(y)](Backward& b) {
         const Tensor &h = b.dy(), u1 = b.saved(u), v1 = b.saved(v), p1 = b.saved(p),
                      q1 = b.saved(q), one = ones({}, h.dtype());
@@ -137,7 +160,7 @@ Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q)
 Tensor pow_slope_of(const Tensor& g, const Tensor& a, const Tensor& b) {
   Tensor y(g.shape(), g.dtype());
   const BroadcastLoop<3> loop(y.shape(), {&g, &a, &b});
-  dispatch_floating("pow", y.dtype(), [&](auto tag) {
+  dispatch_floating("pow_slope", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pb = b.data<T>();
     T* py = static_cast<T*>(y.raw());
@@ -164,7 +187,7 @@ struct Operands {
 
 Tensor pow_slope(const Tensor& g, const Tensor& a, const Tensor& b) {
   return record(
-      kPow, pow_slope_of(g, a, b), {g, a, b},
+      kPowSlope, pow_slope_of(g, a, b), {g, a, b},
       [g = save(g), a = save(a), b = save(b)](Backward& back) {
         const Tensor flow = back.dy(), g1 = back.saved(g), u = back.saved(a), v = back.saved(b);
         const Tensor one = ones({}, u.dtype());

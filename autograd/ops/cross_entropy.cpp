@@ -123,19 +123,10 @@ Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& 
   return dx;
 }
 
-Tensor logits_gradient(const Backward& b, const Tensor& x, const RowSoftmax& rows,
-                       const SavedTargets& saved) {
-  const CrossEntropyOptions options = saved.options(b);
-  if (grad_enabled()) {
-    const Tensor target = saved.target(b);
-    return vjp([&](const Tensors& in) { return Tensors{composed(in[0], target, options)}; }, {x},
-               {b.dy()})[0];
-  }
-  const ClassTargets t = saved.checked(b);
-  const Tensor dloss = options.reduction == Reduction::none
-                           ? contiguous(reshape(b.dy(), rows.top.shape()))
-                           : full(rows.top.shape(), b.dy().item() * t.scale, x.dtype());
-  return gradient_of(x, rows, t, options.label_smoothing, dloss);
+// The gradients of the rows' losses from that of the loss.
+Tensor of_each_row(const Tensor& dy, const ClassTargets& t, Reduction reduction) {
+  return reduction == Reduction::none ? contiguous(reshape(dy, t.rows.shape()))
+                                      : full(t.rows.shape(), dy.item() * t.scale, dy.dtype());
 }
 
 }  // namespace
@@ -157,7 +148,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
   return record(kCrossEntropy, y, {x},
                 [x = save(x), top = save(rows.top), total = save(rows.total),
                  s = SavedTargets(target, options, t)](Backward& b) {
-                  return logits_gradient(b, b.saved(x), {b.saved(top), b.saved(total)}, s);
+                  const Tensor z = b.saved(x), dy = b.dy();
+                  const CrossEntropyOptions o = s.options(b);
+                  if (b.first_order()) {
+                    const ClassTargets checked = s.checked(b);
+                    return gradient_of(z, {b.saved(top), b.saved(total)}, checked,
+                                       o.label_smoothing, of_each_row(dy, checked, o.reduction));
+                  }
+                  return vjp([&](const Tensor& in) { return composed(in, s.target(b), o); }, {z},
+                             {dy})[0];
                 });
 }
 

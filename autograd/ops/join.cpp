@@ -275,7 +275,7 @@ Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim) {
                         dy.push_back(given.defined() ? given : zeros(part, dtype));
                       }
                       // Gradients of packed projections come as parts of one tensor.
-                      const Tensor whole = grad_enabled() ? Tensor() : rejoined(dy, d, shape);
+                      const Tensor whole = b.first_order() ? rejoined(dy, d, shape) : Tensor();
                       return whole.defined() ? whole : cat(dy, d);
                     });
 }

@@ -9,7 +9,7 @@
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/row_units.h>
-#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
 #include <weft/core/kernels/elementwise.h>
@@ -225,13 +225,19 @@ Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, c
   return d;
 }
 
-// Gradients of s, weight and bias from that of y.
-Tensors norm_gradients(const Tensor& s, const Tensor& weight, const Tensor& bias,
-                       const Tensor& moments, double eps, const Backward& b, int affine) {
-  if (!grad_enabled()) return backward(s, weight, moments, b, affine);
-  return vjp([eps](const Tensors& in) { return Tensors{composed(in, eps)}; }, {s, weight, bias},
-             {b.dy()});
-}
+// The vjp of layer norm: gradients of s, weight and bias from that of y. `s` is input 0, weight and
+// bias are inputs `affine` and `affine` + 1.
+struct NormVjp {
+  Saved s, weight, bias, moments;
+  double eps;
+  int affine;
+
+  Tensors operator()(Backward& b) const {
+    const Tensors in{b.saved(s), b.saved(weight), b.saved(bias)};
+    if (b.first_order()) return backward(in[0], in[1], b.saved(moments), b, affine);
+    return vjp([this](const Tensors& x) { return composed(x, eps); }, in, {b.dy()});
+  }
+};
 
 }  // namespace
 
@@ -242,11 +248,8 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   const Tensor moments = room_for_moments(x);
   const Tensor y =
       forward("layer_norm", x, weight, bias, eps, moments, [](auto*, int64_t, int64_t) {});
-  return record_fused(
-      kLayerNorm, y, {x, weight, bias}, [eps](const Tensors& in) { return composed(in, eps); },
-      [moments = save(moments)](Backward& b, const Tensors& in) {
-        return backward(in[0], in[1], b.saved(moments), b, 1);
-      });
+  return record(kLayerNorm, y, {x, weight, bias},
+                NormVjp{save(x), save(weight), save(bias), save(moments), eps, 1});
 }
 
 Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tensor& weight,
@@ -272,11 +275,9 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
   // s is an output of the node, so that gradients of gradients find the way back through it.
   return record_all(
       kResidualLayerNorm, {y, s}, {x, f, weight, bias},
-      [s = save_output(s, 1), w = save(weight), bias = save(bias), moments = save(moments),
+      [norm = NormVjp{save_output(s, 1), save(weight), save(bias), save(moments), o.eps, 2},
        o](Backward& b) {
-        Tensors d(3);
-        if (b.dy(0).defined())
-          d = norm_gradients(b.saved(s), b.saved(w), b.saved(bias), b.saved(moments), o.eps, b, 2);
+        Tensors d = b.dy(0).defined() ? norm(b) : Tensors(3);
         if (b.dy(1).defined()) d[0] = d[0].defined() ? d[0] + b.dy(1) : b.dy(1);
         const bool drop = d[0].defined() && o.dropout > 0 && b.needs(1);
         return Tensors{d[0], drop ? dropout(d[0], o.dropout, o.key) : d[0], d[1], d[2]};

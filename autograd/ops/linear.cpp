@@ -5,7 +5,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
@@ -214,11 +214,14 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const Tensor
     if (o.dropout > 0) kernels::dropout(out, out, begin, end - begin, o.dropout, o.key);
   });
   if (in_place) y = z;
-  return record_fused(
-      kLinearActivation, y, {x, weight, bias}, [o](const Tensors& in) { return composed(in, o); },
-      [o, kept = in_place ? save_output(y) : save(z)](Backward& g, const Tensors& in) {
-        return gradients(g, in[0], in[1], through_activation(o, g.saved(kept), g.dy()));
-      });
+  return record(kLinearActivation, y, {x, weight, bias},
+                [o, x = save(x), w = save(weight), b = save(bias),
+                 kept = in_place ? save_output(y) : save(z)](Backward& g) {
+                  const Tensors in{g.saved(x), g.saved(w), g.saved(b)};
+                  if (g.first_order())
+                    return gradients(g, in[0], in[1], through_activation(o, g.saved(kept), g.dy()));
+                  return vjp([&](const Tensors& t) { return composed(t, o); }, in, {g.dy()});
+                });
 }
 
 }  // namespace weft

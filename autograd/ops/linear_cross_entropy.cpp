@@ -216,7 +216,7 @@ bool some_row_counts(const ClassTargets& t) {
 
 // Room for the gradient of `t`, if it wants one. Zeros where there is no block to write it.
 Tensor room_for(const Tensor& t, bool written) {
-  if (!grad_enabled() || !t.requires_grad()) return {};
+  if (!will_record({t})) return {};
   return written ? Tensor(t.shape(), t.dtype()) : zeros(t.shape(), t.dtype());
 }
 
@@ -247,12 +247,11 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
       kLinearCrossEntropy, y, {hidden, weight, bias},
       [h = save(hidden), w = save(weight), b = save(bias), dh = save(d.hidden), dw = save(d.weight),
        db = save(d.bias), s = SavedTargets(target, options, t)](Backward& g) {
-        if (!grad_enabled())
+        if (g.first_order())
           return Tensors{scaled(g.saved(dh), g.dy()), scaled(g.saved(dw), g.dy()),
                          scaled(g.saved(db), g.dy())};
-        return vjp(
-            [&](const Tensors& in) { return Tensors{composed(in, s.target(g), s.options(g))}; },
-            {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
+        return vjp([&](const Tensors& in) { return composed(in, s.target(g), s.options(g)); },
+                   {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
       });
 }
 

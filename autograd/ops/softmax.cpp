@@ -85,7 +85,6 @@ int checked_dim(const char* who, const Tensor& x, int dim) {
 }
 
 Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
-  if (grad_enabled()) return y * (dy - sum(y * dy, {dim}, true));
   return map_rows<2>("softmax", {y, dy}, dim,
                      [](const auto& in, auto* dx, int64_t rows, int64_t n) {
                        kernels::softmax_grad_rows(in[0], in[1], dx, rows, n);
@@ -93,7 +92,6 @@ Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
 }
 
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
-  if (grad_enabled()) return dy - exp(y) * sum(dy, {dim}, true);
   return map_rows<2>("log_softmax", {y, dy}, dim,
                      [](const auto& in, auto* dx, int64_t rows, int64_t n) {
                        kernels::log_softmax_grad_rows(in[0], in[1], dx, rows, n);
@@ -108,7 +106,9 @@ Tensor softmax(const Tensor& x, int dim) {
     kernels::softmax_rows(in[0], out, rows, n);
   });
   return record(kSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
-    return softmax_grad(b.saved(y), b.dy(), d);
+    const Tensor p = b.saved(y), dy = b.dy();
+    if (b.first_order()) return softmax_grad(p, dy, d);
+    return p * (dy - sum(p * dy, {d}, true));
   });
 }
 
@@ -119,7 +119,9 @@ Tensor log_softmax(const Tensor& x, int dim) {
         kernels::log_softmax_rows(in[0], out, rows, n);
       });
   return record(kLogSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
-    return log_softmax_grad(b.saved(y), b.dy(), d);
+    const Tensor log_p = b.saved(y), dy = b.dy();
+    if (b.first_order()) return log_softmax_grad(log_p, dy, d);
+    return dy - exp(log_p) * sum(dy, {d}, true);
   });
 }
 
