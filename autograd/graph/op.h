@@ -2,14 +2,14 @@
 // record() a vjp (vector-Jacobian product): a function from the gradient of the result to the
 // gradients of the inputs, itself written in recorded ops, so that gradients have gradients.
 //
-//   const Op kTanh{"tanh", [](Samples& s) { s.add("plain", {s.normal({3, 5})}, ...); }};
-//
+//   extern const Op kTanh;
 //   Tensor tanh(const Tensor& x) {
 //     Tensor y = ...;
 //     return record(kTanh, y, {x}, [y = save_output(y)](Backward& b) {  // y' = 1 - y^2
 //       return b.dy() * (1 - b.saved(y) * b.saved(y));
 //     });
 //   }
+//   const Op kTanh{"tanh", [](Samples& s) { s.add("plain", {s.normal({3, 5})}, ...); }};
 //
 // A vjp with something faster than ops asks first_order(); for more it is a formula in ops, or the
 // vjp of a composition that the op equals:

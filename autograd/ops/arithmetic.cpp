@@ -12,103 +12,7 @@ namespace {
 
 using kernels::Binary;
 
-// The shapes that every broadcasting op is sampled on.
-template <class F>
-void add_broadcasts(Samples& s, const std::string& who, F f,
-                    Tensor (*make)(Samples&, const Shape&)) {
-  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
-  s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
-  s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
-  s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
-  s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
-  s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
-  s.add_error({s.normal({2, 3}), s.normal({4})}, op,
-              who + ": shapes do not broadcast; got [2, 3] and [4]");
-}
-
-Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
-Tensor positive(Samples& s, const Shape& shape) { return s.uniform(shape, 0.5, 2.0); }
-
-template <class F>
-void add_reused(Samples& s, F f, Tensor x) {
-  s.add("reused input", {std::move(x)}, [f](const Tensors& in) { return f(in[0], in[0]); });
-}
-
-const Op kAdd{"add", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
-                add_broadcasts(s, "add", f, any);
-                add_reused(s, f, s.normal({3}));
-                s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
-                s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})},
-                      [](const Tensors& in) { return add(in[0], in[1]); });
-              }};
-const Op kSub{"sub", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
-                add_broadcasts(s, "sub", f, any);
-              }};
-const Op kMul{"mul", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
-                add_broadcasts(s, "mul", f, any);
-                add_reused(s, f, s.normal({3}));
-                s.add("number", {s.normal({3})},
-                      [](const Tensors& in) { return mul(in[0], -2.5); });
-              }};
-const Op kDiv{"div", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
-                add_broadcasts(s, "div", f, positive);
-                s.add("number", {s.normal({3})}, [](const Tensors& in) { return in[0] / 3; });
-                s.add("of a number", {positive(s, {3})},
-                      [](const Tensors& in) { return 3 / in[0]; });
-              }};
-const Op kPow{"pow", [](Samples& s) {
-                add_broadcasts(
-                    s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
-                s.add("square of negatives", {s.normal({5})},
-                      [](const Tensors& in) { return pow(in[0], 2); });
-                s.add("number", {positive(s, {5})},
-                      [](const Tensors& in) { return pow(in[0], -1.5); });
-                s.add_error(
-                    {s.integers({3}, 4)}, [](const Tensors& in) { return pow(in[0], -2); },
-                    "pow: integers to a negative power are not whole; got -2; convert with to(x, "
-                    "kFloat32)");
-              }};
-
-Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q);
-
-const Op kRatio{
-    "ratio", [](Samples& s) {
-      auto f = [](const Tensors& in) { return ratio(in[0], in[1], in[2], in[3]); };
-      auto composed = [](const Tensors& in) { return in[0] * in[1] / (in[2] * in[3]); };
-      s.add("same shape", {s.normal({5}), s.normal({5}), positive(s, {5}), positive(s, {5})}, f,
-            composed);
-      s.add("broadcast", {s.normal({2, 3}), s.normal({3}), positive(s, {2, 1}), positive(s, {})}, f,
-            composed);
-      s.add("reused input", {s.normal({3}), positive(s, {3})},
-            [](const Tensors& in) { return ratio(in[0], in[0], in[1], in[1]); });
-    }};
-
-const Op kPowSlope{
-    "pow_slope", [](Samples& s) {
-      auto f = [](const Tensors& in) { return pow_slope(in[0], in[1], in[2]); };
-      auto composed = [](const Tensors& in) { return in[0] * in[2] * pow(in[1], in[2] - 1); };
-      s.add("same shape", {s.normal({5}), positive(s, {5}), positive(s, {5})}, f, composed);
-      s.add("broadcast", {s.normal({2, 3}), positive(s, {3}), positive(s, {2, 1})}, f, composed);
-    }};
-
-// Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
-template <class F>
-void add_untied(Samples& s, F f) {
-  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})},
-        [f](const Tensors& in) { return f(in[0], in[1]); });
-  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})},
-        [f](const Tensors& in) { return f(in[0], in[1]); });
-}
-const Op kMaximum{"maximum", [](Samples& s) {
-                    add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
-                  }};
-const Op kMinimum{"minimum", [](Samples& s) {
-                    add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
-                  }};
+extern const Op kAdd, kSub, kMul, kDiv, kPow, kRatio, kPowSlope, kMaximum, kMinimum;
 
 // Gradient of maximum/minimum: to the operand that was taken, half each at ties.
 template <class Taken>
@@ -307,4 +211,103 @@ Tensor minimum(const Tensor& x, const Tensor& y) {
                 });
 }
 
+namespace {
+
+// The shapes that every broadcasting op is sampled on.
+template <class F>
+void add_broadcasts(Samples& s, const std::string& who, F f,
+                    Tensor (*make)(Samples&, const Shape&)) {
+  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
+  s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
+  s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
+  s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
+  s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
+  s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
+  s.add_error({s.normal({2, 3}), s.normal({4})}, op,
+              who + ": shapes do not broadcast; got [2, 3] and [4]");
+}
+
+Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
+Tensor positive(Samples& s, const Shape& shape) { return s.uniform(shape, 0.5, 2.0); }
+
+template <class F>
+void add_reused(Samples& s, F f, Tensor x) {
+  s.add("reused input", {std::move(x)}, [f](const Tensors& in) { return f(in[0], in[0]); });
+}
+
+const Op kAdd{"add", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+                add_broadcasts(s, "add", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
+                s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})},
+                      [](const Tensors& in) { return add(in[0], in[1]); });
+              }};
+const Op kSub{"sub", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
+                add_broadcasts(s, "sub", f, any);
+              }};
+const Op kMul{"mul", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
+                add_broadcasts(s, "mul", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})},
+                      [](const Tensors& in) { return mul(in[0], -2.5); });
+              }};
+const Op kDiv{"div", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+                add_broadcasts(s, "div", f, positive);
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return in[0] / 3; });
+                s.add("of a number", {positive(s, {3})},
+                      [](const Tensors& in) { return 3 / in[0]; });
+              }};
+const Op kPow{"pow", [](Samples& s) {
+                add_broadcasts(
+                    s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
+                s.add("square of negatives", {s.normal({5})},
+                      [](const Tensors& in) { return pow(in[0], 2); });
+                s.add("number", {positive(s, {5})},
+                      [](const Tensors& in) { return pow(in[0], -1.5); });
+                s.add_error(
+                    {s.integers({3}, 4)}, [](const Tensors& in) { return pow(in[0], -2); },
+                    "pow: integers to a negative power are not whole; got -2; convert with to(x, "
+                    "kFloat32)");
+              }};
+
+const Op kRatio{
+    "ratio", [](Samples& s) {
+      auto f = [](const Tensors& in) { return ratio(in[0], in[1], in[2], in[3]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[1] / (in[2] * in[3]); };
+      s.add("same shape", {s.normal({5}), s.normal({5}), positive(s, {5}), positive(s, {5})}, f,
+            composed);
+      s.add("broadcast", {s.normal({2, 3}), s.normal({3}), positive(s, {2, 1}), positive(s, {})}, f,
+            composed);
+      s.add("reused input", {s.normal({3}), positive(s, {3})},
+            [](const Tensors& in) { return ratio(in[0], in[0], in[1], in[1]); });
+    }};
+
+const Op kPowSlope{
+    "pow_slope", [](Samples& s) {
+      auto f = [](const Tensors& in) { return pow_slope(in[0], in[1], in[2]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[2] * pow(in[1], in[2] - 1); };
+      s.add("same shape", {s.normal({5}), positive(s, {5}), positive(s, {5})}, f, composed);
+      s.add("broadcast", {s.normal({2, 3}), positive(s, {3}), positive(s, {2, 1})}, f, composed);
+    }};
+
+// Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
+template <class F>
+void add_untied(Samples& s, F f) {
+  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
+  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
+}
+const Op kMaximum{"maximum", [](Samples& s) {
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
+                  }};
+const Op kMinimum{"minimum", [](Samples& s) {
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
+                  }};
+
+}  // namespace
 }  // namespace weft

@@ -22,7 +22,7 @@
 namespace weft {
 namespace {
 
-const Op kAttention{"scaled_dot_product_attention", attention_samples};
+extern const Op kAttention;
 
 void check_mask(const char* who, const Tensor& mask, const Shape& scores) {
   bool fits = mask.dim() <= scores.rank();
@@ -317,4 +317,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Te
   return composed ? compose(q, k, v, o).output : fused(q, k, v, o);
 }
 
+namespace {
+
+const Op kAttention{"scaled_dot_product_attention", attention_samples};
+
+}  // namespace
 }  // namespace weft

@@ -14,99 +14,9 @@
 namespace weft {
 namespace {
 
-Tensor indices(const std::vector<int64_t>& values, const Shape& shape) {
-  return from_vector<int64_t>(values, shape);
-}
-
-const Op kIndexSelect{
-    "index_select", [](Samples& s) {
-      auto f = [](int dim) {
-        return [dim](const Tensors& in) { return index_select(in[0], dim, in[1]); };
-      };
-      s.add("repeated rows", {s.normal({3, 2}), indices({2, 0, 2, 2}, {4})}, f(0));
-      s.add("middle dim", {s.normal({2, 3, 2}), indices({1, 1}, {2})}, f(1));
-      s.add("transposed", {s.transposed({3, 4}), indices({3, 0}, {2})}, f(-1));
-      s.add("vector", {s.normal({3}), indices({1, 1, 0}, {3})}, f(0));
-      s.add("nothing", {s.normal({3, 2}), indices({}, {0})}, f(0));
-      s.add_error({s.normal({3, 2}), indices({0, 3}, {2})}, f(0),
-                  "index_select: indices must be in [0, 3); got 3 at [1]");
-      s.add_error({s.normal({3, 2}), indices({0, 1}, {1, 2})}, f(0),
-                  "index_select: the index must have one dim; got shape [1, 2]");
-      s.add_error({s.normal({3, 2}), s.normal({2})}, f(0),
-                  "index_select: indices must be int64; got float64");
-      s.add_error({s.normal({}), indices({0}, {1})}, f(0),
-                  "index_select: needs at least one dim; got shape []");
-    }};
-
-const Op kEmbedding{
-    "embedding", [](Samples& s) {
-      auto f = [](std::optional<int64_t> padding) {
-        return [padding](const Tensors& in) { return embedding(in[0], in[1], padding); };
-      };
-      s.add("sentences", {indices({1, 0, 4, 4, 2, 1}, {2, 3}), s.normal({5, 3})}, f({}));
-      s.add("one id", {indices({2}, {}), s.normal({3, 2})}, f({}));
-      s.add("no ids", {indices({}, {2, 0}), s.normal({3, 2})}, f({}));
-      s.add("transposed", {indices({2, 2}, {2}), s.transposed({3, 2})}, f({}));
-      s.add_error({indices({0, 1, 2, 7}, {2, 2}), s.normal({5, 3})}, f({}),
-                  "embedding: ids must be in [0, 5), the vocabulary; got 7 at [1, 1]");
-      s.add_error({indices({0}, {1}), s.normal({5})}, f({}),
-                  "embedding: the weight must be [V, D]; got [5]");
-      s.add_error({indices({0}, {1}), s.normal({5, 3})}, f(5),
-                  "embedding: padding_idx must be in [-5, 5); got 5");
-    }};
-
-const Op kGather{"gather", [](Samples& s) {
-                   auto f = [](int dim) {
-                     return [dim](const Tensors& in) { return gather(in[0], dim, in[1]); };
-                   };
-                   s.add("first dim", {s.normal({3, 2}), s.integers({4, 2}, 3)}, f(0));
-                   s.add("last dim", {s.normal({2, 3}), s.integers({2, 5}, 3)}, f(-1));
-                   s.add("smaller index", {s.normal({3, 3, 3}), s.integers({2, 4, 3}, 3)}, f(1));
-                   s.add("transposed", {s.transposed({3, 4}), s.integers({3, 2}, 4)}, f(1));
-                   s.add("rank 0", {s.normal({}), indices({0}, {})}, f(0));
-                   s.add("nothing", {s.normal({3, 2}), indices({}, {0, 2})}, f(0));
-                   s.add_error({s.normal({2, 3}), indices({0, 1, -1, 2}, {2, 2})}, f(1),
-                               "gather: indices must be in [0, 3); got -1 at [1, 0]");
-                   s.add_error({s.normal({2, 3}), s.integers({3, 2}, 3)}, f(1),
-                               "gather: the index must fit x but for dim 1; got [3, 2] for [2, 3]");
-                   s.add_error({s.normal({2, 3}), s.integers({2}, 2)}, f(1),
-                               "gather: the index must have the rank of x; got [2] for [2, 3]");
-                 }};
-
-const Op kScatterAdd{
-    "scatter_add", [](Samples& s) {
-      auto f = [](int dim) {
-        return [dim](const Tensors& in) { return scatter_add(in[0], dim, in[1], in[2]); };
-      };
-      s.add("first dim", {s.normal({3, 2}), s.integers({4, 2}, 3), s.normal({4, 2})}, f(0));
-      s.add("last dim", {s.normal({2, 3}), s.integers({2, 5}, 3), s.normal({2, 5})}, f(-1));
-      s.add("smaller index", {s.normal({3, 3, 3}), s.integers({2, 4, 2}, 3), s.normal({2, 5, 3})},
-            f(1));
-      s.add("transposed", {s.transposed({3, 4}), s.integers({3, 4}, 4), s.transposed({3, 4})},
-            f(1));
-      s.add("reused input", {s.normal({3, 3}), s.integers({3, 3}, 3)},
-            [](const Tensors& in) { return scatter_add(in[0], 0, in[1], in[0]); });
-      s.add_error({s.normal({2, 3}), indices({3}, {1, 1}), s.normal({1, 1})}, f(1),
-                  "scatter_add: indices must be in [0, 3); got 3 at [0, 0]");
-      s.add_error({s.normal({2, 3}), s.integers({3, 2}, 3), s.normal({3, 2})}, f(1),
-                  "scatter_add: the index must fit x but for dim 1; got [3, 2] for [2, 3]");
-      s.add_error({s.normal({2, 3}), s.integers({2, 3}, 3), s.normal({2, 2})}, f(1),
-                  "scatter_add: the index must fit src; got [2, 3] for [2, 2]");
-    }};
+extern const Op kIndexSelect, kEmbedding, kGather, kScatterAdd, kIndexAdd;
 
 Tensor add_rows(const Tensor& x, const Tensor& index, int64_t rows);
-
-const Op kIndexAdd{"index_add", [](Samples& s) {
-                     auto f = [](int64_t rows) {
-                       return [rows](const Tensors& in) { return add_rows(in[0], in[1], rows); };
-                     };
-                     s.add("repeated rows", {s.normal({4, 2}), indices({2, 0, 2, 2}, {4})}, f(3));
-                     s.add("transposed", {s.transposed({3, 4}), indices({1, 0, 1}, {3})}, f(2));
-                     s.add("vector", {s.normal({3}), indices({1, 1, 0}, {3})}, f(4));
-                     s.add("nothing", {s.normal({0, 2}), indices({}, {0})}, f(3));
-                     s.add_error({s.normal({3, 2}), indices({0, 1}, {2})}, f(3),
-                                 "index_add: expected 2 rows, one an index; got shape [3, 2]");
-                   }};
 
 // The index into `table`, or of where `table` goes, as contiguous int64 with every entry in [0, n).
 // `what` and `note` word the error. A copy where backward will read it: the user may fill the
@@ -291,4 +201,99 @@ Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& 
   return x + added;
 }
 
+namespace {
+
+Tensor indices(const std::vector<int64_t>& values, const Shape& shape) {
+  return from_vector<int64_t>(values, shape);
+}
+
+const Op kIndexSelect{
+    "index_select", [](Samples& s) {
+      auto f = [](int dim) {
+        return [dim](const Tensors& in) { return index_select(in[0], dim, in[1]); };
+      };
+      s.add("repeated rows", {s.normal({3, 2}), indices({2, 0, 2, 2}, {4})}, f(0));
+      s.add("middle dim", {s.normal({2, 3, 2}), indices({1, 1}, {2})}, f(1));
+      s.add("transposed", {s.transposed({3, 4}), indices({3, 0}, {2})}, f(-1));
+      s.add("vector", {s.normal({3}), indices({1, 1, 0}, {3})}, f(0));
+      s.add("nothing", {s.normal({3, 2}), indices({}, {0})}, f(0));
+      s.add_error({s.normal({3, 2}), indices({0, 3}, {2})}, f(0),
+                  "index_select: indices must be in [0, 3); got 3 at [1]");
+      s.add_error({s.normal({3, 2}), indices({0, 1}, {1, 2})}, f(0),
+                  "index_select: the index must have one dim; got shape [1, 2]");
+      s.add_error({s.normal({3, 2}), s.normal({2})}, f(0),
+                  "index_select: indices must be int64; got float64");
+      s.add_error({s.normal({}), indices({0}, {1})}, f(0),
+                  "index_select: needs at least one dim; got shape []");
+    }};
+
+const Op kEmbedding{
+    "embedding", [](Samples& s) {
+      auto f = [](std::optional<int64_t> padding) {
+        return [padding](const Tensors& in) { return embedding(in[0], in[1], padding); };
+      };
+      s.add("sentences", {indices({1, 0, 4, 4, 2, 1}, {2, 3}), s.normal({5, 3})}, f({}));
+      s.add("one id", {indices({2}, {}), s.normal({3, 2})}, f({}));
+      s.add("no ids", {indices({}, {2, 0}), s.normal({3, 2})}, f({}));
+      s.add("transposed", {indices({2, 2}, {2}), s.transposed({3, 2})}, f({}));
+      s.add_error({indices({0, 1, 2, 7}, {2, 2}), s.normal({5, 3})}, f({}),
+                  "embedding: ids must be in [0, 5), the vocabulary; got 7 at [1, 1]");
+      s.add_error({indices({0}, {1}), s.normal({5})}, f({}),
+                  "embedding: the weight must be [V, D]; got [5]");
+      s.add_error({indices({0}, {1}), s.normal({5, 3})}, f(5),
+                  "embedding: padding_idx must be in [-5, 5); got 5");
+    }};
+
+const Op kGather{"gather", [](Samples& s) {
+                   auto f = [](int dim) {
+                     return [dim](const Tensors& in) { return gather(in[0], dim, in[1]); };
+                   };
+                   s.add("first dim", {s.normal({3, 2}), s.integers({4, 2}, 3)}, f(0));
+                   s.add("last dim", {s.normal({2, 3}), s.integers({2, 5}, 3)}, f(-1));
+                   s.add("smaller index", {s.normal({3, 3, 3}), s.integers({2, 4, 3}, 3)}, f(1));
+                   s.add("transposed", {s.transposed({3, 4}), s.integers({3, 2}, 4)}, f(1));
+                   s.add("rank 0", {s.normal({}), indices({0}, {})}, f(0));
+                   s.add("nothing", {s.normal({3, 2}), indices({}, {0, 2})}, f(0));
+                   s.add_error({s.normal({2, 3}), indices({0, 1, -1, 2}, {2, 2})}, f(1),
+                               "gather: indices must be in [0, 3); got -1 at [1, 0]");
+                   s.add_error({s.normal({2, 3}), s.integers({3, 2}, 3)}, f(1),
+                               "gather: the index must fit x but for dim 1; got [3, 2] for [2, 3]");
+                   s.add_error({s.normal({2, 3}), s.integers({2}, 2)}, f(1),
+                               "gather: the index must have the rank of x; got [2] for [2, 3]");
+                 }};
+
+const Op kScatterAdd{
+    "scatter_add", [](Samples& s) {
+      auto f = [](int dim) {
+        return [dim](const Tensors& in) { return scatter_add(in[0], dim, in[1], in[2]); };
+      };
+      s.add("first dim", {s.normal({3, 2}), s.integers({4, 2}, 3), s.normal({4, 2})}, f(0));
+      s.add("last dim", {s.normal({2, 3}), s.integers({2, 5}, 3), s.normal({2, 5})}, f(-1));
+      s.add("smaller index", {s.normal({3, 3, 3}), s.integers({2, 4, 2}, 3), s.normal({2, 5, 3})},
+            f(1));
+      s.add("transposed", {s.transposed({3, 4}), s.integers({3, 4}, 4), s.transposed({3, 4})},
+            f(1));
+      s.add("reused input", {s.normal({3, 3}), s.integers({3, 3}, 3)},
+            [](const Tensors& in) { return scatter_add(in[0], 0, in[1], in[0]); });
+      s.add_error({s.normal({2, 3}), indices({3}, {1, 1}), s.normal({1, 1})}, f(1),
+                  "scatter_add: indices must be in [0, 3); got 3 at [0, 0]");
+      s.add_error({s.normal({2, 3}), s.integers({3, 2}, 3), s.normal({3, 2})}, f(1),
+                  "scatter_add: the index must fit x but for dim 1; got [3, 2] for [2, 3]");
+      s.add_error({s.normal({2, 3}), s.integers({2, 3}, 3), s.normal({2, 2})}, f(1),
+                  "scatter_add: the index must fit src; got [2, 3] for [2, 2]");
+    }};
+
+const Op kIndexAdd{"index_add", [](Samples& s) {
+                     auto f = [](int64_t rows) {
+                       return [rows](const Tensors& in) { return add_rows(in[0], in[1], rows); };
+                     };
+                     s.add("repeated rows", {s.normal({4, 2}), indices({2, 0, 2, 2}, {4})}, f(3));
+                     s.add("transposed", {s.transposed({3, 4}), indices({1, 0, 1}, {3})}, f(2));
+                     s.add("vector", {s.normal({3}), indices({1, 1, 0}, {3})}, f(4));
+                     s.add("nothing", {s.normal({0, 2}), indices({}, {0})}, f(3));
+                     s.add_error({s.normal({3, 2}), indices({0, 1}, {2})}, f(3),
+                                 "index_add: expected 2 rows, one an index; got shape [3, 2]");
+                   }};
+
+}  // namespace
 }  // namespace weft

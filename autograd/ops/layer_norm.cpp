@@ -21,6 +21,8 @@ namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
 
+extern const Op kLayerNorm, kResidualLayerNorm;
+
 // x less its mean, and less what rounding took from the mean, whose derivative is 0.
 Tensor deviation(const Tensor& x) {
   const Tensor d = x - mean(x, {-1}, true);
@@ -39,101 +41,6 @@ Tensors composed(const Tensors& in, double eps) {
   const Tensor scaled = in[1].defined() ? h * in[1] : h;
   return {in[2].defined() ? scaled + in[2] : scaled};
 }
-
-Tensors padded(Tensors in) {
-  in.resize(3);
-  return in;
-}
-
-void add_sample(Samples& s, const char* name, Tensors inputs, double eps) {
-  s.add(
-      name, std::move(inputs),
-      [eps](const Tensors& in) {
-        const Tensors all = padded(in);
-        return layer_norm(all[0], all[1], all[2], eps);
-      },
-      [eps](const Tensors& in) { return composed(padded(in), eps); });
-}
-
-const Op kLayerNorm{
-    "layer_norm", [](Samples& s) {
-      add_sample(s, "affine", {s.normal({3, 5}), s.normal({5}), s.normal({5})}, 1e-5);
-      add_sample(s, "plain", {s.normal({2, 2, 4})}, 1e-5);
-      add_sample(s, "weight only", {s.normal({2, 3, 5}), s.normal({5})}, 0.1);
-      add_sample(s, "one row", {s.normal({7}), s.normal({7}), s.normal({7})}, 1e-5);
-      add_sample(s, "one column", {s.normal({3, 1}), s.normal({1}), s.normal({1})}, 0.1);
-      add_sample(s, "no rows", {s.normal({0, 3}), s.normal({3}), s.normal({3})}, 1e-5);
-      add_sample(s, "transposed", {s.transposed({3, 4}), s.normal({4}), s.normal({4})}, 1e-5);
-      s.add("weight is bias", {s.normal({3, 4}), s.normal({4})},
-            [](const Tensors& in) { return layer_norm(in[0], in[1], in[1]); });
-      auto f = [](const Tensors& in) { return layer_norm(in[0], in[1]); };
-      s.add_error({s.normal({2, 3}), s.normal({2})}, f,
-                  "layer_norm: weight must have the shape of the last dim, [3]; got [2]");
-      s.add_error({s.normal({}), s.normal({1})}, f,
-                  "layer_norm: needs at least one dim; got shape []");
-      s.add_error({s.normal({3}), to(s.normal({3}), kFloat32)}, f,
-                  "layer_norm: weight must have the dtype of x, float64; got float32");
-      s.add_error(
-          {s.normal({2, 3}), s.normal({2})},
-          [](const Tensors& in) { return layer_norm(in[0], {}, in[1]); },
-          "layer_norm: bias must have the shape of the last dim, [3]; got [2]");
-    }};
-
-// in: x, branch, weight, bias; the last two may be undefined.
-Tensors composed_residual(const Tensors& in, const ResidualNormOptions& o) {
-  const Tensor kept = o.dropout > 0 ? dropout(in[1], o.dropout, o.key) : in[1];
-  return composed({in[0] + kept, in[2], in[3]}, o.eps);
-}
-
-void add_residual_sample(Samples& s, const char* name, Tensors inputs,
-                         const ResidualNormOptions& o) {
-  inputs.resize(4);
-  const Tensors all = inputs;  // undefined ones are no inputs of a sample
-  while (!inputs.back().defined()) inputs.pop_back();
-  auto padded_to_4 = [](Tensors in) {
-    in.resize(4);
-    return in;
-  };
-  s.add(
-      name, inputs,
-      [=](const Tensors& given) {
-        const Tensors in = padded_to_4(given);
-        return residual_layer_norm(in[0], in[1], in[2], in[3], o);
-      },
-      [=](const Tensors& in) { return composed_residual(padded_to_4(in), o); });
-}
-
-const Op kResidualLayerNorm{
-    "residual_layer_norm", [](Samples& s) {
-      const RandomKey key{7, 23};
-      add_residual_sample(s, "affine",
-                          {s.normal({3, 5}), s.normal({3, 5}), s.normal({5}), s.normal({5})}, {});
-      add_residual_sample(s, "dropout",
-                          {s.normal({2, 3, 7}), s.normal({2, 3, 7}), s.normal({7}), s.normal({7})},
-                          {.dropout = 0.3, .key = key});
-      add_residual_sample(s, "plain", {s.normal({4, 3}), s.normal({4, 3})},
-                          {.eps = 0.1, .dropout = 0.2, .key = key});
-      add_residual_sample(
-          s, "transposed",
-          {s.transposed({3, 4}), s.transposed({3, 4}), s.normal({4}), s.normal({4})},
-          {.dropout = 0.4, .key = key});
-      add_residual_sample(s, "no rows",
-                          {s.normal({0, 3}), s.normal({0, 3}), s.normal({3}), s.normal({3})},
-                          {.dropout = 0.4, .key = key});
-      s.add("reused input", {s.normal({3, 4})}, [=](const Tensors& in) {
-        return residual_layer_norm(in[0], in[0], {}, {}, {.dropout = 0.3, .key = key});
-      });
-      auto f = [](double p) {
-        return [p](const Tensors& in) {
-          return residual_layer_norm(in[0], in[1], {}, {}, {.dropout = p});
-        };
-      };
-      s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
-                  "residual_layer_norm: x and branch must agree in shape and dtype; got [2, 3] "
-                  "float64 and [3] float64");
-      s.add_error({s.normal({2, 3}), s.normal({2, 3})}, f(1),
-                  "residual_layer_norm: dropout must be in [0, 1); got 1");
-    }};
 
 void check_operands(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x.dim() > 0, "{}: needs at least one dim; got shape {}", who, x.shape());
@@ -284,4 +191,102 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
       })[0];
 }
 
+namespace {
+
+Tensors padded(Tensors in) {
+  in.resize(3);
+  return in;
+}
+
+void add_sample(Samples& s, const char* name, Tensors inputs, double eps) {
+  s.add(
+      name, std::move(inputs),
+      [eps](const Tensors& in) {
+        const Tensors all = padded(in);
+        return layer_norm(all[0], all[1], all[2], eps);
+      },
+      [eps](const Tensors& in) { return composed(padded(in), eps); });
+}
+
+const Op kLayerNorm{
+    "layer_norm", [](Samples& s) {
+      add_sample(s, "affine", {s.normal({3, 5}), s.normal({5}), s.normal({5})}, 1e-5);
+      add_sample(s, "plain", {s.normal({2, 2, 4})}, 1e-5);
+      add_sample(s, "weight only", {s.normal({2, 3, 5}), s.normal({5})}, 0.1);
+      add_sample(s, "one row", {s.normal({7}), s.normal({7}), s.normal({7})}, 1e-5);
+      add_sample(s, "one column", {s.normal({3, 1}), s.normal({1}), s.normal({1})}, 0.1);
+      add_sample(s, "no rows", {s.normal({0, 3}), s.normal({3}), s.normal({3})}, 1e-5);
+      add_sample(s, "transposed", {s.transposed({3, 4}), s.normal({4}), s.normal({4})}, 1e-5);
+      s.add("weight is bias", {s.normal({3, 4}), s.normal({4})},
+            [](const Tensors& in) { return layer_norm(in[0], in[1], in[1]); });
+      auto f = [](const Tensors& in) { return layer_norm(in[0], in[1]); };
+      s.add_error({s.normal({2, 3}), s.normal({2})}, f,
+                  "layer_norm: weight must have the shape of the last dim, [3]; got [2]");
+      s.add_error({s.normal({}), s.normal({1})}, f,
+                  "layer_norm: needs at least one dim; got shape []");
+      s.add_error({s.normal({3}), to(s.normal({3}), kFloat32)}, f,
+                  "layer_norm: weight must have the dtype of x, float64; got float32");
+      s.add_error(
+          {s.normal({2, 3}), s.normal({2})},
+          [](const Tensors& in) { return layer_norm(in[0], {}, in[1]); },
+          "layer_norm: bias must have the shape of the last dim, [3]; got [2]");
+    }};
+
+// in: x, branch, weight, bias; the last two may be undefined.
+Tensors composed_residual(const Tensors& in, const ResidualNormOptions& o) {
+  const Tensor kept = o.dropout > 0 ? dropout(in[1], o.dropout, o.key) : in[1];
+  return composed({in[0] + kept, in[2], in[3]}, o.eps);
+}
+
+void add_residual_sample(Samples& s, const char* name, Tensors inputs,
+                         const ResidualNormOptions& o) {
+  inputs.resize(4);
+  const Tensors all = inputs;  // undefined ones are no inputs of a sample
+  while (!inputs.back().defined()) inputs.pop_back();
+  auto padded_to_4 = [](Tensors in) {
+    in.resize(4);
+    return in;
+  };
+  s.add(
+      name, inputs,
+      [=](const Tensors& given) {
+        const Tensors in = padded_to_4(given);
+        return residual_layer_norm(in[0], in[1], in[2], in[3], o);
+      },
+      [=](const Tensors& in) { return composed_residual(padded_to_4(in), o); });
+}
+
+const Op kResidualLayerNorm{
+    "residual_layer_norm", [](Samples& s) {
+      const RandomKey key{7, 23};
+      add_residual_sample(s, "affine",
+                          {s.normal({3, 5}), s.normal({3, 5}), s.normal({5}), s.normal({5})}, {});
+      add_residual_sample(s, "dropout",
+                          {s.normal({2, 3, 7}), s.normal({2, 3, 7}), s.normal({7}), s.normal({7})},
+                          {.dropout = 0.3, .key = key});
+      add_residual_sample(s, "plain", {s.normal({4, 3}), s.normal({4, 3})},
+                          {.eps = 0.1, .dropout = 0.2, .key = key});
+      add_residual_sample(
+          s, "transposed",
+          {s.transposed({3, 4}), s.transposed({3, 4}), s.normal({4}), s.normal({4})},
+          {.dropout = 0.4, .key = key});
+      add_residual_sample(s, "no rows",
+                          {s.normal({0, 3}), s.normal({0, 3}), s.normal({3}), s.normal({3})},
+                          {.dropout = 0.4, .key = key});
+      s.add("reused input", {s.normal({3, 4})}, [=](const Tensors& in) {
+        return residual_layer_norm(in[0], in[0], {}, {}, {.dropout = 0.3, .key = key});
+      });
+      auto f = [](double p) {
+        return [p](const Tensors& in) {
+          return residual_layer_norm(in[0], in[1], {}, {}, {.dropout = p});
+        };
+      };
+      s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
+                  "residual_layer_norm: x and branch must agree in shape and dtype; got [2, 3] "
+                  "float64 and [3] float64");
+      s.add_error({s.normal({2, 3}), s.normal({2, 3})}, f(1),
+                  "residual_layer_norm: dropout must be in [0, 1); got 1");
+    }};
+
+}  // namespace
 }  // namespace weft

@@ -13,47 +13,7 @@ namespace {
 
 constexpr int64_t kGrain = 4096;  // elements that are worth another thread
 
-template <Tensor (*f)(const Tensor&, int)>
-void add_dims(Samples& s, SampleFunction (*composition)(int)) {
-  auto add = [&](const char* name, const Tensor& x, int dim) {
-    s.add(
-        name, {x}, [dim](const Tensors& in) { return f(in[0], dim); }, composition(dim));
-  };
-  add("last dim", s.normal({3, 5}), -1);
-  add("middle dim", s.normal({2, 4, 3}), 1);
-  add("first dim", s.normal({5, 2}), 0);
-  add("transposed", s.transposed({3, 4}), 1);
-  add("one entry", s.normal({3, 1}), 1);
-  add("rank 0", s.normal({}), 0);
-  add("no rows", s.normal({0, 3}), 1);
-  add("no entries", s.normal({3, 0}), 1);
-  s.add("far from zero", {s.normal({2, 3})},
-        [](const Tensors& in) { return f(in[0] * 3 + 1000, -1); });
-}
-
-const Op kSoftmax{"softmax", [](Samples& s) {
-                    add_dims<softmax>(s, [](int dim) -> SampleFunction {
-                      return [dim](const Tensors& in) {
-                        const Tensor e = exp(in[0]);
-                        return Tensors{e / sum(e, {dim}, true)};
-                      };
-                    });
-                    s.add_error(
-                        {s.normal({3, 5})}, [](const Tensors& in) { return softmax(in[0], 2); },
-                        "softmax: dim must be in [-2, 1]; got 2 for shape [3, 5]");
-                    s.add_error(
-                        {s.integers({3}, 2)}, [](const Tensors& in) { return softmax(in[0], 0); },
-                        "softmax: expected a floating dtype; got int64");
-                  }};
-const Op kLogSoftmax{
-    "log_softmax", [](Samples& s) {
-      add_dims<log_softmax>(s, [](int dim) -> SampleFunction {
-        return [dim](const Tensors& in) { return Tensors{log(softmax(in[0], dim))}; };
-      });
-      s.add_error(
-          {s.normal({3, 5})}, [](const Tensors& in) { return log_softmax(in[0], -3); },
-          "log_softmax: dim must be in [-2, 1]; got -3 for shape [3, 5]");
-    }};
+extern const Op kSoftmax, kLogSoftmax;
 
 Tensor swap_with_last(const Tensor& x, int dim) {
   return contiguous(dim == x.dim() - 1 || x.dim() == 0 ? x : transpose(x, dim, -1));
@@ -125,4 +85,49 @@ Tensor log_softmax(const Tensor& x, int dim) {
   });
 }
 
+namespace {
+
+template <Tensor (*f)(const Tensor&, int)>
+void add_dims(Samples& s, SampleFunction (*composition)(int)) {
+  auto add = [&](const char* name, const Tensor& x, int dim) {
+    s.add(
+        name, {x}, [dim](const Tensors& in) { return f(in[0], dim); }, composition(dim));
+  };
+  add("last dim", s.normal({3, 5}), -1);
+  add("middle dim", s.normal({2, 4, 3}), 1);
+  add("first dim", s.normal({5, 2}), 0);
+  add("transposed", s.transposed({3, 4}), 1);
+  add("one entry", s.normal({3, 1}), 1);
+  add("rank 0", s.normal({}), 0);
+  add("no rows", s.normal({0, 3}), 1);
+  add("no entries", s.normal({3, 0}), 1);
+  s.add("far from zero", {s.normal({2, 3})},
+        [](const Tensors& in) { return f(in[0] * 3 + 1000, -1); });
+}
+
+const Op kSoftmax{"softmax", [](Samples& s) {
+                    add_dims<softmax>(s, [](int dim) -> SampleFunction {
+                      return [dim](const Tensors& in) {
+                        const Tensor e = exp(in[0]);
+                        return Tensors{e / sum(e, {dim}, true)};
+                      };
+                    });
+                    s.add_error(
+                        {s.normal({3, 5})}, [](const Tensors& in) { return softmax(in[0], 2); },
+                        "softmax: dim must be in [-2, 1]; got 2 for shape [3, 5]");
+                    s.add_error(
+                        {s.integers({3}, 2)}, [](const Tensors& in) { return softmax(in[0], 0); },
+                        "softmax: expected a floating dtype; got int64");
+                  }};
+const Op kLogSoftmax{
+    "log_softmax", [](Samples& s) {
+      add_dims<log_softmax>(s, [](int dim) -> SampleFunction {
+        return [dim](const Tensors& in) { return Tensors{log(softmax(in[0], dim))}; };
+      });
+      s.add_error(
+          {s.normal({3, 5})}, [](const Tensors& in) { return log_softmax(in[0], -3); },
+          "log_softmax: dim must be in [-2, 1]; got -3 for shape [3, 5]");
+    }};
+
+}  // namespace
 }  // namespace weft
