@@ -13,7 +13,6 @@
 #include <weft/autograd/inspect/profiler.h>
 #include <weft/autograd/inspect/recorded_graph.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/record_fused.h>
 #include <weft/autograd/transforms/activation_checkpoint.h>
 #include <weft/autograd/transforms/functional.h>
 #include <weft/autograd/transforms/grad.h>

@@ -2,15 +2,19 @@
 // record() a vjp (vector-Jacobian product): a function from the gradient of the result to the
 // gradients of the inputs, itself written in recorded ops, so that gradients have gradients.
 //
-//   const Op kTanh{"tanh", [](Samples& s) { s.add("plain", {s.normal({3, 5})}, ...); }};
-//
+//   extern const Op kTanh;
 //   Tensor tanh(const Tensor& x) {
 //     Tensor y = ...;
 //     return record(kTanh, y, {x}, [y = save_output(y)](Backward& b) {  // y' = 1 - y^2
-//       const Tensor out = b.saved(y);
-//       return b.dy() * (1 - out * out);
+//       return b.dy() * (1 - b.saved(y) * b.saved(y));
 //     });
 //   }
+//   const Op kTanh{"tanh", [](Samples& s) { s.add("plain", {s.normal({3, 5})}, ...); }};
+//
+// A vjp with something faster than ops asks first_order(); for more it is a formula in ops, or the
+// vjp of a composition that the op equals:
+//   if (b.first_order()) return one_pass(b.saved(x), b.dy());
+//   return vjp(composition, {b.saved(x)}, {b.dy()})[0];
 #pragma once
 
 #include <weft/autograd/graph/grad_mode.h>
@@ -85,6 +89,8 @@ class Backward {
       fail_index("input", i, edges.size());
     return static_cast<bool>(edges[at].node);
   }
+  /// Whether nobody will differentiate the gradients: they need not be made of recorded ops.
+  bool first_order() const { return !grad_enabled(); }
   /// The tensor behind `s`, connected to the graph. Error if it was changed in place or given other
   /// data since.
   Tensor saved(const Saved& s) const;
@@ -96,6 +102,15 @@ class Backward {
   Node& node_;
   std::span<const Tensor> dy_;
 };
+
+/// Whether record() enters in the graph what is computed from `inputs`.
+template <class Inputs = std::initializer_list<Tensor>>
+bool will_record(const Inputs& inputs) {
+  if (!grad_enabled()) return false;
+  for (const Tensor& t : inputs)
+    if (t.defined() && t.slot()) return true;
+  return false;
+}
 
 namespace detail {
 
@@ -155,14 +170,6 @@ class OpNode final : public Node {
   std::vector<Edge> spilled_;
 };
 
-template <class Inputs>
-bool wants_record(const Inputs& inputs) {
-  if (!grad_enabled()) return false;
-  for (const Tensor& t : inputs)
-    if (t.defined() && t.slot()) return true;
-  return false;
-}
-
 /// Recording a result that is a handle of an input would take that input out of its own graph.
 [[noreturn]] void fail_not_own(const Op& op);
 
@@ -196,7 +203,7 @@ void show(const Op& op, std::span<const Tensor> outputs, const Inputs& inputs) {
 /// Tensor where there is one input; undefined means zero. `y` must be a handle of the op's own.
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
-  if (detail::wants_record(inputs)) detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
+  if (will_record(inputs)) detail::attach(op, {&y, 1}, inputs, std::forward<Vjp>(vjp));
   detail::show(op, {&y, 1}, inputs);
   return y;
 }
@@ -204,7 +211,7 @@ Tensor record(const Op& op, Tensor y, const Inputs& inputs, Vjp&& vjp) {
 /// The same for an op with several outputs; the vjp may find some of their gradients undefined.
 template <class Inputs = std::initializer_list<Tensor>, class Vjp>
 Tensors record_all(const Op& op, Tensors outputs, const Inputs& inputs, Vjp&& vjp) {
-  if (detail::wants_record(inputs)) detail::attach(op, outputs, inputs, std::forward<Vjp>(vjp));
+  if (will_record(inputs)) detail::attach(op, outputs, inputs, std::forward<Vjp>(vjp));
   detail::show(op, outputs, inputs);
   return outputs;
 }

@@ -3,7 +3,8 @@
 //   tanh' = 1 - y^2    sigmoid' = s(x) s(-x)        relu' = [x > 0]
 //   softplus' = s      silu' = s(x) (1 + x s(-x))   gelu' = Phi(x) + x phi(x)
 // Backward is one pass of kernels::unary_grad, from x: where y is near 1, 1 - y has lost its
-// digits.
+// digits. Where no formula in other ops keeps them, dy f'(x) is an op of its own, f_backward, whose
+// gradients are g dy f''(x) and g f'(x).
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops/detail/elementwise.h>
@@ -13,9 +14,139 @@ namespace {
 
 using kernels::Unary;
 
+extern const Op kTanh, kTanhBackward, kSigmoid, kSigmoidBackward, kRelu, kSilu, kSiluBackward,
+    kSoftplus, kGelu, kGeluBackward;
+
+// tanh'' = -2 tanh tanh'
+Tensor tanh_backward(const Tensor& x, const Tensor& dy) {
+  return record(kTanhBackward, unary_grad(Unary::tanh, x, {}, dy), {x, dy},
+                [x = save(x), dy = save(dy)](Backward& b) {
+                  const Tensor v = b.saved(x), g = b.dy();
+                  Tensors d(2);
+                  if (b.needs(0)) d[0] = tanh_backward(v, g * tanh(v) * -2) * b.saved(dy);
+                  if (b.needs(1)) d[1] = tanh_backward(v, g);
+                  return d;
+                });
+}
+
+}  // namespace
+
+Tensor tanh(const Tensor& x) {
+  return record(kTanh, unary("tanh", Unary::tanh, x), {x},
+                [x = save(x)](Backward& b) { return tanh_backward(b.saved(x), b.dy()); });
+}
+
+namespace {
+
+// sigmoid'' = sigmoid' (s(-x) - s(x)), and the difference is -tanh(x / 2)
+Tensor sigmoid_backward(const Tensor& x, const Tensor& dy) {
+  return record(kSigmoidBackward, unary_grad(Unary::sigmoid, x, {}, dy), {x, dy},
+                [x = save(x), dy = save(dy)](Backward& b) {
+                  const Tensor v = b.saved(x), g = b.dy();
+                  Tensors d(2);
+                  if (b.needs(0)) d[0] = sigmoid_backward(v, -(g * tanh(v * 0.5))) * b.saved(dy);
+                  if (b.needs(1)) d[1] = sigmoid_backward(v, g);
+                  return d;
+                });
+}
+
+}  // namespace
+
+Tensor sigmoid(const Tensor& x) {
+  return record(kSigmoid, unary("sigmoid", Unary::sigmoid, x), {x},
+                [x = save(x)](Backward& b) { return sigmoid_backward(b.saved(x), b.dy()); });
+}
+
+Tensor relu(const Tensor& x) {
+  Tensor y = unary("relu", Unary::relu, x);
+  return record(kRelu, y, {x}, [y = save_output(y)](Backward& b) {
+    if (b.first_order()) return unary_grad(Unary::relu, {}, b.saved(y), b.dy());
+    return masked_fill(b.dy(), le(b.saved(y), 0), 0);
+  });
+}
+
+Tensor softplus(const Tensor& x) {
+  return record(kSoftplus, unary("softplus", Unary::softplus, x), {x}, [x = save(x)](Backward& b) {
+    if (b.first_order()) return unary_grad(Unary::softplus, b.saved(x), {}, b.dy());
+    return b.dy() * sigmoid(b.saved(x));
+  });
+}
+
+namespace {
+
+// The second derivatives of silu and gelu are 0 far from 0. Powers of x are taken no further, or
+// they would overflow and be infinity times that 0.
+
+// g silu''(x), silu'' = sigmoid'(x) (2 - x tanh(x / 2))
+Tensor silu_curvature(const Tensor& x, const Tensor& g) {
+  const Tensor c = clamp(x, -1000, 1000);
+  return sigmoid_backward(x, g) * (2 - c * tanh(c * 0.5));
+}
+
+Tensor silu_backward(const Tensor& x, const Tensor& dy) {
+  return record(kSiluBackward, unary_grad(Unary::silu, x, {}, dy), {x, dy},
+                [x = save(x), dy = save(dy)](Backward& b) {
+                  const Tensor v = b.saved(x), g = b.dy();
+                  Tensors d(2);
+                  if (b.needs(0)) d[0] = silu_curvature(v, g) * b.saved(dy);
+                  if (b.needs(1)) d[1] = silu_backward(v, g);
+                  return d;
+                });
+}
+
+}  // namespace
+
+Tensor silu(const Tensor& x) {
+  return record(kSilu, unary("silu", Unary::silu, x), {x},
+                [x = save(x)](Backward& b) { return silu_backward(b.saved(x), b.dy()); });
+}
+
+namespace {
+
 constexpr double kInvSqrt2Pi = 0.39894228040143267794;  // 1 / sqrt(2 pi)
 constexpr double kSqrt2OverPi = 0.79788456080286535588;
 constexpr double kTanhCubic = 0.044715;
+
+Unary kernel_of(Gelu form) { return form == Gelu::exact ? Unary::gelu : Unary::gelu_tanh; }
+
+// g gelu''(x), gelu'' = phi(x) (2 - x^2)
+Tensor gelu_curvature(const Tensor& x, const Tensor& g) {
+  const Tensor c = clamp(x, -40, 40), square = c * c;
+  return g * (exp(square * -0.5) * (2 - square) * kInvSqrt2Pi);
+}
+
+// With z = 2 sqrt(2 / pi) (x + c x^3): y = x s(z), y' = s(z) (1 + x s(-z) z'),
+// y'' = sigmoid'(z) (2 z' + x z'' - x z'^2 tanh(z / 2)).
+Tensor gelu_tanh_curvature(const Tensor& x, const Tensor& g) {
+  constexpr double kSlope = 2 * kSqrt2OverPi;
+  const Tensor v = clamp(x, -30, 30), square = v * v;
+  const Tensor z = v * (square * kTanhCubic + 1) * kSlope;
+  const Tensor dz = (square * (3 * kTanhCubic) + 1) * kSlope;
+  const Tensor straight = (square * (12 * kTanhCubic) + 2) * kSlope;  // 2 z' + x z''
+  return sigmoid_backward(z, g) * (straight - v * dz * dz * tanh(z * 0.5));
+}
+
+Tensor gelu_backward(const Tensor& x, const Tensor& dy, Gelu form) {
+  return record(kGeluBackward, unary_grad(kernel_of(form), x, {}, dy), {x, dy},
+                [x = save(x), dy = save(dy), form](Backward& b) {
+                  const Tensor v = b.saved(x), g = b.dy();
+                  const auto curvature = form == Gelu::exact ? gelu_curvature : gelu_tanh_curvature;
+                  Tensors d(2);
+                  if (b.needs(0)) d[0] = curvature(v, g) * b.saved(dy);
+                  if (b.needs(1)) d[1] = gelu_backward(v, g, form);
+                  return d;
+                });
+}
+
+}  // namespace
+
+Tensor gelu(const Tensor& x, Gelu form) {
+  return record(kGelu, unary("gelu", kernel_of(form), x), {x}, [x = save(x), form](Backward& b) {
+    return gelu_backward(b.saved(x), b.dy(), form);
+  });
+}
+
+namespace {
 
 template <class F>
 void add_layouts(Samples& s, F f, double kink_gap = 0) {
@@ -34,15 +165,29 @@ void add_plain(Samples& s) {
   add_layouts(s, f, 0.02);
 }
 
+// Of f_backward: x and dy.
+template <class F>
+void add_slopes(Samples& s, F f) {
+  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
+  s.add("plain", {s.normal({3, 5}), s.normal({3, 5})}, op);
+  s.add("transposed", {s.transposed({3, 4}), s.transposed({3, 4})}, op);
+  s.add("rank 0", {s.normal({}), s.normal({})}, op);
+  s.add("empty", {s.normal({0, 3}), s.normal({0, 3})}, op);
+  s.add("reused input", {s.normal({5})}, [f](const Tensors& in) { return f(in[0], in[0]); });
+}
+
 const Op kTanh{"tanh", add_plain<tanh>};
+const Op kTanhBackward{"tanh_backward", [](Samples& s) { add_slopes(s, tanh_backward); }};
 const Op kSigmoid{"sigmoid", [](Samples& s) {
                     add_plain<sigmoid>(s);
                     s.add_error(
                         {s.integers({3}, 2)}, [](const Tensors& in) { return sigmoid(in[0]); },
                         "sigmoid: expected a floating dtype; got int64");
                   }};
+const Op kSigmoidBackward{"sigmoid_backward", [](Samples& s) { add_slopes(s, sigmoid_backward); }};
 const Op kRelu{"relu", add_plain<relu>};
 const Op kSilu{"silu", add_plain<silu>};
+const Op kSiluBackward{"silu_backward", [](Samples& s) { add_slopes(s, silu_backward); }};
 const Op kSoftplus{"softplus", [](Samples& s) {
                      add_plain<softplus>(s);
                      s.add(
@@ -61,102 +206,12 @@ const Op kGelu{"gelu", [](Samples& s) {
                        return x * 0.5 * (tanh((x + pow(x, 3) * kTanhCubic) * kSqrt2OverPi) + 1);
                      });
                }};
-
-// dy f'(x) as an op, for gradients of gradients; `curvature(x, g)` is g f''(x).
-using Curvature = Tensor (*)(const Tensor& x, const Tensor& g);
-
-Tensor slope(const Op& op, Unary kernel, Curvature curvature, const Tensor& x, const Tensor& dy) {
-  Tensor dx;
-  {
-    const OpScope inside;
-    dx = unary_grad(kernel, x, {}, dy);
-  }
-  return record(op, dx, {x, dy}, [=, &op, x = save(x), dy = save(dy)](Backward& b) {
-    const Tensor v = b.saved(x);
-    return Tensors{b.needs(0) ? curvature(v, b.dy()) * b.saved(dy) : Tensor(),
-                   b.needs(1) ? slope(op, kernel, curvature, v, b.dy()) : Tensor()};
-  });
-}
-
-// y = kernel(x), entered in the graph. Backward is one pass, or `formula(x, dy)` where the gradient
-// must itself be differentiable.
-template <class Formula>
-Tensor record_from_x(const Op& op, Unary kernel, const Tensor& x, Formula formula) {
-  return record(op, unary(op.name, kernel, x), {x}, [x = save(x), kernel, formula](Backward& b) {
-    if (grad_enabled()) return formula(b.saved(x), b.dy());
-    return unary_grad(kernel, b.saved(x), {}, b.dy());
-  });
-}
-
-Tensor record_with(const Op& op, Unary kernel, Curvature curvature, const Tensor& x) {
-  return record_from_x(op, kernel, x, [&op, kernel, curvature](const Tensor& v, const Tensor& dy) {
-    return slope(op, kernel, curvature, v, dy);
-  });
-}
-
-// tanh'' = -2 tanh tanh'
-Tensor tanh_curvature(const Tensor& x, const Tensor& g) {
-  return slope(kTanh, Unary::tanh, tanh_curvature, x, g * tanh(x) * -2);
-}
-
-// sigmoid'' = sigmoid' (s(-x) - s(x)), and the difference is -tanh(x / 2)
-Tensor sigmoid_curvature(const Tensor& x, const Tensor& g) {
-  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, x, -(g * tanh(x * 0.5)));
-}
-
-// The following are 0 far from 0. Powers of x are taken no further, or they would overflow and be
-// infinity times that 0.
-
-// silu'' = sigmoid'(x) (2 - x tanh(x / 2))
-Tensor silu_curvature(const Tensor& x, const Tensor& g) {
-  const Tensor c = clamp(x, -1000, 1000);
-  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, x, g) * (2 - c * tanh(c * 0.5));
-}
-
-// gelu'' = phi(x) (2 - x^2)
-Tensor gelu_curvature(const Tensor& x, const Tensor& g) {
-  const Tensor c = clamp(x, -40, 40), square = c * c;
-  return g * (exp(square * -0.5) * (2 - square) * kInvSqrt2Pi);
-}
-
-// With z = 2 sqrt(2 / pi) (x + c x^3): y = x s(z), y' = s(z) (1 + x s(-z) z'),
-// y'' = sigmoid'(z) (2 z' + x z'' - x z'^2 tanh(z / 2)).
-Tensor gelu_tanh_curvature(const Tensor& x, const Tensor& g) {
-  constexpr double kSlope = 2 * kSqrt2OverPi;
-  const Tensor v = clamp(x, -30, 30), square = v * v;
-  const Tensor z = v * (square * kTanhCubic + 1) * kSlope;
-  const Tensor dz = (square * (3 * kTanhCubic) + 1) * kSlope;
-  const Tensor straight = (square * (12 * kTanhCubic) + 2) * kSlope;  // 2 z' + x z''
-  return slope(kSigmoid, Unary::sigmoid, sigmoid_curvature, z, g) *
-         (straight - v * dz * dz * tanh(z * 0.5));
-}
+const Op kGeluBackward{"gelu_backward", [](Samples& s) {
+                         for (Gelu form : {Gelu::exact, Gelu::tanh})
+                           add_slopes(s, [form](const Tensor& x, const Tensor& dy) {
+                             return gelu_backward(x, dy, form);
+                           });
+                       }};
 
 }  // namespace
-
-Tensor tanh(const Tensor& x) { return record_with(kTanh, Unary::tanh, tanh_curvature, x); }
-
-Tensor sigmoid(const Tensor& x) {
-  return record_with(kSigmoid, Unary::sigmoid, sigmoid_curvature, x);
-}
-
-Tensor relu(const Tensor& x) {
-  Tensor y = unary("relu", Unary::relu, x);
-  return record(kRelu, y, {x}, [y = save_output(y)](Backward& b) {
-    if (grad_enabled()) return masked_fill(b.dy(), le(b.saved(y), 0), 0);
-    return unary_grad(Unary::relu, {}, b.saved(y), b.dy());
-  });
-}
-
-Tensor silu(const Tensor& x) { return record_with(kSilu, Unary::silu, silu_curvature, x); }
-
-Tensor softplus(const Tensor& x) {
-  return record_from_x(kSoftplus, Unary::softplus, x,
-                       [](const Tensor& v, const Tensor& dy) { return dy * sigmoid(v); });
-}
-
-Tensor gelu(const Tensor& x, Gelu form) {
-  if (form == Gelu::exact) return record_with(kGelu, Unary::gelu, gelu_curvature, x);
-  return record_with(kGelu, Unary::gelu_tanh, gelu_tanh_curvature, x);
-}
-
 }  // namespace weft

@@ -1,5 +1,6 @@
 // add, sub, mul, div, pow, maximum, minimum, with broadcasting. Where an operand was stretched, its
-// gradient is summed back by sum_to.
+// gradient is summed back by sum_to. Derivatives of quotients are made of ratio(), those of powers
+// of pow_slope(): ops of their own, right though products on the way leave their type's range.
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops/detail/elementwise.h>
@@ -11,81 +12,7 @@ namespace {
 
 using kernels::Binary;
 
-// The shapes that every broadcasting op is sampled on.
-template <class F>
-void add_broadcasts(Samples& s, const std::string& who, F f,
-                    Tensor (*make)(Samples&, const Shape&)) {
-  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
-  s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
-  s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
-  s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
-  s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
-  s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
-  s.add_error({s.normal({2, 3}), s.normal({4})}, op,
-              who + ": shapes do not broadcast; got [2, 3] and [4]");
-}
-
-Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
-Tensor positive(Samples& s, const Shape& shape) { return s.uniform(shape, 0.5, 2.0); }
-
-template <class F>
-void add_reused(Samples& s, F f, Tensor x) {
-  s.add("reused input", {std::move(x)}, [f](const Tensors& in) { return f(in[0], in[0]); });
-}
-
-const Op kAdd{"add", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
-                add_broadcasts(s, "add", f, any);
-                add_reused(s, f, s.normal({3}));
-                s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
-                s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})},
-                      [](const Tensors& in) { return add(in[0], in[1]); });
-              }};
-const Op kSub{"sub", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
-                add_broadcasts(s, "sub", f, any);
-              }};
-const Op kMul{"mul", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
-                add_broadcasts(s, "mul", f, any);
-                add_reused(s, f, s.normal({3}));
-                s.add("number", {s.normal({3})},
-                      [](const Tensors& in) { return mul(in[0], -2.5); });
-              }};
-const Op kDiv{"div", [](Samples& s) {
-                auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
-                add_broadcasts(s, "div", f, positive);
-                s.add("number", {s.normal({3})}, [](const Tensors& in) { return in[0] / 3; });
-                s.add("of a number", {positive(s, {3})},
-                      [](const Tensors& in) { return 3 / in[0]; });
-              }};
-const Op kPow{"pow", [](Samples& s) {
-                add_broadcasts(
-                    s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
-                s.add("square of negatives", {s.normal({5})},
-                      [](const Tensors& in) { return pow(in[0], 2); });
-                s.add("number", {positive(s, {5})},
-                      [](const Tensors& in) { return pow(in[0], -1.5); });
-                s.add_error(
-                    {s.integers({3}, 4)}, [](const Tensors& in) { return pow(in[0], -2); },
-                    "pow: integers to a negative power are not whole; got -2; convert with to(x, "
-                    "kFloat32)");
-              }};
-
-// Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
-template <class F>
-void add_untied(Samples& s, F f) {
-  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})},
-        [f](const Tensors& in) { return f(in[0], in[1]); });
-  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})},
-        [f](const Tensors& in) { return f(in[0], in[1]); });
-}
-const Op kMaximum{"maximum", [](Samples& s) {
-                    add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
-                  }};
-const Op kMinimum{"minimum", [](Samples& s) {
-                    add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
-                  }};
+extern const Op kAdd, kSub, kMul, kDiv, kPow, kRatio, kPowSlope, kMaximum, kMinimum;
 
 // Gradient of maximum/minimum: to the operand that was taken, half each at ties.
 template <class Taken>
@@ -100,11 +27,11 @@ Tensors choose(Backward& b, const Saved& sa, const Saved& sb, Taken taken) {
 
 Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
   const auto wider = [](const Tensor& a, const Tensor& b) {
-    return broadcast_shapes("div", a.shape(), b.shape());
+    return broadcast_shapes("ratio", a.shape(), b.shape());
   };
-  Tensor y(broadcast_shapes("div", wider(u, v), wider(p, q)), u.dtype());
+  Tensor y(broadcast_shapes("ratio", wider(u, v), wider(p, q)), u.dtype());
   const BroadcastLoop<4> loop(y.shape(), {&u, &v, &p, &q});
-  dispatch_floating("div", y.dtype(), [&](auto tag) {
+  dispatch_floating("ratio", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pu = u.data<T>(), *pv = v.data<T>(), *pp = p.data<T>(), *pq = q.data<T>();
     T* py = static_cast<T*>(y.raw());
@@ -121,7 +48,7 @@ Tensor ratio_of(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor&
 Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q) {
   const Tensor y = ratio_of(u, v, p, q);
   return record(
-      kDiv, y, {u, v, p, q},
+      kRatio, y, {u, v, p, q},
       [u = save(u), v = save(v), p = save(p), q = save(q), y = save_output(y)](Backward& b) {
         const Tensor &h = b.dy(), u1 = b.saved(u), v1 = b.saved(v), p1 = b.saved(p),
                      q1 = b.saved(q), one = ones({}, h.dtype());
@@ -137,7 +64,7 @@ Tensor ratio(const Tensor& u, const Tensor& v, const Tensor& p, const Tensor& q)
 Tensor pow_slope_of(const Tensor& g, const Tensor& a, const Tensor& b) {
   Tensor y(g.shape(), g.dtype());
   const BroadcastLoop<3> loop(y.shape(), {&g, &a, &b});
-  dispatch_floating("pow", y.dtype(), [&](auto tag) {
+  dispatch_floating("pow_slope", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pb = b.data<T>();
     T* py = static_cast<T*>(y.raw());
@@ -164,7 +91,7 @@ struct Operands {
 
 Tensor pow_slope(const Tensor& g, const Tensor& a, const Tensor& b) {
   return record(
-      kPow, pow_slope_of(g, a, b), {g, a, b},
+      kPowSlope, pow_slope_of(g, a, b), {g, a, b},
       [g = save(g), a = save(a), b = save(b)](Backward& back) {
         const Tensor flow = back.dy(), g1 = back.saved(g), u = back.saved(a), v = back.saved(b);
         const Tensor one = ones({}, u.dtype());
@@ -284,4 +211,103 @@ Tensor minimum(const Tensor& x, const Tensor& y) {
                 });
 }
 
+namespace {
+
+// The shapes that every broadcasting op is sampled on.
+template <class F>
+void add_broadcasts(Samples& s, const std::string& who, F f,
+                    Tensor (*make)(Samples&, const Shape&)) {
+  auto op = [f](const Tensors& in) { return f(in[0], in[1]); };
+  s.add("same shape", {make(s, {2, 3}), make(s, {2, 3})}, op);
+  s.add("row", {make(s, {4, 3}), make(s, {3})}, op);
+  s.add("column", {make(s, {4, 1}), make(s, {1, 5})}, op);
+  s.add("rank 0", {make(s, {}), make(s, {2, 1, 3})}, op);
+  s.add("empty", {make(s, {0, 3}), make(s, {3})}, op);
+  s.add_error({s.normal({2, 3}), s.normal({4})}, op,
+              who + ": shapes do not broadcast; got [2, 3] and [4]");
+}
+
+Tensor any(Samples& s, const Shape& shape) { return s.normal(shape); }
+Tensor positive(Samples& s, const Shape& shape) { return s.uniform(shape, 0.5, 2.0); }
+
+template <class F>
+void add_reused(Samples& s, F f, Tensor x) {
+  s.add("reused input", {std::move(x)}, [f](const Tensors& in) { return f(in[0], in[0]); });
+}
+
+const Op kAdd{"add", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+                add_broadcasts(s, "add", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return add(in[0], 1.5); });
+                s.add("transposed", {s.transposed({3, 4}), s.normal({3, 4})},
+                      [](const Tensors& in) { return add(in[0], in[1]); });
+              }};
+const Op kSub{"sub", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
+                add_broadcasts(s, "sub", f, any);
+              }};
+const Op kMul{"mul", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return mul(a, b); };
+                add_broadcasts(s, "mul", f, any);
+                add_reused(s, f, s.normal({3}));
+                s.add("number", {s.normal({3})},
+                      [](const Tensors& in) { return mul(in[0], -2.5); });
+              }};
+const Op kDiv{"div", [](Samples& s) {
+                auto f = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+                add_broadcasts(s, "div", f, positive);
+                s.add("number", {s.normal({3})}, [](const Tensors& in) { return in[0] / 3; });
+                s.add("of a number", {positive(s, {3})},
+                      [](const Tensors& in) { return 3 / in[0]; });
+              }};
+const Op kPow{"pow", [](Samples& s) {
+                add_broadcasts(
+                    s, "pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, positive);
+                s.add("square of negatives", {s.normal({5})},
+                      [](const Tensors& in) { return pow(in[0], 2); });
+                s.add("number", {positive(s, {5})},
+                      [](const Tensors& in) { return pow(in[0], -1.5); });
+                s.add_error(
+                    {s.integers({3}, 4)}, [](const Tensors& in) { return pow(in[0], -2); },
+                    "pow: integers to a negative power are not whole; got -2; convert with to(x, "
+                    "kFloat32)");
+              }};
+
+const Op kRatio{
+    "ratio", [](Samples& s) {
+      auto f = [](const Tensors& in) { return ratio(in[0], in[1], in[2], in[3]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[1] / (in[2] * in[3]); };
+      s.add("same shape", {s.normal({5}), s.normal({5}), positive(s, {5}), positive(s, {5})}, f,
+            composed);
+      s.add("broadcast", {s.normal({2, 3}), s.normal({3}), positive(s, {2, 1}), positive(s, {})}, f,
+            composed);
+      s.add("reused input", {s.normal({3}), positive(s, {3})},
+            [](const Tensors& in) { return ratio(in[0], in[0], in[1], in[1]); });
+    }};
+
+const Op kPowSlope{
+    "pow_slope", [](Samples& s) {
+      auto f = [](const Tensors& in) { return pow_slope(in[0], in[1], in[2]); };
+      auto composed = [](const Tensors& in) { return in[0] * in[2] * pow(in[1], in[2] - 1); };
+      s.add("same shape", {s.normal({5}), positive(s, {5}), positive(s, {5})}, f, composed);
+      s.add("broadcast", {s.normal({2, 3}), positive(s, {3}), positive(s, {2, 1})}, f, composed);
+    }};
+
+// Broadcast pairs that never tie: one operand well above or below zero where the other is near it.
+template <class F>
+void add_untied(Samples& s, F f) {
+  s.add("same shape", {s.distinct({3, 4}), s.normal({3, 4})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
+  s.add("broadcast", {s.distinct({2, 1, 3}), s.normal({4, 1})},
+        [f](const Tensors& in) { return f(in[0], in[1]); });
+}
+const Op kMaximum{"maximum", [](Samples& s) {
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
+                  }};
+const Op kMinimum{"minimum", [](Samples& s) {
+                    add_untied(s, [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
+                  }};
+
+}  // namespace
 }  // namespace weft

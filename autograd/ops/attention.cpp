@@ -10,7 +10,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/attention_samples.h>
-#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/broadcast.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/attention.h>
@@ -22,7 +22,7 @@
 namespace weft {
 namespace {
 
-const Op kAttention{"scaled_dot_product_attention", attention_samples};
+extern const Op kAttention;
 
 void check_mask(const char* who, const Tensor& mask, const Shape& scores) {
   bool fits = mask.dim() <= scores.rank();
@@ -227,15 +227,21 @@ kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v
   return a;
 }
 
-// What the fused backward reads beside the inputs.
 struct SavedAttention {
+  Saved q, k, v, mask;
   Saved y;
-  Saved top, inverse;  // [B, H, Tq]: kernels::SoftmaxRows
+  Saved top, inverse;        // [B, H, Tq]: kernels::SoftmaxRows
+  AttentionOptions options;  // but for the mask
 };
 
-Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in,
-                       const AttentionOptions& o) {
+AttentionOptions with_mask(const Tensor& mask, AttentionOptions o) {
+  o.mask = mask;
+  return o;
+}
+
+Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
+  const AttentionOptions o = with_mask(in[3], s.options);
   const Tensor y = b.saved(s.y), top = b.saved(s.top), inverse = b.saved(s.inverse),
                dy = with_dense_rows(b.dy());
   const Tensors rooms = gradient_rooms(q, k, v);
@@ -267,18 +273,16 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
     kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y),
                        kernels::SoftmaxRows<T>{writable<T>(top), writable<T>(inverse)});
   });
-  AttentionOptions unmasked = o;
-  unmasked.mask = {};
-  auto with_mask = [unmasked](const Tensors& in) {
-    AttentionOptions own = unmasked;
-    own.mask = in[3];
-    return own;
-  };
-  return record_fused(
-      kAttention, y, {q, k, v, o.mask},
-      [with_mask](const Tensors& in) { return compose(in[0], in[1], in[2], with_mask(in)).output; },
-      [with_mask, saved = SavedAttention{save_output(y), save(top), save(inverse)}](
-          Backward& b, const Tensors& in) { return fused_backward(saved, b, in, with_mask(in)); });
+  const SavedAttention saved{save(q),        save(k),   save(v),       save(o.mask),
+                             save_output(y), save(top), save(inverse), with_mask({}, o)};
+  return record(kAttention, y, {q, k, v, o.mask}, [s = saved](Backward& b) {
+    const Tensors in{b.saved(s.q), b.saved(s.k), b.saved(s.v), b.saved(s.mask)};
+    if (b.first_order()) return fused_backward(s, b, in);
+    auto composition = [&](const Tensors& x) {
+      return compose(x[0], x[1], x[2], with_mask(x[3], s.options)).output;
+    };
+    return vjp(composition, in, {b.dy()});
+  });
 }
 
 // A floating mask takes q's dtype.
@@ -314,4 +318,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Te
   return composed ? compose(q, k, v, o).output : fused(q, k, v, o);
 }
 
+namespace {
+
+const Op kAttention{"scaled_dot_product_attention", attention_samples};
+
+}  // namespace
 }  // namespace weft

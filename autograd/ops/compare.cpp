@@ -9,19 +9,7 @@ namespace {
 
 using kernels::Compare;
 
-const Op kWhere{"where", [](Samples& s) {
-                  auto f = [](const Tensors& in) { return where(in[0], in[1], in[2]); };
-                  s.add("same shape", {s.booleans({3, 4}), s.normal({3, 4}), s.normal({3, 4})}, f);
-                  s.add("broadcast", {s.booleans({4}), s.normal({3, 1}), s.normal({})}, f);
-                  s.add("masked_fill", {s.normal({2, 3, 4}), s.booleans({3, 1})},
-                        [](const Tensors& in) { return masked_fill(in[0], in[1], -2); });
-                  s.add_error({s.normal({3}), s.normal({3}), s.normal({3})}, f,
-                              "where: the condition must be bool; got float64");
-                  s.add_error(
-                      {s.normal({3}), s.booleans({2, 3})},
-                      [](const Tensors& in) { return masked_fill(in[0], in[1], 0); },
-                      "masked_fill: the mask must broadcast to shape [3]; got [2, 3]");
-                }};
+extern const Op kWhere;
 
 Tensor compare(const char* who, Compare op, const Tensor& x, const Tensor& z) {
   check(x.defined() && z.defined(), "{}: an operand is undefined", who);
@@ -113,4 +101,21 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   return where(mask, scalar(value, x.dtype()), x);
 }
 
+namespace {
+
+const Op kWhere{"where", [](Samples& s) {
+                  auto f = [](const Tensors& in) { return where(in[0], in[1], in[2]); };
+                  s.add("same shape", {s.booleans({3, 4}), s.normal({3, 4}), s.normal({3, 4})}, f);
+                  s.add("broadcast", {s.booleans({4}), s.normal({3, 1}), s.normal({})}, f);
+                  s.add("masked_fill", {s.normal({2, 3, 4}), s.booleans({3, 1})},
+                        [](const Tensors& in) { return masked_fill(in[0], in[1], -2); });
+                  s.add_error({s.normal({3}), s.normal({3}), s.normal({3})}, f,
+                              "where: the condition must be bool; got float64");
+                  s.add_error(
+                      {s.normal({3}), s.booleans({2, 3})},
+                      [](const Tensors& in) { return masked_fill(in[0], in[1], 0); },
+                      "masked_fill: the mask must broadcast to shape [3]; got [2, 3]");
+                }};
+
+}  // namespace
 }  // namespace weft

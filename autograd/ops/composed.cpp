@@ -10,6 +10,37 @@
 #include <limits>
 
 namespace weft {
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, std::optional<double> eps) {
+  check(x.defined(), "rms_norm: the operand is undefined");
+  check(x.dim() > 0, "rms_norm: needs at least one dim; got shape {}", x.shape());
+  if (!is_floating(x.dtype())) fail_not_floating("rms_norm", x.dtype());
+  const Tensor last = weight.defined() ? weight : ones({x.size(-1)}, x.dtype());
+  check(last.shape() == Shape{x.size(-1)},
+        "rms_norm: weight must have the shape of the last dim, [{}]; got {}", x.size(-1),
+        last.shape());
+  const double tiny = x.dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
+                                            : std::numeric_limits<double>::epsilon();
+  const double added = eps.value_or(tiny);
+  Tensor u = x, squares = mean(x * x, {-1}, true) + added;
+  if (const Tensor units = units_of_rows(x, squares); units.defined()) {
+    u = x * units;
+    squares = mean(u * u, {-1}, true) + in_squared_units(added, units);
+  }
+  const Tensor y = u * rsqrt(squares);
+  return weight.defined() ? y * weight : y;
+}
+
+Tensor glu(const Tensor& x, int dim) {
+  check(x.defined(), "glu: the operand is undefined");
+  check(x.dim() > 0, "glu: needs at least one dim; got shape {}", x.shape());
+  const int d = normalize_dim("glu", dim, x.shape());
+  check(x.size(d) % 2 == 0, "glu: the size of dim {} must be even; got shape {}", dim, x.shape());
+  const int64_t half = x.size(d) / 2;
+  const Tensors parts = split(x, {half, half}, d);
+  return parts[0] * sigmoid(parts[1]);
+}
+
 namespace {
 
 const Op kRmsNorm{"rms_norm", [](Samples& s) {
@@ -42,35 +73,4 @@ const Op kGlu{"glu", [](Samples& s) {
               }};
 
 }  // namespace
-
-Tensor rms_norm(const Tensor& x, const Tensor& weight, std::optional<double> eps) {
-  check(x.defined(), "rms_norm: the operand is undefined");
-  check(x.dim() > 0, "rms_norm: needs at least one dim; got shape {}", x.shape());
-  if (!is_floating(x.dtype())) fail_not_floating("rms_norm", x.dtype());
-  const Tensor last = weight.defined() ? weight : ones({x.size(-1)}, x.dtype());
-  check(last.shape() == Shape{x.size(-1)},
-        "rms_norm: weight must have the shape of the last dim, [{}]; got {}", x.size(-1),
-        last.shape());
-  const double tiny = x.dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
-                                            : std::numeric_limits<double>::epsilon();
-  const double added = eps.value_or(tiny);
-  Tensor u = x, squares = mean(x * x, {-1}, true) + added;
-  if (const Tensor units = units_of_rows(x, squares); units.defined()) {
-    u = x * units;
-    squares = mean(u * u, {-1}, true) + in_squared_units(added, units);
-  }
-  const Tensor y = u * rsqrt(squares);
-  return weight.defined() ? y * weight : y;
-}
-
-Tensor glu(const Tensor& x, int dim) {
-  check(x.defined(), "glu: the operand is undefined");
-  check(x.dim() > 0, "glu: needs at least one dim; got shape {}", x.shape());
-  const int d = normalize_dim("glu", dim, x.shape());
-  check(x.size(d) % 2 == 0, "glu: the size of dim {} must be even; got shape {}", dim, x.shape());
-  const int64_t half = x.size(d) / 2;
-  const Tensors parts = split(x, {half, half}, d);
-  return parts[0] * sigmoid(parts[1]);
-}
-
 }  // namespace weft

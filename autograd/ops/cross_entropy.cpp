@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kGrain = 4096;  // logits that are worth another thread
 
+extern const Op kCrossEntropy;
+
 Shape without_last(const Shape& shape) {
   return Shape(std::span(shape.begin(), static_cast<size_t>(shape.rank() - 1)));
 }
@@ -30,47 +32,6 @@ Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOp
   const ClassTargets t = targets_for(logits, target, options);
   return loss_of_log_probs(log_softmax(counted_rows(logits, t), -1), t, options);
 }
-
-void add_sample(Samples& s, const char* name, const Tensor& x, const CrossEntropyOptions& options) {
-  Tensor target = s.integers(without_last(x.shape()), x.size(-1));
-  s.add(
-      name, {x, target},
-      [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); },
-      [options](const Tensors& in) { return composed(in[0], in[1], options); });
-}
-
-void add_errors(Samples& s) {
-  auto f = [](const CrossEntropyOptions& options) {
-    return [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); };
-  };
-  const Tensor x = s.normal({3, 4}), good = tensor({0, 1, 3});
-  s.add_error({x, tensor({0, 1, 4})}, f({}),
-              "cross_entropy: targets must be in [0, 4) or ignore_index -100; got 4 in row 2");
-  s.add_error({x, tensor({0, 1})}, f({}), "cross_entropy: expected targets of shape [3]; got [2]");
-  s.add_error({x, s.normal({3})}, f({}), "cross_entropy: targets must be int64; got float64");
-  s.add_error({x, good}, f({s.normal({3})}), "cross_entropy: weight must be [4]; got [3]");
-  s.add_error({x, good}, f({.label_smoothing = 1.5}),
-              "cross_entropy: label_smoothing must be in [0, 1]; got 1.5");
-  s.add_error({s.normal({}), good}, f({}),
-              "cross_entropy: logits need at least one dim; got shape []");
-}
-
-const Op kCrossEntropy{
-    "cross_entropy", [](Samples& s) {
-      for (Reduction r : {Reduction::none, Reduction::mean, Reduction::sum}) {
-        add_sample(s, "plain", s.normal({6, 4}), {.reduction = r});
-        add_sample(s, "weights, smoothing, ignore", s.normal({7, 3}),
-                   {s.uniform({3}, 0.5, 2), 2, 0.2, r});
-      }
-      add_sample(s, "two dims of rows", s.normal({2, 3, 4}), {.label_smoothing = 0.1});
-      add_sample(s, "one row", s.normal({5}), {});
-      add_sample(s, "nothing but smoothing", s.normal({3, 4}), {.label_smoothing = 1});
-      add_sample(s, "one class", s.normal({3, 1}), {.label_smoothing = 0.1});
-      add_sample(s, "transposed", s.transposed({3, 4}), {});
-      add_sample(s, "all ignored", s.normal({3, 1}), {.ignore_index = 0});
-      add_sample(s, "no rows", s.normal({0, 3}), {});
-      add_errors(s);
-    }};
 
 // losses(rows begin to end) on several threads.
 template <class F>
@@ -123,19 +84,10 @@ Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& 
   return dx;
 }
 
-Tensor logits_gradient(const Backward& b, const Tensor& x, const RowSoftmax& rows,
-                       const SavedTargets& saved) {
-  const CrossEntropyOptions options = saved.options(b);
-  if (grad_enabled()) {
-    const Tensor target = saved.target(b);
-    return vjp([&](const Tensors& in) { return Tensors{composed(in[0], target, options)}; }, {x},
-               {b.dy()})[0];
-  }
-  const ClassTargets t = saved.checked(b);
-  const Tensor dloss = options.reduction == Reduction::none
-                           ? contiguous(reshape(b.dy(), rows.top.shape()))
-                           : full(rows.top.shape(), b.dy().item() * t.scale, x.dtype());
-  return gradient_of(x, rows, t, options.label_smoothing, dloss);
+// The gradients of the rows' losses from that of the loss.
+Tensor of_each_row(const Tensor& dy, const ClassTargets& t, Reduction reduction) {
+  return reduction == Reduction::none ? contiguous(reshape(dy, t.rows.shape()))
+                                      : full(t.rows.shape(), dy.item() * t.scale, dy.dtype());
 }
 
 }  // namespace
@@ -157,8 +109,60 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
   return record(kCrossEntropy, y, {x},
                 [x = save(x), top = save(rows.top), total = save(rows.total),
                  s = SavedTargets(target, options, t)](Backward& b) {
-                  return logits_gradient(b, b.saved(x), {b.saved(top), b.saved(total)}, s);
+                  const Tensor z = b.saved(x), dy = b.dy();
+                  const CrossEntropyOptions o = s.options(b);
+                  if (b.first_order()) {
+                    const ClassTargets checked = s.checked(b);
+                    return gradient_of(z, {b.saved(top), b.saved(total)}, checked,
+                                       o.label_smoothing, of_each_row(dy, checked, o.reduction));
+                  }
+                  return vjp([&](const Tensor& in) { return composed(in, s.target(b), o); }, {z},
+                             {dy})[0];
                 });
 }
 
+namespace {
+
+void add_sample(Samples& s, const char* name, const Tensor& x, const CrossEntropyOptions& options) {
+  Tensor target = s.integers(without_last(x.shape()), x.size(-1));
+  s.add(
+      name, {x, target},
+      [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); },
+      [options](const Tensors& in) { return composed(in[0], in[1], options); });
+}
+
+void add_errors(Samples& s) {
+  auto f = [](const CrossEntropyOptions& options) {
+    return [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); };
+  };
+  const Tensor x = s.normal({3, 4}), good = tensor({0, 1, 3});
+  s.add_error({x, tensor({0, 1, 4})}, f({}),
+              "cross_entropy: targets must be in [0, 4) or ignore_index -100; got 4 in row 2");
+  s.add_error({x, tensor({0, 1})}, f({}), "cross_entropy: expected targets of shape [3]; got [2]");
+  s.add_error({x, s.normal({3})}, f({}), "cross_entropy: targets must be int64; got float64");
+  s.add_error({x, good}, f({s.normal({3})}), "cross_entropy: weight must be [4]; got [3]");
+  s.add_error({x, good}, f({.label_smoothing = 1.5}),
+              "cross_entropy: label_smoothing must be in [0, 1]; got 1.5");
+  s.add_error({s.normal({}), good}, f({}),
+              "cross_entropy: logits need at least one dim; got shape []");
+}
+
+const Op kCrossEntropy{
+    "cross_entropy", [](Samples& s) {
+      for (Reduction r : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        add_sample(s, "plain", s.normal({6, 4}), {.reduction = r});
+        add_sample(s, "weights, smoothing, ignore", s.normal({7, 3}),
+                   {s.uniform({3}, 0.5, 2), 2, 0.2, r});
+      }
+      add_sample(s, "two dims of rows", s.normal({2, 3, 4}), {.label_smoothing = 0.1});
+      add_sample(s, "one row", s.normal({5}), {});
+      add_sample(s, "nothing but smoothing", s.normal({3, 4}), {.label_smoothing = 1});
+      add_sample(s, "one class", s.normal({3, 1}), {.label_smoothing = 0.1});
+      add_sample(s, "transposed", s.transposed({3, 4}), {});
+      add_sample(s, "all ignored", s.normal({3, 1}), {.ignore_index = 0});
+      add_sample(s, "no rows", s.normal({0, 3}), {});
+      add_errors(s);
+    }};
+
+}  // namespace
 }  // namespace weft

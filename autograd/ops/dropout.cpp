@@ -12,6 +12,29 @@ namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread
 
+extern const Op kDropout;
+
+}  // namespace
+
+Tensor dropout(const Tensor& input, double p, RandomKey key) {
+  check(input.defined(), "dropout: the operand is undefined");
+  check(p >= 0 && p < 1, "dropout: p must be in [0, 1); got {}", p);
+  if (p == 0) return input;
+  const Tensor x = contiguous(input);
+  Tensor y(x.shape(), x.dtype());
+  dispatch_floating("dropout", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* px = x.data<T>();
+    T* py = static_cast<T*>(y.raw());
+    parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
+      kernels::dropout<T>(px + begin, py + begin, begin, end - begin, p, key);
+    });
+  });
+  return record(kDropout, y, {x}, [p, key](Backward& b) { return dropout(b.dy(), p, key); });
+}
+
+namespace {
+
 // The mask as a tensor: dropout of ones.
 Tensors composed(const Tensors& in, double p, RandomKey key) {
   return {in[0] * dropout(ones(in[0].shape(), in[0].dtype()), p, key)};
@@ -40,22 +63,4 @@ const Op kDropout{"dropout", [](Samples& s) {
                   }};
 
 }  // namespace
-
-Tensor dropout(const Tensor& input, double p, RandomKey key) {
-  check(input.defined(), "dropout: the operand is undefined");
-  check(p >= 0 && p < 1, "dropout: p must be in [0, 1); got {}", p);
-  if (p == 0) return input;
-  const Tensor x = contiguous(input);
-  Tensor y(x.shape(), x.dtype());
-  dispatch_floating("dropout", x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T* px = x.data<T>();
-    T* py = static_cast<T*>(y.raw());
-    parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
-      kernels::dropout<T>(px + begin, py + begin, begin, end - begin, p, key);
-    });
-  });
-  return record(kDropout, y, {x}, [p, key](Backward& b) { return dropout(b.dy(), p, key); });
-}
-
 }  // namespace weft

@@ -17,69 +17,6 @@
 namespace weft {
 namespace {
 
-void add_sample(Samples& s, const char* equation, Tensors inputs) {
-  s.add(equation, std::move(inputs),
-        [equation](const Tensors& in) { return einsum(equation, in); });
-}
-
-void add_error(Samples& s, const char* equation, Tensors inputs, const char* message) {
-  s.add_error(
-      std::move(inputs), [equation](const Tensors& in) { return einsum(equation, in); }, message);
-}
-
-void einsum_samples(Samples& s) {
-  s.add(
-      "bqd,bkd->bqk", {s.normal({2, 3, 4}), s.normal({2, 2, 4})},
-      [](const Tensors& in) { return einsum("bqd,bkd->bqk", in); },
-      [](const Tensors& in) { return matmul(in[0], transpose(in[1], 1, 2)); });
-  s.add(
-      "ij,ij->i", {s.normal({2, 3}), s.transposed({2, 3})},
-      [](const Tensors& in) { return einsum("ij,ij->i", in); },
-      [](const Tensors& in) { return sum(in[0] * in[1], {1}); });
-  add_sample(s, "ij,jk->ki", {s.normal({2, 3}), s.normal({3, 2})});
-  add_sample(s, "ij,jk", {s.transposed({2, 3}), s.normal({3, 2})});
-  add_sample(s, "ba", {s.normal({2, 3})});  // the result is "ab"
-  add_sample(s, "i,j->ij", {s.normal({2}), s.normal({3})});
-  add_sample(s, "ij->", {s.normal({2, 3})});
-  add_sample(s, "ii->i", {s.normal({3, 3})});
-  add_sample(s, "ijij->ji", {s.normal({2, 3, 2, 3})});
-  add_sample(s, "ab,bc,cd->ad", {s.normal({2, 3}), s.normal({3, 2}), s.normal({2, 2})});
-  add_sample(s, "bn,anm,bm->ba", {s.normal({2, 3}), s.normal({2, 3, 2}), s.normal({2, 2})});
-  add_sample(s, "...ij,...jk->...ik", {s.normal({2, 1, 2, 3}), s.normal({2, 3, 2})});
-  add_sample(s, "i...,i...", {s.normal({2, 3}), s.normal({2, 1})});
-  add_sample(s, "ij,j->i", {s.normal({2, 1}), s.normal({3})});
-  add_sample(s, " i j , j -> i ", {s.normal({0, 3}), s.normal({3})});
-  add_sample(s, "i,i->i", {s.normal({1}), s.normal({0})});
-  add_sample(s, "ij,ij->ij", {s.normal({0, 3}), s.normal({1, 1})});
-  add_sample(s, "ij,jk->ik", {s.normal({2, 0}), s.normal({1, 3})});
-  add_sample(s, "bij,bj->bi", {s.normal({1, 2, 1}), s.normal({0, 3})});
-  add_error(s, "i,i->i", {s.normal({0}), s.normal({3})},
-            "einsum: label i of \"i,i->i\" is both 0 and 3 long");
-  add_error(s, "ij,jk->ik", {s.normal({2, 3})}, "einsum: \"ij,jk->ik\" names 2 operands; got 1");
-  add_error(s, "ij->i", {s.normal({2, 3, 4})},
-            "einsum: operand 0 of \"ij->i\" must have 2 dims; got shape [2, 3, 4]");
-  add_error(s, "ij...->i", {s.normal({2})},
-            "einsum: operand 0 of \"ij...->i\" must have at least 2 dims; got shape [2]");
-  add_error(s, "ij,jk->ik", {s.normal({2, 3}), s.normal({2, 3})},
-            "einsum: label j of \"ij,jk->ik\" is both 3 and 2 long");
-  add_error(s, "i,i,i->i", {s.normal({1}), s.normal({3}), s.normal({2})},
-            "einsum: label i of \"i,i,i->i\" is both 3 and 2 long");
-  add_error(s, "ii->i", {s.normal({2, 3})}, "einsum: label i of \"ii->i\" is both 2 and 3 long");
-  add_error(s, "ii->i", {s.normal({1, 3})}, "einsum: label i of \"ii->i\" is both 1 and 3 long");
-  add_error(s, "ij->k", {s.normal({2, 3})},
-            "einsum: label k of the result of \"ij->k\" is in no operand");
-  add_error(s, "ij->ii", {s.normal({2, 3})},
-            "einsum: label i is twice in the result of \"ij->ii\"");
-  add_error(s, "i1->i", {s.normal({2, 3})},
-            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i1->i\"");
-  add_error(s, "i>i", {s.normal({2})},
-            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i>i\"");
-  add_error(s, "i.j->i", {s.normal({2, 3})},
-            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i.j->i\"");
-}
-
-const Op kEinsum{"einsum", einsum_samples};
-
 // A tensor whose dims have labels: letters, or digits for dims under "...".
 struct Term {
   Tensor t;
@@ -286,4 +223,70 @@ Tensor einsum(std::string_view equation, const Tensors& operands) {
   return arrange(reduce(y, e.result()), e.result());
 }
 
+namespace {
+
+void add_sample(Samples& s, const char* equation, Tensors inputs) {
+  s.add(equation, std::move(inputs),
+        [equation](const Tensors& in) { return einsum(equation, in); });
+}
+
+void add_error(Samples& s, const char* equation, Tensors inputs, const char* message) {
+  s.add_error(
+      std::move(inputs), [equation](const Tensors& in) { return einsum(equation, in); }, message);
+}
+
+void einsum_samples(Samples& s) {
+  s.add(
+      "bqd,bkd->bqk", {s.normal({2, 3, 4}), s.normal({2, 2, 4})},
+      [](const Tensors& in) { return einsum("bqd,bkd->bqk", in); },
+      [](const Tensors& in) { return matmul(in[0], transpose(in[1], 1, 2)); });
+  s.add(
+      "ij,ij->i", {s.normal({2, 3}), s.transposed({2, 3})},
+      [](const Tensors& in) { return einsum("ij,ij->i", in); },
+      [](const Tensors& in) { return sum(in[0] * in[1], {1}); });
+  add_sample(s, "ij,jk->ki", {s.normal({2, 3}), s.normal({3, 2})});
+  add_sample(s, "ij,jk", {s.transposed({2, 3}), s.normal({3, 2})});
+  add_sample(s, "ba", {s.normal({2, 3})});  // the result is "ab"
+  add_sample(s, "i,j->ij", {s.normal({2}), s.normal({3})});
+  add_sample(s, "ij->", {s.normal({2, 3})});
+  add_sample(s, "ii->i", {s.normal({3, 3})});
+  add_sample(s, "ijij->ji", {s.normal({2, 3, 2, 3})});
+  add_sample(s, "ab,bc,cd->ad", {s.normal({2, 3}), s.normal({3, 2}), s.normal({2, 2})});
+  add_sample(s, "bn,anm,bm->ba", {s.normal({2, 3}), s.normal({2, 3, 2}), s.normal({2, 2})});
+  add_sample(s, "...ij,...jk->...ik", {s.normal({2, 1, 2, 3}), s.normal({2, 3, 2})});
+  add_sample(s, "i...,i...", {s.normal({2, 3}), s.normal({2, 1})});
+  add_sample(s, "ij,j->i", {s.normal({2, 1}), s.normal({3})});
+  add_sample(s, " i j , j -> i ", {s.normal({0, 3}), s.normal({3})});
+  add_sample(s, "i,i->i", {s.normal({1}), s.normal({0})});
+  add_sample(s, "ij,ij->ij", {s.normal({0, 3}), s.normal({1, 1})});
+  add_sample(s, "ij,jk->ik", {s.normal({2, 0}), s.normal({1, 3})});
+  add_sample(s, "bij,bj->bi", {s.normal({1, 2, 1}), s.normal({0, 3})});
+  add_error(s, "i,i->i", {s.normal({0}), s.normal({3})},
+            "einsum: label i of \"i,i->i\" is both 0 and 3 long");
+  add_error(s, "ij,jk->ik", {s.normal({2, 3})}, "einsum: \"ij,jk->ik\" names 2 operands; got 1");
+  add_error(s, "ij->i", {s.normal({2, 3, 4})},
+            "einsum: operand 0 of \"ij->i\" must have 2 dims; got shape [2, 3, 4]");
+  add_error(s, "ij...->i", {s.normal({2})},
+            "einsum: operand 0 of \"ij...->i\" must have at least 2 dims; got shape [2]");
+  add_error(s, "ij,jk->ik", {s.normal({2, 3}), s.normal({2, 3})},
+            "einsum: label j of \"ij,jk->ik\" is both 3 and 2 long");
+  add_error(s, "i,i,i->i", {s.normal({1}), s.normal({3}), s.normal({2})},
+            "einsum: label i of \"i,i,i->i\" is both 3 and 2 long");
+  add_error(s, "ii->i", {s.normal({2, 3})}, "einsum: label i of \"ii->i\" is both 2 and 3 long");
+  add_error(s, "ii->i", {s.normal({1, 3})}, "einsum: label i of \"ii->i\" is both 1 and 3 long");
+  add_error(s, "ij->k", {s.normal({2, 3})},
+            "einsum: label k of the result of \"ij->k\" is in no operand");
+  add_error(s, "ij->ii", {s.normal({2, 3})},
+            "einsum: label i is twice in the result of \"ij->ii\"");
+  add_error(s, "i1->i", {s.normal({2, 3})},
+            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i1->i\"");
+  add_error(s, "i>i", {s.normal({2})},
+            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i>i\"");
+  add_error(s, "i.j->i", {s.normal({2, 3})},
+            "einsum: expected letters, commas, \"...\" and one \"->\"; got \"i.j->i\"");
+}
+
+const Op kEinsum{"einsum", einsum_samples};
+
+}  // namespace
 }  // namespace weft

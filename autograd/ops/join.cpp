@@ -12,120 +12,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
-
-const Op kPad{
-    "pad", [](Samples& s) {
-      s.add("both sides", {s.normal({2, 3})},
-            [](const Tensors& in) { return pad(in[0], 1, 2, 1, 0.5); });
-      s.add("transposed", {s.transposed({2, 3})},
-            [](const Tensors& in) { return pad(in[0], 0, 0, 2); });
-      s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return pad(in[0], -1, 1, 1); });
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return pad(in[0], 1, -1, 0); },
-          "pad: before and after must not be negative; got -1 and 0");
-      s.add_error(
-          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, kHuge, kHuge); },
-          "pad: 9223372036854775807 + 9223372036854775807 is no size");
-      s.add_error(
-          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, 0, kHuge); },
-          "pad: 2 + 9223372036854775807 is no size");
-      s.add_error(
-          {s.normal({})}, [](const Tensors& in) { return pad(in[0], 0, 1, 0); },
-          "pad: needs at least one dim; got shape []");
-    }};
-
-const Op kCat{"cat", [](Samples& s) {
-                auto f = [](int dim) { return [dim](const Tensors& in) { return cat(in, dim); }; };
-                s.add("columns", {s.normal({2, 3}), s.normal({2, 1}), s.normal({2, 2})}, f(1));
-                s.add("rows", {s.normal({2, 3}), s.normal({1, 3})}, f(-2));
-                s.add("middle", {s.normal({2, 1, 2}), s.normal({2, 3, 2})}, f(1));
-                s.add("transposed", {s.transposed({2, 3}), s.normal({4, 3})}, f(0));
-                s.add("an empty one", {s.normal({2, 0}), s.normal({2, 3})}, f(1));
-                s.add("one", {s.normal({3})}, f(0));
-                s.add("reused input", {s.normal({2, 3})}, [](const Tensors& in) {
-                  return cat({in[0], in[0]}, 0);
-                });
-                s.add_error({s.normal({2, 3}), s.normal({3, 3})}, f(1),
-                            "cat: shapes must agree but for dim 1; got [2, 3] and [3, 3]");
-                s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
-                            "cat: shapes must agree but for dim 0; got [2, 3] and [3]");
-                s.add_error(
-                    {s.normal({1})},
-                    [](const Tensors& in) {
-                      const Tensor stretched = expand(in[0], {kHuge});
-                      return cat({stretched, stretched}, 0);
-                    },
-                    "cat: 9223372036854775807 + 9223372036854775807 is no size");
-                s.add_error({}, f(0), "cat: needs at least one tensor");
-                s.add_error({s.normal({})}, f(0), "cat: needs at least one dim; got shape []");
-              }};
-
-// A composition of unsqueeze and cat.
-const Op kStack{
-    "stack", [](Samples& s) {
-      auto f = [](int dim) { return [dim](const Tensors& in) { return stack(in, dim); }; };
-      for (int dim : {0, 1, 2, -1})
-        s.add(fmt::format("dim {}", dim), {s.normal({2, 3}), s.normal({2, 3})}, f(dim));
-      s.add("numbers", {s.normal({}), s.normal({})}, f(0));
-      s.add_error({s.normal({2, 3}), s.normal({3, 2})}, f(0),
-                  "stack: shapes must agree; got [2, 3] and [3, 2]");
-      s.add_error({s.normal({2})}, f(2), "stack: dim must be in [-2, 1]; got 2 for shape [2]");
-      s.add_error({}, f(0), "stack: needs at least one tensor");
-    }};
-
-const Op kSplit{
-    "split", [](Samples& s) {
-      s.add("even", {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 2, 1); });
-      s.add("rest", {s.normal({5, 2})}, [](const Tensors& in) { return split(in[0], 2, 0); });
-      s.add("sizes", {s.normal({2, 4, 2})}, [](const Tensors& in) {
-        return split(in[0], {1, 0, 3}, -2);
-      });
-      s.add("transposed", {s.transposed({3, 4})},
-            [](const Tensors& in) { return split(in[0], 3, 1); });
-      s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return split(in[0], 3, 1); });
-      s.add("a part unused", {s.normal({4, 2})},
-            [](const Tensors& in) { return split(in[0], 1, 0).at(2) * 2; });
-      s.add_error(
-          {s.normal({2, 4})},
-          [](const Tensors& in) {
-            return split(in[0], {1, 2}, 1);
-          },
-          "split: sizes must add up to 4, the size of dim 1; got [1, 2] for shape [2, 4]");
-      s.add_error(
-          {s.normal({2, 4})},
-          [](const Tensors& in) {
-            return split(in[0], {kHuge, kHuge, 6}, 1);
-          },
-          "split: sizes must add up to 4, the size of dim 1; got [9223372036854775807, "
-          "9223372036854775807, 6] for shape [2, 4]");
-      s.add_error(
-          {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 0, 1); },
-          "split: the size must be positive; got 0");
-      s.add_error(
-          {s.normal({})},
-          [](const Tensors& in) { return split(in[0], std::vector<int64_t>{1}, 0); },
-          "split: needs at least one dim; got shape []");
-    }};
-
-template <Tensor (*f)(const Tensor&, int64_t)>
-void add_triangles(Samples& s, const char* error) {
-  for (int64_t diagonal : {-1L, 0L, 2L, -kHuge - 1, kHuge})
-    s.add(fmt::format("diagonal {}", diagonal), {s.normal({3, 4})},
-          [diagonal](const Tensors& in) { return f(in[0], diagonal); });
-  s.add("batch", {s.transposed({2, 4, 3})}, [](const Tensors& in) { return f(in[0], 0); });
-  s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return f(in[0], 0); });
-  s.add_error(
-      {s.normal({3})}, [](const Tensors& in) { return f(in[0], 0); }, error);
-}
-
-// Compositions of where and a constant mask.
-const Op kTril{"tril", [](Samples& s) {
-                 add_triangles<tril>(s, "tril: needs at least two dims; got shape [3]");
-               }};
-const Op kTriu{"triu", [](Samples& s) {
-                 add_triangles<triu>(s, "triu: needs at least two dims; got shape [3]");
-               }};
+extern const Op kPad, kCat, kSplit;
 
 // Copies x into the part of y that begins at `at` along d.
 void write_part(const Tensor& x, Tensor& y, int d, int64_t at) {
@@ -275,7 +162,7 @@ Tensors split(const Tensor& x, const std::vector<int64_t>& sizes, int dim) {
                         dy.push_back(given.defined() ? given : zeros(part, dtype));
                       }
                       // Gradients of packed projections come as parts of one tensor.
-                      const Tensor whole = grad_enabled() ? Tensor() : rejoined(dy, d, shape);
+                      const Tensor whole = b.first_order() ? rejoined(dy, d, shape) : Tensor();
                       return whole.defined() ? whole : cat(dy, d);
                     });
 }
@@ -301,4 +188,122 @@ Tensor triu(const Tensor& x, int64_t diagonal) {
   return where(lower(x, below), zeros({}, x.dtype()), x);
 }
 
+namespace {
+
+constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+
+const Op kPad{
+    "pad", [](Samples& s) {
+      s.add("both sides", {s.normal({2, 3})},
+            [](const Tensors& in) { return pad(in[0], 1, 2, 1, 0.5); });
+      s.add("transposed", {s.transposed({2, 3})},
+            [](const Tensors& in) { return pad(in[0], 0, 0, 2); });
+      s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return pad(in[0], -1, 1, 1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return pad(in[0], 1, -1, 0); },
+          "pad: before and after must not be negative; got -1 and 0");
+      s.add_error(
+          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, kHuge, kHuge); },
+          "pad: 9223372036854775807 + 9223372036854775807 is no size");
+      s.add_error(
+          {s.normal({2})}, [](const Tensors& in) { return pad(in[0], 0, 0, kHuge); },
+          "pad: 2 + 9223372036854775807 is no size");
+      s.add_error(
+          {s.normal({})}, [](const Tensors& in) { return pad(in[0], 0, 1, 0); },
+          "pad: needs at least one dim; got shape []");
+    }};
+
+const Op kCat{"cat", [](Samples& s) {
+                auto f = [](int dim) { return [dim](const Tensors& in) { return cat(in, dim); }; };
+                s.add("columns", {s.normal({2, 3}), s.normal({2, 1}), s.normal({2, 2})}, f(1));
+                s.add("rows", {s.normal({2, 3}), s.normal({1, 3})}, f(-2));
+                s.add("middle", {s.normal({2, 1, 2}), s.normal({2, 3, 2})}, f(1));
+                s.add("transposed", {s.transposed({2, 3}), s.normal({4, 3})}, f(0));
+                s.add("an empty one", {s.normal({2, 0}), s.normal({2, 3})}, f(1));
+                s.add("one", {s.normal({3})}, f(0));
+                s.add("reused input", {s.normal({2, 3})}, [](const Tensors& in) {
+                  return cat({in[0], in[0]}, 0);
+                });
+                s.add_error({s.normal({2, 3}), s.normal({3, 3})}, f(1),
+                            "cat: shapes must agree but for dim 1; got [2, 3] and [3, 3]");
+                s.add_error({s.normal({2, 3}), s.normal({3})}, f(0),
+                            "cat: shapes must agree but for dim 0; got [2, 3] and [3]");
+                s.add_error(
+                    {s.normal({1})},
+                    [](const Tensors& in) {
+                      const Tensor stretched = expand(in[0], {kHuge});
+                      return cat({stretched, stretched}, 0);
+                    },
+                    "cat: 9223372036854775807 + 9223372036854775807 is no size");
+                s.add_error({}, f(0), "cat: needs at least one tensor");
+                s.add_error({s.normal({})}, f(0), "cat: needs at least one dim; got shape []");
+              }};
+
+// A composition of unsqueeze and cat.
+const Op kStack{
+    "stack", [](Samples& s) {
+      auto f = [](int dim) { return [dim](const Tensors& in) { return stack(in, dim); }; };
+      for (int dim : {0, 1, 2, -1})
+        s.add(fmt::format("dim {}", dim), {s.normal({2, 3}), s.normal({2, 3})}, f(dim));
+      s.add("numbers", {s.normal({}), s.normal({})}, f(0));
+      s.add_error({s.normal({2, 3}), s.normal({3, 2})}, f(0),
+                  "stack: shapes must agree; got [2, 3] and [3, 2]");
+      s.add_error({s.normal({2})}, f(2), "stack: dim must be in [-2, 1]; got 2 for shape [2]");
+      s.add_error({}, f(0), "stack: needs at least one tensor");
+    }};
+
+const Op kSplit{
+    "split", [](Samples& s) {
+      s.add("even", {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 2, 1); });
+      s.add("rest", {s.normal({5, 2})}, [](const Tensors& in) { return split(in[0], 2, 0); });
+      s.add("sizes", {s.normal({2, 4, 2})}, [](const Tensors& in) {
+        return split(in[0], {1, 0, 3}, -2);
+      });
+      s.add("transposed", {s.transposed({3, 4})},
+            [](const Tensors& in) { return split(in[0], 3, 1); });
+      s.add("empty", {s.normal({2, 0})}, [](const Tensors& in) { return split(in[0], 3, 1); });
+      s.add("a part unused", {s.normal({4, 2})},
+            [](const Tensors& in) { return split(in[0], 1, 0).at(2) * 2; });
+      s.add_error(
+          {s.normal({2, 4})},
+          [](const Tensors& in) {
+            return split(in[0], {1, 2}, 1);
+          },
+          "split: sizes must add up to 4, the size of dim 1; got [1, 2] for shape [2, 4]");
+      s.add_error(
+          {s.normal({2, 4})},
+          [](const Tensors& in) {
+            return split(in[0], {kHuge, kHuge, 6}, 1);
+          },
+          "split: sizes must add up to 4, the size of dim 1; got [9223372036854775807, "
+          "9223372036854775807, 6] for shape [2, 4]");
+      s.add_error(
+          {s.normal({2, 4})}, [](const Tensors& in) { return split(in[0], 0, 1); },
+          "split: the size must be positive; got 0");
+      s.add_error(
+          {s.normal({})},
+          [](const Tensors& in) { return split(in[0], std::vector<int64_t>{1}, 0); },
+          "split: needs at least one dim; got shape []");
+    }};
+
+template <Tensor (*f)(const Tensor&, int64_t)>
+void add_triangles(Samples& s, const char* error) {
+  for (int64_t diagonal : {-1L, 0L, 2L, -kHuge - 1, kHuge})
+    s.add(fmt::format("diagonal {}", diagonal), {s.normal({3, 4})},
+          [diagonal](const Tensors& in) { return f(in[0], diagonal); });
+  s.add("batch", {s.transposed({2, 4, 3})}, [](const Tensors& in) { return f(in[0], 0); });
+  s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return f(in[0], 0); });
+  s.add_error(
+      {s.normal({3})}, [](const Tensors& in) { return f(in[0], 0); }, error);
+}
+
+// Compositions of where and a constant mask.
+const Op kTril{"tril", [](Samples& s) {
+                 add_triangles<tril>(s, "tril: needs at least two dims; got shape [3]");
+               }};
+const Op kTriu{"triu", [](Samples& s) {
+                 add_triangles<triu>(s, "triu: needs at least two dims; got shape [3]");
+               }};
+
+}  // namespace
 }  // namespace weft

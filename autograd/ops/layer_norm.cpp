@@ -9,7 +9,7 @@
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/row_units.h>
-#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
 #include <weft/core/kernels/elementwise.h>
@@ -20,6 +20,8 @@ namespace weft {
 namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
+
+extern const Op kLayerNorm, kResidualLayerNorm;
 
 // x less its mean, and less what rounding took from the mean, whose derivative is 0.
 Tensor deviation(const Tensor& x) {
@@ -39,6 +41,158 @@ Tensors composed(const Tensors& in, double eps) {
   const Tensor scaled = in[1].defined() ? h * in[1] : h;
   return {in[2].defined() ? scaled + in[2] : scaled};
 }
+
+void check_operands(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(x.dim() > 0, "{}: needs at least one dim; got shape {}", who, x.shape());
+  auto check_affine = [&](const Tensor& t, const char* what) {
+    if (!t.defined()) return;
+    check(t.shape() == Shape{x.size(-1)},
+          "{}: {} must have the shape of the last dim, [{}]; got {}", who, what, x.size(-1),
+          t.shape());
+    check(t.dtype() == x.dtype(), "{}: {} must have the dtype of x, {}; got {}", who, what,
+          to_string(x.dtype()), to_string(t.dtype()));
+  };
+  check_affine(weight, "weight");
+  check_affine(bias, "bias");
+}
+
+template <class T>
+const T* pointer(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
+int64_t rows_per_pass(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)); }
+
+template <class F>
+void for_rows(int64_t rows, int64_t n, F f) {
+  parallel_for(rows, rows_per_pass(n), f);
+}
+
+// Room for what backward needs of the rows, beside x: kernels::RowMoments of each.
+Tensor room_for_moments(const Tensor& x) {
+  const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
+  return Tensor({rows, 4}, x.dtype());
+}
+
+template <class T>
+kernels::RowMoments<T>* moments_in(const Tensor& t) {
+  static_assert(sizeof(kernels::RowMoments<T>) == 4 * sizeof(T));
+  return static_cast<kernels::RowMoments<T>*>(t.raw());
+}
+
+// Layer norm of the rows of s; before(s, begin, end) makes its elements [begin, end) first.
+template <class Before>
+Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Tensor& bias,
+               double eps, const Tensor& moments, Before before) {
+  const OpScope inside;
+  Tensor y(s.shape(), s.dtype());
+  const Tensor w = weight.defined() ? contiguous(weight) : weight;
+  const Tensor b = bias.defined() ? contiguous(bias) : bias;
+  const int64_t n = s.size(-1), rows = moments.size(0);
+  dispatch_floating(who, s.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *pw = pointer<T>(w), *pb = pointer<T>(b);
+    T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw());
+    auto* of_rows = moments_in<T>(moments);
+    const int64_t step = rows_per_pass(n);
+    for_rows(rows, n, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r += step) {
+        const int64_t past = std::min(end, r + step);
+        before(ps, r * n, past * n);
+        kernels::layer_norm_rows<T>(ps + r * n, pw, pb, eps, py + r * n, of_rows + r, past - r, n);
+      }
+    });
+  });
+  return y;
+}
+
+// Of x, weight and bias; the latter two are inputs `affine` and `affine` + 1.
+Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, const Backward& b,
+                 int affine) {
+  const Tensor dy = contiguous(b.dy()), w = weight.defined() ? contiguous(weight) : weight;
+  const int64_t n = x.size(-1), rows = moments.size(0);
+  Tensors d(3);
+  const bool weight_too = b.needs(affine), bias_too = b.needs(affine + 1);
+  if (b.needs(0) || b.needs(affine - 1)) d[0] = Tensor(x.shape(), x.dtype());
+  if (weight_too) d[1] = Tensor({n}, x.dtype());
+  if (bias_too) d[2] = Tensor({n}, x.dtype());
+  dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>();
+    const kernels::RowMoments<T>* of_rows = moments_in<T>(moments);
+    auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
+    if (T* dx = out(0))
+      for_rows(rows, n, [=](int64_t begin, int64_t end) {
+        kernels::layer_norm_grad_rows<T>(px + begin * n, pw, of_rows + begin, pdy + begin * n,
+                                         dx + begin * n, end - begin, n);
+      });
+    if (weight_too || bias_too)
+      kernels::layer_norm_grad_affine(px, of_rows, pdy, out(1), out(2), rows, n);
+  });
+  return d;
+}
+
+// The vjp of layer norm: gradients of s, weight and bias from that of y. `s` is input 0, weight and
+// bias are inputs `affine` and `affine` + 1.
+struct NormVjp {
+  Saved s, weight, bias, moments;
+  double eps;
+  int affine;
+
+  Tensors operator()(Backward& b) const {
+    const Tensors in{b.saved(s), b.saved(weight), b.saved(bias)};
+    if (b.first_order()) return backward(in[0], in[1], b.saved(moments), b, affine);
+    return vjp([this](const Tensors& x) { return composed(x, eps); }, in, {b.dy()});
+  }
+};
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
+  check(input.defined(), "layer_norm: the operand is undefined");
+  check_operands("layer_norm", input, weight, bias);
+  const Tensor x = contiguous(input);
+  const Tensor moments = room_for_moments(x);
+  const Tensor y =
+      forward("layer_norm", x, weight, bias, eps, moments, [](auto*, int64_t, int64_t) {});
+  return record(kLayerNorm, y, {x, weight, bias},
+                NormVjp{save(x), save(weight), save(bias), save(moments), eps, 1});
+}
+
+Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tensor& weight,
+                           const Tensor& bias, const ResidualNormOptions& o) {
+  constexpr const char* kWho = "residual_layer_norm";
+  check(input.defined() && branch.defined(), "{}: an operand is undefined", kWho);
+  check(input.shape() == branch.shape() && input.dtype() == branch.dtype(),
+        "{}: x and branch must agree in shape and dtype; got {} {} and {} {}", kWho, input.shape(),
+        to_string(input.dtype()), branch.shape(), to_string(branch.dtype()));
+  check(o.dropout >= 0 && o.dropout < 1, "{}: dropout must be in [0, 1); got {}", kWho, o.dropout);
+  check_operands(kWho, input, weight, bias);
+  const Tensor x = contiguous(input), f = contiguous(branch);
+  const Tensor s(x.shape(), x.dtype());
+  const Tensor moments = room_for_moments(s);
+  const Tensor y =
+      forward(kWho, s, weight, bias, o.eps, moments, [&](auto* ps, int64_t begin, int64_t end) {
+        using T = std::remove_pointer_t<decltype(ps)>;
+        const T *px = x.data<T>() + begin, *pf = f.data<T>() + begin;
+        T* out = ps + begin;
+        if (o.dropout > 0) kernels::dropout<T>(pf, out, begin, end - begin, o.dropout, o.key);
+        kernels::binary<T>(kernels::Binary::add, px, 1, o.dropout > 0 ? out : pf, 1, out,
+                           end - begin);
+      });
+  // s is an output of the node, so that gradients of gradients find the way back through it.
+  return record_all(
+      kResidualLayerNorm, {y, s}, {x, f, weight, bias},
+      [norm = NormVjp{save_output(s, 1), save(weight), save(bias), save(moments), o.eps, 2},
+       o](Backward& b) {
+        Tensors d = b.dy(0).defined() ? norm(b) : Tensors(3);
+        if (b.dy(1).defined()) d[0] = d[0].defined() ? d[0] + b.dy(1) : b.dy(1);
+        const bool drop = d[0].defined() && o.dropout > 0 && b.needs(1);
+        return Tensors{d[0], drop ? dropout(d[0], o.dropout, o.key) : d[0], d[1], d[2]};
+      })[0];
+}
+
+namespace {
 
 Tensors padded(Tensors in) {
   in.resize(3);
@@ -135,153 +289,5 @@ const Op kResidualLayerNorm{
                   "residual_layer_norm: dropout must be in [0, 1); got 1");
     }};
 
-void check_operands(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check(x.dim() > 0, "{}: needs at least one dim; got shape {}", who, x.shape());
-  auto check_affine = [&](const Tensor& t, const char* what) {
-    if (!t.defined()) return;
-    check(t.shape() == Shape{x.size(-1)},
-          "{}: {} must have the shape of the last dim, [{}]; got {}", who, what, x.size(-1),
-          t.shape());
-    check(t.dtype() == x.dtype(), "{}: {} must have the dtype of x, {}; got {}", who, what,
-          to_string(x.dtype()), to_string(t.dtype()));
-  };
-  check_affine(weight, "weight");
-  check_affine(bias, "bias");
-}
-
-template <class T>
-const T* pointer(const Tensor& t) {
-  return t.defined() ? t.data<T>() : nullptr;
-}
-
-int64_t rows_per_pass(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)); }
-
-template <class F>
-void for_rows(int64_t rows, int64_t n, F f) {
-  parallel_for(rows, rows_per_pass(n), f);
-}
-
-// Room for what backward needs of the rows, beside x: kernels::RowMoments of each.
-Tensor room_for_moments(const Tensor& x) {
-  const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : 0;
-  return Tensor({rows, 4}, x.dtype());
-}
-
-template <class T>
-kernels::RowMoments<T>* moments_in(const Tensor& t) {
-  static_assert(sizeof(kernels::RowMoments<T>) == 4 * sizeof(T));
-  return static_cast<kernels::RowMoments<T>*>(t.raw());
-}
-
-// Layer norm of the rows of s; before(s, begin, end) makes its elements [begin, end) first.
-template <class Before>
-Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Tensor& bias,
-               double eps, const Tensor& moments, Before before) {
-  const OpScope inside;
-  Tensor y(s.shape(), s.dtype());
-  const Tensor w = weight.defined() ? contiguous(weight) : weight;
-  const Tensor b = bias.defined() ? contiguous(bias) : bias;
-  const int64_t n = s.size(-1), rows = moments.size(0);
-  dispatch_floating(who, s.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T *pw = pointer<T>(w), *pb = pointer<T>(b);
-    T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw());
-    auto* of_rows = moments_in<T>(moments);
-    const int64_t step = rows_per_pass(n);
-    for_rows(rows, n, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; r += step) {
-        const int64_t past = std::min(end, r + step);
-        before(ps, r * n, past * n);
-        kernels::layer_norm_rows<T>(ps + r * n, pw, pb, eps, py + r * n, of_rows + r, past - r, n);
-      }
-    });
-  });
-  return y;
-}
-
-// Of x, weight and bias; the latter two are inputs `affine` and `affine` + 1.
-Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, const Backward& b,
-                 int affine) {
-  const Tensor dy = contiguous(b.dy()), w = weight.defined() ? contiguous(weight) : weight;
-  const int64_t n = x.size(-1), rows = moments.size(0);
-  Tensors d(3);
-  const bool weight_too = b.needs(affine), bias_too = b.needs(affine + 1);
-  if (b.needs(0) || b.needs(affine - 1)) d[0] = Tensor(x.shape(), x.dtype());
-  if (weight_too) d[1] = Tensor({n}, x.dtype());
-  if (bias_too) d[2] = Tensor({n}, x.dtype());
-  dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>();
-    const kernels::RowMoments<T>* of_rows = moments_in<T>(moments);
-    auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
-    if (T* dx = out(0))
-      for_rows(rows, n, [=](int64_t begin, int64_t end) {
-        kernels::layer_norm_grad_rows<T>(px + begin * n, pw, of_rows + begin, pdy + begin * n,
-                                         dx + begin * n, end - begin, n);
-      });
-    if (weight_too || bias_too)
-      kernels::layer_norm_grad_affine(px, of_rows, pdy, out(1), out(2), rows, n);
-  });
-  return d;
-}
-
-// Gradients of s, weight and bias from that of y.
-Tensors norm_gradients(const Tensor& s, const Tensor& weight, const Tensor& bias,
-                       const Tensor& moments, double eps, const Backward& b, int affine) {
-  if (!grad_enabled()) return backward(s, weight, moments, b, affine);
-  return vjp([eps](const Tensors& in) { return Tensors{composed(in, eps)}; }, {s, weight, bias},
-             {b.dy()});
-}
-
 }  // namespace
-
-Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
-  check(input.defined(), "layer_norm: the operand is undefined");
-  check_operands("layer_norm", input, weight, bias);
-  const Tensor x = contiguous(input);
-  const Tensor moments = room_for_moments(x);
-  const Tensor y =
-      forward("layer_norm", x, weight, bias, eps, moments, [](auto*, int64_t, int64_t) {});
-  return record_fused(
-      kLayerNorm, y, {x, weight, bias}, [eps](const Tensors& in) { return composed(in, eps); },
-      [moments = save(moments)](Backward& b, const Tensors& in) {
-        return backward(in[0], in[1], b.saved(moments), b, 1);
-      });
-}
-
-Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tensor& weight,
-                           const Tensor& bias, const ResidualNormOptions& o) {
-  constexpr const char* kWho = "residual_layer_norm";
-  check(input.defined() && branch.defined(), "{}: an operand is undefined", kWho);
-  check(input.shape() == branch.shape() && input.dtype() == branch.dtype(),
-        "{}: x and branch must agree in shape and dtype; got {} {} and {} {}", kWho, input.shape(),
-        to_string(input.dtype()), branch.shape(), to_string(branch.dtype()));
-  check(o.dropout >= 0 && o.dropout < 1, "{}: dropout must be in [0, 1); got {}", kWho, o.dropout);
-  check_operands(kWho, input, weight, bias);
-  const Tensor x = contiguous(input), f = contiguous(branch);
-  const Tensor s(x.shape(), x.dtype());
-  const Tensor moments = room_for_moments(s);
-  const Tensor y =
-      forward(kWho, s, weight, bias, o.eps, moments, [&](auto* ps, int64_t begin, int64_t end) {
-        using T = std::remove_pointer_t<decltype(ps)>;
-        const T *px = x.data<T>() + begin, *pf = f.data<T>() + begin;
-        T* out = ps + begin;
-        if (o.dropout > 0) kernels::dropout<T>(pf, out, begin, end - begin, o.dropout, o.key);
-        kernels::binary<T>(kernels::Binary::add, px, 1, o.dropout > 0 ? out : pf, 1, out,
-                           end - begin);
-      });
-  // s is an output of the node, so that gradients of gradients find the way back through it.
-  return record_all(
-      kResidualLayerNorm, {y, s}, {x, f, weight, bias},
-      [s = save_output(s, 1), w = save(weight), bias = save(bias), moments = save(moments),
-       o](Backward& b) {
-        Tensors d(3);
-        if (b.dy(0).defined())
-          d = norm_gradients(b.saved(s), b.saved(w), b.saved(bias), b.saved(moments), o.eps, b, 2);
-        if (b.dy(1).defined()) d[0] = d[0].defined() ? d[0] + b.dy(1) : b.dy(1);
-        const bool drop = d[0].defined() && o.dropout > 0 && b.needs(1);
-        return Tensors{d[0], drop ? dropout(d[0], o.dropout, o.key) : d[0], d[1], d[2]};
-      })[0];
-}
-
 }  // namespace weft

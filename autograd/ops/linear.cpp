@@ -5,7 +5,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
-#include <weft/autograd/ops/record_fused.h>
+#include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
@@ -19,73 +19,12 @@ namespace {
 
 constexpr int64_t kHot = 8192;  // elements that several kernels pass over while they are in L1
 
-const Op kLinear{
-    "linear", [](Samples& s) {
-      auto composed = [](const Tensors& in) {
-        const Tensor y = matmul(in[0], transpose(in[1], 0, 1));
-        return in.size() > 2 ? y + in[2] : y;
-      };
-      auto with_bias = [](const Tensors& in) { return linear(in[0], in[1], in[2]); };
-      auto without = [](const Tensors& in) { return linear(in[0], in[1]); };
-      s.add("bias", {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, with_bias, composed);
-      s.add("no bias", {s.normal({3, 4}), s.normal({2, 4})}, without, composed);
-      s.add("vector", {s.normal({4}), s.normal({3, 4}), s.normal({3})}, with_bias, composed);
-      s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias,
-            composed);
-      s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
-      s.add("no columns", {s.normal({2, 0}), s.normal({4, 0}), s.normal({4})}, with_bias, composed);
-      s.add_error(
-          {s.normal({2, 3}), s.normal({5, 4})}, without,
-          "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
-      s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
-                  "linear: the bias must have shape [5]; got [4]");
-      s.add_error({s.normal({2, 4}), s.normal({4})}, without,
-                  "linear: the weight must be [out, in]; got [4]");
-      s.add_error({s.normal({}), s.normal({5, 4})}, without,
-                  "linear: the input's last dim must be the weight's; got [] for weight [5, 4]");
-      s.add_error({s.normal({2, 4}), to(s.normal({5, 4}), kFloat32)}, without,
-                  "linear: input and weight must have one dtype; got float64 and float32");
-      s.add_error({s.normal({2, 4}), s.normal({5, 4}), to(s.normal({5}), kFloat32)}, with_bias,
-                  "linear: the bias must have the weight's dtype, float64; got float32");
-    }};
+extern const Op kLinear, kLinearActivation;
 
 Tensor composed(const Tensors& in, const ActivationOptions& o) {
   const Tensor z = linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor());
   return dropout(o.activation == LinearActivation::relu ? relu(z) : gelu(z), o.dropout, o.key);
 }
-
-void add_sample(Samples& s, const std::string& name, Tensors inputs, const ActivationOptions& o) {
-  s.add(
-      name, std::move(inputs),
-      [=](const Tensors& in) {
-        return linear_activation(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
-      },
-      [=](const Tensors& in) { return composed(in, o); });
-}
-
-const Op kLinearActivation{
-    "linear_activation", [](Samples& s) {
-      const RandomKey key{5, 11};
-      for (const LinearActivation f : {LinearActivation::relu, LinearActivation::gelu}) {
-        const std::string name = f == LinearActivation::relu ? "relu" : "gelu";
-        add_sample(s, name, {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, {f});
-        add_sample(s, name + ", dropout", {s.normal({7, 4}), s.normal({3, 4}), s.normal({3})},
-                   {f, 0.4, key});
-        add_sample(s, name + ", no bias", {s.transposed({3, 4}), s.transposed({2, 4})},
-                   {f, 0.2, key});
-        add_sample(s, name + ", no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})},
-                   {f, 0.5, key});
-      }
-      s.add_error(
-          {s.normal({2, 3}), s.normal({5, 3})},
-          [](const Tensors& in) { return linear_activation(in[0], in[1], {}, {.dropout = 1}); },
-          "linear_activation: dropout must be in [0, 1); got 1");
-      s.add_error(
-          {s.normal({2, 3}), s.normal({5, 4})},
-          [](const Tensors& in) { return linear_activation(in[0], in[1], {}, {}); },
-          "linear_activation: the input's last dim must be the weight's; got [2, 3] for "
-          "weight [5, 4]");
-    }};
 
 void check_operands(const char* who, const Tensor& input, const Tensor& weight,
                     const Tensor& bias) {
@@ -213,11 +152,80 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const Tensor
     if (o.dropout > 0) kernels::dropout<T>(out, out, begin, end - begin, o.dropout, o.key);
   });
   if (in_place) y = z;
-  return record_fused(
-      kLinearActivation, y, {x, weight, bias}, [o](const Tensors& in) { return composed(in, o); },
-      [o, kept = in_place ? save_output(y) : save(z)](Backward& g, const Tensors& in) {
-        return gradients(g, in[0], in[1], through_activation(o, g.saved(kept), g.dy()));
-      });
+  return record(kLinearActivation, y, {x, weight, bias},
+                [o, x = save(x), w = save(weight), b = save(bias),
+                 kept = in_place ? save_output(y) : save(z)](Backward& g) {
+                  const Tensors in{g.saved(x), g.saved(w), g.saved(b)};
+                  if (g.first_order())
+                    return gradients(g, in[0], in[1], through_activation(o, g.saved(kept), g.dy()));
+                  return vjp([&](const Tensors& t) { return composed(t, o); }, in, {g.dy()});
+                });
 }
 
+namespace {
+
+const Op kLinear{
+    "linear", [](Samples& s) {
+      auto composed = [](const Tensors& in) {
+        const Tensor y = matmul(in[0], transpose(in[1], 0, 1));
+        return in.size() > 2 ? y + in[2] : y;
+      };
+      auto with_bias = [](const Tensors& in) { return linear(in[0], in[1], in[2]); };
+      auto without = [](const Tensors& in) { return linear(in[0], in[1]); };
+      s.add("bias", {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, with_bias, composed);
+      s.add("no bias", {s.normal({3, 4}), s.normal({2, 4})}, without, composed);
+      s.add("vector", {s.normal({4}), s.normal({3, 4}), s.normal({3})}, with_bias, composed);
+      s.add("transposed", {s.transposed({3, 4}), s.transposed({2, 4}), s.normal({2})}, with_bias,
+            composed);
+      s.add("no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})}, with_bias, composed);
+      s.add("no columns", {s.normal({2, 0}), s.normal({4, 0}), s.normal({4})}, with_bias, composed);
+      s.add_error(
+          {s.normal({2, 3}), s.normal({5, 4})}, without,
+          "linear: the input's last dim must be the weight's; got [2, 3] for weight [5, 4]");
+      s.add_error({s.normal({2, 4}), s.normal({5, 4}), s.normal({4})}, with_bias,
+                  "linear: the bias must have shape [5]; got [4]");
+      s.add_error({s.normal({2, 4}), s.normal({4})}, without,
+                  "linear: the weight must be [out, in]; got [4]");
+      s.add_error({s.normal({}), s.normal({5, 4})}, without,
+                  "linear: the input's last dim must be the weight's; got [] for weight [5, 4]");
+      s.add_error({s.normal({2, 4}), to(s.normal({5, 4}), kFloat32)}, without,
+                  "linear: input and weight must have one dtype; got float64 and float32");
+      s.add_error({s.normal({2, 4}), s.normal({5, 4}), to(s.normal({5}), kFloat32)}, with_bias,
+                  "linear: the bias must have the weight's dtype, float64; got float32");
+    }};
+
+void add_sample(Samples& s, const std::string& name, Tensors inputs, const ActivationOptions& o) {
+  s.add(
+      name, std::move(inputs),
+      [=](const Tensors& in) {
+        return linear_activation(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
+      },
+      [=](const Tensors& in) { return composed(in, o); });
+}
+
+const Op kLinearActivation{
+    "linear_activation", [](Samples& s) {
+      const RandomKey key{5, 11};
+      for (const LinearActivation f : {LinearActivation::relu, LinearActivation::gelu}) {
+        const std::string name = f == LinearActivation::relu ? "relu" : "gelu";
+        add_sample(s, name, {s.normal({2, 3, 4}), s.normal({5, 4}), s.normal({5})}, {f});
+        add_sample(s, name + ", dropout", {s.normal({7, 4}), s.normal({3, 4}), s.normal({3})},
+                   {f, 0.4, key});
+        add_sample(s, name + ", no bias", {s.transposed({3, 4}), s.transposed({2, 4})},
+                   {f, 0.2, key});
+        add_sample(s, name + ", no rows", {s.normal({0, 4}), s.normal({2, 4}), s.normal({2})},
+                   {f, 0.5, key});
+      }
+      s.add_error(
+          {s.normal({2, 3}), s.normal({5, 3})},
+          [](const Tensors& in) { return linear_activation(in[0], in[1], {}, {.dropout = 1}); },
+          "linear_activation: dropout must be in [0, 1); got 1");
+      s.add_error(
+          {s.normal({2, 3}), s.normal({5, 4})},
+          [](const Tensors& in) { return linear_activation(in[0], in[1], {}, {}); },
+          "linear_activation: the input's last dim must be the weight's; got [2, 3] for "
+          "weight [5, 4]");
+    }};
+
+}  // namespace
 }  // namespace weft

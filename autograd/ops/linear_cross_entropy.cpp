@@ -22,6 +22,8 @@ namespace {
 constexpr int64_t kRows = 24;                       // a block has a multiple of so many
 constexpr int64_t kBlockLogits = int64_t{1} << 21;  // of one block, if that is enough for kRows
 
+extern const Op kLinearCrossEntropy;
+
 // in: hidden, weight and maybe bias.
 Tensor composed(const Tensors& in, const Tensor& target, const CrossEntropyOptions& options) {
   const Tensor hidden =
@@ -29,57 +31,6 @@ Tensor composed(const Tensors& in, const Tensor& target, const CrossEntropyOptio
                                         in[0].dtype(), target, options));
   return cross_entropy(linear(hidden, in[1], in.size() > 2 ? in[2] : Tensor()), target, options);
 }
-
-void add_sample(Samples& s, const char* name, Tensors in, const Tensor& target,
-                const CrossEntropyOptions& options) {
-  s.add(
-      name, std::move(in),
-      [=](const Tensors& x) {
-        return linear_cross_entropy(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), target, options);
-      },
-      [=](const Tensors& x) { return composed(x, target, options); });
-}
-
-void add_errors(Samples& s) {
-  auto f = [](const Tensor& target) {
-    return
-        [target](const Tensors& in) { return linear_cross_entropy(in[0], in[1], in[2], target); };
-  };
-  const Tensor h = s.normal({2, 3}), w = s.normal({4, 3}), b = s.normal({4});
-  s.add_error({h, w, b}, f(tensor({0, 5})),
-              "linear_cross_entropy: targets must be in [0, 4) or ignore_index -100; got 5 in row "
-              "1");
-  s.add_error({h, w, b}, f(tensor({0})),
-              "linear_cross_entropy: expected targets of shape [2]; got [1]");
-  s.add_error({h, s.normal({4, 2}), b}, f(tensor({0, 1})),
-              "linear_cross_entropy: hidden must be [..., D] for weight [V, D]; got [2, 3] and "
-              "[4, 2]");
-  s.add_error({h, w, s.normal({3})}, f(tensor({0, 1})),
-              "linear_cross_entropy: the bias must have shape [4]; got [3]");
-  s.add_error({h, to(w, kFloat32), b}, f(tensor({0, 1})),
-              "linear_cross_entropy: hidden and weight must have one dtype; got float64 and "
-              "float32");
-  s.add_error({h, w, to(b, kFloat32)}, f(tensor({0, 1})),
-              "linear_cross_entropy: the bias must have the weight's dtype, float64; got float32");
-}
-
-const Op kLinearCrossEntropy{
-    "linear_cross_entropy", [](Samples& s) {
-      const Tensor target = tensor({2, 0, 1, 2, 3, 1});
-      auto in = [&s] { return Tensors{s.normal({6, 3}), s.normal({4, 3}), s.normal({4})}; };
-      add_sample(s, "mean", in(), target, {});
-      add_sample(s, "sum", in(), target, {.reduction = Reduction::sum});
-      add_sample(s, "each", in(), target, {.reduction = Reduction::none});
-      add_sample(s, "weights, smoothing, ignore", in(), target,
-                 {s.uniform({4}, 0.5, 2), 2, 0.1, Reduction::mean});
-      add_sample(s, "no bias", {s.normal({2, 3, 3}), s.normal({4, 3})}, reshape(target, {2, 3}),
-                 {});
-      add_sample(s, "one row", {s.normal({3}), s.normal({4, 3})}, scalar(1, kInt64), {});
-      add_sample(s, "transposed", {s.transposed({6, 3}), s.transposed({4, 3})}, target, {});
-      add_sample(s, "all ignored", in(), zeros({6}, kInt64), {.ignore_index = 0});
-      add_sample(s, "no rows", {s.normal({0, 3}), s.normal({4, 3})}, zeros({0}, kInt64), {});
-      add_errors(s);
-    }};
 
 // Gradients of hidden, weight and bias for dy = 1; undefined where nobody asks.
 struct Gradients {
@@ -216,7 +167,7 @@ bool some_row_counts(const ClassTargets& t) {
 
 // Room for the gradient of `t`, if it wants one. Zeros where there is no block to write it.
 Tensor room_for(const Tensor& t, bool written) {
-  if (!grad_enabled() || !t.requires_grad()) return {};
+  if (!will_record({t})) return {};
   return written ? Tensor(t.shape(), t.dtype()) : zeros(t.shape(), t.dtype());
 }
 
@@ -247,13 +198,66 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
       kLinearCrossEntropy, y, {hidden, weight, bias},
       [h = save(hidden), w = save(weight), b = save(bias), dh = save(d.hidden), dw = save(d.weight),
        db = save(d.bias), s = SavedTargets(target, options, t)](Backward& g) {
-        if (!grad_enabled())
+        if (g.first_order())
           return Tensors{scaled(g.saved(dh), g.dy()), scaled(g.saved(dw), g.dy()),
                          scaled(g.saved(db), g.dy())};
-        return vjp(
-            [&](const Tensors& in) { return Tensors{composed(in, s.target(g), s.options(g))}; },
-            {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
+        return vjp([&](const Tensors& in) { return composed(in, s.target(g), s.options(g)); },
+                   {g.saved(h), g.saved(w), g.saved(b)}, {g.dy()});
       });
 }
 
+namespace {
+
+void add_sample(Samples& s, const char* name, Tensors in, const Tensor& target,
+                const CrossEntropyOptions& options) {
+  s.add(
+      name, std::move(in),
+      [=](const Tensors& x) {
+        return linear_cross_entropy(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), target, options);
+      },
+      [=](const Tensors& x) { return composed(x, target, options); });
+}
+
+void add_errors(Samples& s) {
+  auto f = [](const Tensor& target) {
+    return
+        [target](const Tensors& in) { return linear_cross_entropy(in[0], in[1], in[2], target); };
+  };
+  const Tensor h = s.normal({2, 3}), w = s.normal({4, 3}), b = s.normal({4});
+  s.add_error({h, w, b}, f(tensor({0, 5})),
+              "linear_cross_entropy: targets must be in [0, 4) or ignore_index -100; got 5 in row "
+              "1");
+  s.add_error({h, w, b}, f(tensor({0})),
+              "linear_cross_entropy: expected targets of shape [2]; got [1]");
+  s.add_error({h, s.normal({4, 2}), b}, f(tensor({0, 1})),
+              "linear_cross_entropy: hidden must be [..., D] for weight [V, D]; got [2, 3] and "
+              "[4, 2]");
+  s.add_error({h, w, s.normal({3})}, f(tensor({0, 1})),
+              "linear_cross_entropy: the bias must have shape [4]; got [3]");
+  s.add_error({h, to(w, kFloat32), b}, f(tensor({0, 1})),
+              "linear_cross_entropy: hidden and weight must have one dtype; got float64 and "
+              "float32");
+  s.add_error({h, w, to(b, kFloat32)}, f(tensor({0, 1})),
+              "linear_cross_entropy: the bias must have the weight's dtype, float64; got float32");
+}
+
+const Op kLinearCrossEntropy{
+    "linear_cross_entropy", [](Samples& s) {
+      const Tensor target = tensor({2, 0, 1, 2, 3, 1});
+      auto in = [&s] { return Tensors{s.normal({6, 3}), s.normal({4, 3}), s.normal({4})}; };
+      add_sample(s, "mean", in(), target, {});
+      add_sample(s, "sum", in(), target, {.reduction = Reduction::sum});
+      add_sample(s, "each", in(), target, {.reduction = Reduction::none});
+      add_sample(s, "weights, smoothing, ignore", in(), target,
+                 {s.uniform({4}, 0.5, 2), 2, 0.1, Reduction::mean});
+      add_sample(s, "no bias", {s.normal({2, 3, 3}), s.normal({4, 3})}, reshape(target, {2, 3}),
+                 {});
+      add_sample(s, "one row", {s.normal({3}), s.normal({4, 3})}, scalar(1, kInt64), {});
+      add_sample(s, "transposed", {s.transposed({6, 3}), s.transposed({4, 3})}, target, {});
+      add_sample(s, "all ignored", in(), zeros({6}, kInt64), {.ignore_index = 0});
+      add_sample(s, "no rows", {s.normal({0, 3}), s.normal({4, 3})}, zeros({0}, kInt64), {});
+      add_errors(s);
+    }};
+
+}  // namespace
 }  // namespace weft

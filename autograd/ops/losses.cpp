@@ -8,6 +8,55 @@
 namespace weft {
 namespace {
 
+Tensor reduced(const Tensor& loss, Reduction reduction) {
+  return reduction == Reduction::none ? loss : reduction == Reduction::sum ? sum(loss) : mean(loss);
+}
+
+void check_pair(const char* who, const Tensor& x, const Tensor& target) {
+  check(x.defined() && target.defined(), "{}: an operand is undefined", who);
+  check(x.shape() == target.shape(), "{}: x and target must have one shape; got {} and {}", who,
+        x.shape(), target.shape());
+}
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_pair("mse_loss", x, target);
+  return reduced(pow(x - target, 2), reduction);
+}
+
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_pair("l1_loss", x, target);
+  return reduced(abs(x - target), reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
+                                        const Tensor& pos_weight) {
+  check_pair("binary_cross_entropy_with_logits", x, target);
+  // softplus(x) and softplus(-x) are softplus(-|x|) and, on one side of 0, |x|. Each part of the
+  // loss has one sign: no part cancels another.
+  const Tensor positive = gt(x, 0), s = to(positive, x.dtype());
+  const Tensor tail = softplus(x * (s * -2 + 1));  // of -|x|
+  if (!pos_weight.defined()) return reduced((s - target) * x + tail, reduction);
+  const Tensor hit = pos_weight * target;
+  return reduced(where(positive, 1 - target, -hit) * x + (1 - target + hit) * tail, reduction);
+}
+
+Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const CrossEntropyOptions& options) {
+  check(log_probs.defined(), "nll_loss: the log-probabilities are undefined");
+  check(log_probs.dim() == 1 || log_probs.dim() == 2,
+        "nll_loss: log_probs must be [N, V] or [V]; got {}", log_probs.shape());
+  check(options.label_smoothing == 0, "nll_loss: there is no label_smoothing here; got {}",
+        options.label_smoothing);
+  const Shape batch = log_probs.dim() == 1 ? Shape{} : Shape{log_probs.size(0)};
+  return loss_of_log_probs(
+      log_probs,
+      class_targets("nll_loss", batch, log_probs.size(-1), log_probs.dtype(), target, options),
+      options);
+}
+
+namespace {
+
 constexpr Reduction kReductions[] = {Reduction::none, Reduction::mean, Reduction::sum};
 
 using Loss = Tensor (*)(const Tensor&, const Tensor&, Reduction);
@@ -72,51 +121,5 @@ const Op kNll{
                   "nll_loss: there is no label_smoothing here; got 0.1");
     }};
 
-Tensor reduced(const Tensor& loss, Reduction reduction) {
-  return reduction == Reduction::none ? loss : reduction == Reduction::sum ? sum(loss) : mean(loss);
-}
-
-void check_pair(const char* who, const Tensor& x, const Tensor& target) {
-  check(x.defined() && target.defined(), "{}: an operand is undefined", who);
-  check(x.shape() == target.shape(), "{}: x and target must have one shape; got {} and {}", who,
-        x.shape(), target.shape());
-}
-
 }  // namespace
-
-Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
-  check_pair("mse_loss", x, target);
-  return reduced(pow(x - target, 2), reduction);
-}
-
-Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
-  check_pair("l1_loss", x, target);
-  return reduced(abs(x - target), reduction);
-}
-
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
-                                        const Tensor& pos_weight) {
-  check_pair("binary_cross_entropy_with_logits", x, target);
-  // softplus(x) and softplus(-x) are softplus(-|x|) and, on one side of 0, |x|. Each part of the
-  // loss has one sign: no part cancels another.
-  const Tensor positive = gt(x, 0), s = to(positive, x.dtype());
-  const Tensor tail = softplus(x * (s * -2 + 1));  // of -|x|
-  if (!pos_weight.defined()) return reduced((s - target) * x + tail, reduction);
-  const Tensor hit = pos_weight * target;
-  return reduced(where(positive, 1 - target, -hit) * x + (1 - target + hit) * tail, reduction);
-}
-
-Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const CrossEntropyOptions& options) {
-  check(log_probs.defined(), "nll_loss: the log-probabilities are undefined");
-  check(log_probs.dim() == 1 || log_probs.dim() == 2,
-        "nll_loss: log_probs must be [N, V] or [V]; got {}", log_probs.shape());
-  check(options.label_smoothing == 0, "nll_loss: there is no label_smoothing here; got {}",
-        options.label_smoothing);
-  const Shape batch = log_probs.dim() == 1 ? Shape{} : Shape{log_probs.size(0)};
-  return loss_of_log_probs(
-      log_probs,
-      class_targets("nll_loss", batch, log_probs.size(-1), log_probs.dtype(), target, options),
-      options);
-}
-
 }  // namespace weft

@@ -8,45 +8,7 @@
 namespace weft {
 namespace {
 
-void add_products(Samples& s, std::initializer_list<std::pair<Shape, Shape>> shapes) {
-  for (const auto& pair : shapes)
-    s.add(to_string(pair.first) + " x " + to_string(pair.second),
-          {s.normal(pair.first), s.normal(pair.second)},
-          [](const Tensors& in) { return matmul(in[0], in[1]); });
-}
-
-const Op kMatmul{
-    "matmul", [](Samples& s) {
-      add_products(s, {{{2, 3}, {3, 4}},
-                       {{3}, {3}},
-                       {{2, 3}, {3}},
-                       {{3}, {3, 4}},
-                       {{2, 3, 4}, {4, 5}},
-                       {{2, 3, 4}, {2, 4, 2}},
-                       {{2, 1, 3, 2}, {4, 2, 3}},
-                       {{3, 2}, {2, 2, 4}},
-                       {{2, 3, 4}, {4}},
-                       {{1, 3}, {3, 1}},
-                       {{0, 3}, {3, 2}},
-                       {{2, 0}, {0, 3}}});
-      s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
-            [](const Tensors& in) { return matmul(in[0], in[1]); });
-      s.add("one row, stored as a column", {s.transposed({1, 5}), s.normal({5, 3})},
-            [](const Tensors& in) { return matmul(in[0], in[1]); });
-      s.add("a batch with no columns", {s.transposed({2, 3, 4}), s.normal({4, 0})},
-            [](const Tensors& in) { return matmul(in[0], in[1]); });
-      s.add("reused input", {s.normal({3, 3})},
-            [](const Tensors& in) { return matmul(in[0], in[0]); });
-      s.add("with its transpose", {s.normal({2, 3})},
-            [](const Tensors& in) { return matmul(in[0], transpose(in[0], 0, 1)); });
-      auto f = [](const Tensors& in) { return matmul(in[0], in[1]); };
-      s.add_error({s.normal({8, 16, 32}), s.normal({8, 64, 16})}, f,
-                  "matmul: inner dimensions must agree; got [8, 16, 32] x [8, 64, 16]");
-      s.add_error({s.normal({2, 3, 4}), s.normal({3, 4, 5})}, f,
-                  "matmul: batch dimensions must broadcast; got [2, 3, 4] x [3, 4, 5]");
-      s.add_error({s.normal({}), s.normal({3})}, f,
-                  "matmul: needs at least one dim on each side; got [] x [3]");
-    }};
+extern const Op kMatmul;
 
 // A matrix as BLAS sees it: the last two dims, row-major or stored transposed.
 struct Matrix {
@@ -191,4 +153,47 @@ Tensor matmul(const Tensor& x, const Tensor& z) {
   });
 }
 
+namespace {
+
+void add_products(Samples& s, std::initializer_list<std::pair<Shape, Shape>> shapes) {
+  for (const auto& pair : shapes)
+    s.add(to_string(pair.first) + " x " + to_string(pair.second),
+          {s.normal(pair.first), s.normal(pair.second)},
+          [](const Tensors& in) { return matmul(in[0], in[1]); });
+}
+
+const Op kMatmul{
+    "matmul", [](Samples& s) {
+      add_products(s, {{{2, 3}, {3, 4}},
+                       {{3}, {3}},
+                       {{2, 3}, {3}},
+                       {{3}, {3, 4}},
+                       {{2, 3, 4}, {4, 5}},
+                       {{2, 3, 4}, {2, 4, 2}},
+                       {{2, 1, 3, 2}, {4, 2, 3}},
+                       {{3, 2}, {2, 2, 4}},
+                       {{2, 3, 4}, {4}},
+                       {{1, 3}, {3, 1}},
+                       {{0, 3}, {3, 2}},
+                       {{2, 0}, {0, 3}}});
+      s.add("transposed", {s.transposed({3, 4}), s.transposed({4, 2})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("one row, stored as a column", {s.transposed({1, 5}), s.normal({5, 3})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("a batch with no columns", {s.transposed({2, 3, 4}), s.normal({4, 0})},
+            [](const Tensors& in) { return matmul(in[0], in[1]); });
+      s.add("reused input", {s.normal({3, 3})},
+            [](const Tensors& in) { return matmul(in[0], in[0]); });
+      s.add("with its transpose", {s.normal({2, 3})},
+            [](const Tensors& in) { return matmul(in[0], transpose(in[0], 0, 1)); });
+      auto f = [](const Tensors& in) { return matmul(in[0], in[1]); };
+      s.add_error({s.normal({8, 16, 32}), s.normal({8, 64, 16})}, f,
+                  "matmul: inner dimensions must agree; got [8, 16, 32] x [8, 64, 16]");
+      s.add_error({s.normal({2, 3, 4}), s.normal({3, 4, 5})}, f,
+                  "matmul: batch dimensions must broadcast; got [2, 3, 4] x [3, 4, 5]");
+      s.add_error({s.normal({}), s.normal({3})}, f,
+                  "matmul: needs at least one dim on each side; got [] x [3]");
+    }};
+
+}  // namespace
 }  // namespace weft

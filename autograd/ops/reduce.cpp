@@ -12,78 +12,7 @@
 namespace weft {
 namespace {
 
-const Op kSum{
-    "sum", [](Samples& s) {
-      s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0]); });
-      s.add("first dim", {s.normal({4, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
-      s.add("middle dim, kept", {s.normal({2, 3, 4})},
-            [](const Tensors& in) { return sum(in[0], {-2}, true); });
-      s.add("outer dims", {s.normal({2, 3, 4})}, [](const Tensors& in) {
-        return sum(in[0], {0, 2});
-      });
-      s.add("transposed", {s.transposed({3, 4})},
-            [](const Tensors& in) { return sum(in[0], {1}); });
-      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
-      s.add("sum_to", {s.normal({2, 3, 4})}, [](const Tensors& in) {
-        return sum_to(in[0], {3, 1});
-      });
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
-          "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return sum_to(in[0], {2}); },
-          "sum_to: expected a shape that broadcasts to [2, 3]; got [2]");
-      s.add_error(
-          {s.normal({3})},
-          [](const Tensors& in) {
-            return sum_to(in[0], {1, 3});
-          },
-          "sum_to: expected a shape that broadcasts to [3]; got [1, 3]");
-    }};
-const Op kMean{"mean", [](Samples& s) {
-                 s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return mean(in[0]); });
-                 s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
-                   return mean(in[0], {0, -1}, true);
-                 });
-                 s.add_error(
-                     {s.integers({3}, 2)}, [](const Tensors& in) { return mean(in[0]); },
-                     "mean: expected a floating dtype; got int64");
-               }};
-const Op kVar{"var", [](Samples& s) {
-                s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return var(in[0]); });
-                s.add("of the population", {s.normal({4, 3})},
-                      [](const Tensors& in) { return var(in[0], {0}, 0, true); });
-                s.add("transposed", {s.transposed({3, 4})},
-                      [](const Tensors& in) { return var(in[0], {1}); });
-                s.add_error(
-                    {s.normal({2, 3})},
-                    [](const Tensors& in) {
-                      return var(in[0], {1, 1});
-                    },
-                    "var: a dim is named twice; got [1, 1] for shape [2, 3]");
-              }};
-const Op kMax{
-    "max", [](Samples& s) {
-      s.add("last dim", {s.distinct({3, 5})}, [](const Tensors& in) { return max(in[0], {-1}); });
-      s.add("all", {s.distinct({2, 3})}, [](const Tensors& in) { return max(in[0]); });
-      s.add_error(
-          {s.normal({2, 0})}, [](const Tensors& in) { return max(in[0], {1}); },
-          "max: needs at least one element; got shape [2, 0] and dims [1]");
-      s.add_error(
-          {s.booleans({3})}, [](const Tensors& in) { return max(in[0]); },
-          "max: expected numbers; got bool");
-    }};
-const Op kMin{"min", [](Samples& s) {
-                s.add("first dim, kept", {s.distinct({3, 5})},
-                      [](const Tensors& in) { return min(in[0], {0}, true); });
-              }};
-const Op kLogsumexp{"logsumexp", [](Samples& s) {
-                      s.add("last dim", {s.normal({3, 5})},
-                            [](const Tensors& in) { return logsumexp(in[0], {-1}); });
-                      s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
-                        return logsumexp(in[0], {0, 2}, true);
-                      });
-                    }};
+extern const Op kSum, kMean, kVar, kMax, kMin, kLogsumexp;
 
 // A reduction as a kernel sees it: x as contiguous [outer, n, inner] and the result's shapes.
 struct Reduction3 {
@@ -299,4 +228,80 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   return reshape(total, shape);
 }
 
+namespace {
+
+const Op kSum{
+    "sum", [](Samples& s) {
+      s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0]); });
+      s.add("first dim", {s.normal({4, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
+      s.add("middle dim, kept", {s.normal({2, 3, 4})},
+            [](const Tensors& in) { return sum(in[0], {-2}, true); });
+      s.add("outer dims", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return sum(in[0], {0, 2});
+      });
+      s.add("transposed", {s.transposed({3, 4})},
+            [](const Tensors& in) { return sum(in[0], {1}); });
+      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return sum(in[0], {0}); });
+      s.add("sum_to", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return sum_to(in[0], {3, 1});
+      });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return sum(in[0], {2}); },
+          "sum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return sum_to(in[0], {2}); },
+          "sum_to: expected a shape that broadcasts to [2, 3]; got [2]");
+      s.add_error(
+          {s.normal({3})},
+          [](const Tensors& in) {
+            return sum_to(in[0], {1, 3});
+          },
+          "sum_to: expected a shape that broadcasts to [3]; got [1, 3]");
+    }};
+const Op kMean{"mean", [](Samples& s) {
+                 s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return mean(in[0]); });
+                 s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
+                   return mean(in[0], {0, -1}, true);
+                 });
+                 s.add_error(
+                     {s.integers({3}, 2)}, [](const Tensors& in) { return mean(in[0]); },
+                     "mean: expected a floating dtype; got int64");
+               }};
+const Op kVar{"var", [](Samples& s) {
+                s.add("all", {s.normal({2, 3})}, [](const Tensors& in) { return var(in[0]); });
+                s.add("of the population", {s.normal({4, 3})},
+                      [](const Tensors& in) { return var(in[0], {0}, 0, true); });
+                s.add("transposed", {s.transposed({3, 4})},
+                      [](const Tensors& in) { return var(in[0], {1}); });
+                s.add_error(
+                    {s.normal({2, 3})},
+                    [](const Tensors& in) {
+                      return var(in[0], {1, 1});
+                    },
+                    "var: a dim is named twice; got [1, 1] for shape [2, 3]");
+              }};
+const Op kMax{
+    "max", [](Samples& s) {
+      s.add("last dim", {s.distinct({3, 5})}, [](const Tensors& in) { return max(in[0], {-1}); });
+      s.add("all", {s.distinct({2, 3})}, [](const Tensors& in) { return max(in[0]); });
+      s.add_error(
+          {s.normal({2, 0})}, [](const Tensors& in) { return max(in[0], {1}); },
+          "max: needs at least one element; got shape [2, 0] and dims [1]");
+      s.add_error(
+          {s.booleans({3})}, [](const Tensors& in) { return max(in[0]); },
+          "max: expected numbers; got bool");
+    }};
+const Op kMin{"min", [](Samples& s) {
+                s.add("first dim, kept", {s.distinct({3, 5})},
+                      [](const Tensors& in) { return min(in[0], {0}, true); });
+              }};
+const Op kLogsumexp{"logsumexp", [](Samples& s) {
+                      s.add("last dim", {s.normal({3, 5})},
+                            [](const Tensors& in) { return logsumexp(in[0], {-1}); });
+                      s.add("outer dims, kept", {s.normal({2, 3, 2})}, [](const Tensors& in) {
+                        return logsumexp(in[0], {0, 2}, true);
+                      });
+                    }};
+
+}  // namespace
 }  // namespace weft

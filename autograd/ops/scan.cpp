@@ -13,37 +13,7 @@ namespace {
 
 constexpr int64_t kGrain = 8192;  // elements that are worth another thread
 
-const Op kCumsum{"cumsum", [](Samples& s) {
-                   auto along = [](int dim) {
-                     return [dim](const Tensors& in) { return cumsum(in[0], dim); };
-                   };
-                   s.add("vector", {s.normal({5})}, along(0), [](const Tensors& in) {
-                     return matmul(tril(ones({5, 5}, in[0].dtype())), in[0]);
-                   });
-                   s.add("middle dim", {s.normal({2, 3, 4})}, along(1));
-                   s.add("transposed", {s.transposed({3, 4})}, along(-1));
-                   s.add("one entry", {s.normal({3, 1})}, along(1));
-                   s.add("rank 0", {s.normal({})}, along(0));
-                   s.add("empty", {s.normal({0, 3})}, along(0));
-                   s.add_error({s.normal({2, 3})}, along(2),
-                               "cumsum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
-                 }};
-
-// A composition of index_select.
-const Op kFlip{"flip", [](Samples& s) {
-                 auto f = [](Shape dims) {
-                   return [dims](const Tensors& in) { return flip(in[0], dims); };
-                 };
-                 s.add("vector", {s.normal({5})}, f({0}));
-                 s.add("two dims", {s.normal({2, 3, 4})}, f({0, -1}));
-                 s.add("transposed", {s.transposed({3, 4})}, f({1}));
-                 s.add("no dims", {s.normal({2, 3})}, f({}));
-                 s.add("empty", {s.normal({0, 3})}, f({0}));
-                 s.add_error({s.normal({2, 3})}, f({2}),
-                             "flip: dim must be in [-2, 1]; got 2 for shape [2, 3]");
-                 s.add_error({s.normal({2, 3})}, f({0, -2}),
-                             "flip: a dim is named twice; got [0, -2] for shape [2, 3]");
-               }};
+extern const Op kCumsum;
 
 // Sums along the middle of [outer, n, inner], in double precision for floats.
 template <class T>
@@ -103,4 +73,39 @@ Tensor flip(const Tensor& x, const Shape& dims) {
   return y;
 }
 
+namespace {
+
+const Op kCumsum{"cumsum", [](Samples& s) {
+                   auto along = [](int dim) {
+                     return [dim](const Tensors& in) { return cumsum(in[0], dim); };
+                   };
+                   s.add("vector", {s.normal({5})}, along(0), [](const Tensors& in) {
+                     return matmul(tril(ones({5, 5}, in[0].dtype())), in[0]);
+                   });
+                   s.add("middle dim", {s.normal({2, 3, 4})}, along(1));
+                   s.add("transposed", {s.transposed({3, 4})}, along(-1));
+                   s.add("one entry", {s.normal({3, 1})}, along(1));
+                   s.add("rank 0", {s.normal({})}, along(0));
+                   s.add("empty", {s.normal({0, 3})}, along(0));
+                   s.add_error({s.normal({2, 3})}, along(2),
+                               "cumsum: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+                 }};
+
+// A composition of index_select.
+const Op kFlip{"flip", [](Samples& s) {
+                 auto f = [](Shape dims) {
+                   return [dims](const Tensors& in) { return flip(in[0], dims); };
+                 };
+                 s.add("vector", {s.normal({5})}, f({0}));
+                 s.add("two dims", {s.normal({2, 3, 4})}, f({0, -1}));
+                 s.add("transposed", {s.transposed({3, 4})}, f({1}));
+                 s.add("no dims", {s.normal({2, 3})}, f({}));
+                 s.add("empty", {s.normal({0, 3})}, f({0}));
+                 s.add_error({s.normal({2, 3})}, f({2}),
+                             "flip: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+                 s.add_error({s.normal({2, 3})}, f({0, -2}),
+                             "flip: a dim is named twice; got [0, -2] for shape [2, 3]");
+               }};
+
+}  // namespace
 }  // namespace weft

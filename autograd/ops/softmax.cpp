@@ -13,6 +13,81 @@ namespace {
 
 constexpr int64_t kGrain = 4096;  // elements that are worth another thread
 
+extern const Op kSoftmax, kLogSoftmax;
+
+Tensor swap_with_last(const Tensor& x, int dim) {
+  return contiguous(dim == x.dim() - 1 || x.dim() == 0 ? x : transpose(x, dim, -1));
+}
+
+// A tensor made by kernel(inputs, y, rows, n) from the rows of the inputs along `dim`.
+template <size_t N, class Kernel>
+Tensor map_rows(const char* who, std::array<Tensor, N> inputs, int dim, Kernel kernel) {
+  const OpScope inside;
+  for (Tensor& t : inputs) t = swap_with_last(t, dim);
+  Tensor y(inputs[0].shape(), inputs[0].dtype());
+  const int64_t n = y.dim() ? y.size(-1) : 1, rows = n ? y.numel() / n : 0;
+  dispatch_floating(who, y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = static_cast<T*>(y.raw());
+    parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
+                 [&](int64_t begin, int64_t end) {
+                   std::array<const T*, N> in;
+                   for (size_t i = 0; i < N; ++i) in[i] = inputs[i].template data<T>() + begin * n;
+                   kernel(in, out + begin * n, end - begin, n);
+                 });
+  });
+  return swap_with_last(y, dim);
+}
+
+int checked_dim(const char* who, const Tensor& x, int dim) {
+  check(x.defined(), "{}: the operand is undefined", who);
+  return normalize_dim(who, dim, x.shape());
+}
+
+Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
+  return map_rows<2>("softmax", {y, dy}, dim,
+                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
+                       kernels::softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
+                     });
+}
+
+Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
+  return map_rows<2>("log_softmax", {y, dy}, dim,
+                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
+                       kernels::log_softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
+                     });
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int dim) {
+  const int d = checked_dim("softmax", x, dim);
+  Tensor y =
+      map_rows<1>("softmax", {x}, d, []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
+        kernels::softmax_rows<T>(in[0], out, rows, n);
+      });
+  return record(kSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
+    const Tensor p = b.saved(y), dy = b.dy();
+    if (b.first_order()) return softmax_grad(p, dy, d);
+    return p * (dy - sum(p * dy, {d}, true));
+  });
+}
+
+Tensor log_softmax(const Tensor& x, int dim) {
+  const int d = checked_dim("log_softmax", x, dim);
+  Tensor y = map_rows<1>("log_softmax", {x}, d,
+                         []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
+                           kernels::log_softmax_rows<T>(in[0], out, rows, n);
+                         });
+  return record(kLogSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
+    const Tensor log_p = b.saved(y), dy = b.dy();
+    if (b.first_order()) return log_softmax_grad(log_p, dy, d);
+    return dy - exp(log_p) * sum(dy, {d}, true);
+  });
+}
+
+namespace {
+
 template <Tensor (*f)(const Tensor&, int)>
 void add_dims(Samples& s, SampleFunction (*composition)(int)) {
   auto add = [&](const char* name, const Tensor& x, int dim) {
@@ -55,73 +130,5 @@ const Op kLogSoftmax{
           "log_softmax: dim must be in [-2, 1]; got -3 for shape [3, 5]");
     }};
 
-Tensor swap_with_last(const Tensor& x, int dim) {
-  return contiguous(dim == x.dim() - 1 || x.dim() == 0 ? x : transpose(x, dim, -1));
-}
-
-// A tensor made by kernel(inputs, y, rows, n) from the rows of the inputs along `dim`.
-template <size_t N, class Kernel>
-Tensor map_rows(const char* who, std::array<Tensor, N> inputs, int dim, Kernel kernel) {
-  const OpScope inside;
-  for (Tensor& t : inputs) t = swap_with_last(t, dim);
-  Tensor y(inputs[0].shape(), inputs[0].dtype());
-  const int64_t n = y.dim() ? y.size(-1) : 1, rows = n ? y.numel() / n : 0;
-  dispatch_floating(who, y.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* out = static_cast<T*>(y.raw());
-    parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
-                 [&](int64_t begin, int64_t end) {
-                   std::array<const T*, N> in;
-                   for (size_t i = 0; i < N; ++i) in[i] = inputs[i].template data<T>() + begin * n;
-                   kernel(in, out + begin * n, end - begin, n);
-                 });
-  });
-  return swap_with_last(y, dim);
-}
-
-int checked_dim(const char* who, const Tensor& x, int dim) {
-  check(x.defined(), "{}: the operand is undefined", who);
-  return normalize_dim(who, dim, x.shape());
-}
-
-Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
-  if (grad_enabled()) return y * (dy - sum(y * dy, {dim}, true));
-  return map_rows<2>("softmax", {y, dy}, dim,
-                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
-                       kernels::softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
-                     });
-}
-
-Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
-  if (grad_enabled()) return dy - exp(y) * sum(dy, {dim}, true);
-  return map_rows<2>("log_softmax", {y, dy}, dim,
-                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
-                       kernels::log_softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
-                     });
-}
-
 }  // namespace
-
-Tensor softmax(const Tensor& x, int dim) {
-  const int d = checked_dim("softmax", x, dim);
-  Tensor y =
-      map_rows<1>("softmax", {x}, d, []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
-        kernels::softmax_rows<T>(in[0], out, rows, n);
-      });
-  return record(kSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
-    return softmax_grad(b.saved(y), b.dy(), d);
-  });
-}
-
-Tensor log_softmax(const Tensor& x, int dim) {
-  const int d = checked_dim("log_softmax", x, dim);
-  Tensor y = map_rows<1>("log_softmax", {x}, d,
-                         []<class T>(const auto& in, T* out, int64_t rows, int64_t n) {
-                           kernels::log_softmax_rows<T>(in[0], out, rows, n);
-                         });
-  return record(kLogSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
-    return log_softmax_grad(b.saved(y), b.dy(), d);
-  });
-}
-
 }  // namespace weft

@@ -10,34 +10,7 @@ namespace {
 using kernels::Binary;
 using kernels::Unary;
 
-template <Tensor (*f)(const Tensor&)>
-Tensor apply(const Tensors& in) {
-  return f(in[0]);
-}
-
-// Shapes and layouts for an op of one operand; `x` has at least one element.
-template <Tensor (*f)(const Tensor&)>
-void add_layouts(Samples& s, const Tensor& x) {
-  s.add("plain", {x}, apply<f>);
-  s.add("transposed", {x.strided_view({x.size(1), x.size(0)}, {1, x.size(1)})}, apply<f>);
-  s.add("rank 0", {x.strided_view({}, {})}, apply<f>);
-  s.add("empty", {x.strided_view({0, 3}, {3, 1})}, apply<f>);
-}
-
-const Op kExp{"exp", [](Samples& s) { add_layouts<exp>(s, s.normal({3, 5})); }};
-const Op kLog{"log", [](Samples& s) { add_layouts<log>(s, s.uniform({3, 5}, 0.5, 3)); }};
-const Op kSqrt{"sqrt", [](Samples& s) { add_layouts<sqrt>(s, s.uniform({3, 5}, 0.5, 3)); }};
-const Op kRsqrt{"rsqrt", [](Samples& s) { add_layouts<rsqrt>(s, s.uniform({3, 5}, 0.5, 3)); }};
-const Op kAbs{"abs", [](Samples& s) { add_layouts<abs>(s, s.away_from({3, 5}, {0})); }};
-const Op kClamp{"clamp", [](Samples& s) {
-                  s.add("both", {s.away_from({4, 5}, {-0.5, 0.7})},
-                        [](const Tensors& in) { return clamp(in[0], -0.5, 0.7); });
-                  s.add("below", {s.away_from({4, 5}, {0.1})},
-                        [](const Tensors& in) { return clamp(in[0], 0.1); });
-                  s.add_error(
-                      {s.normal({2})}, [](const Tensors& in) { return clamp(in[0], 1, 0); },
-                      "clamp: lo must not exceed hi; got 1 and 0");
-                }};
+extern const Op kExp, kLog, kSqrt, kRsqrt, kAbs, kClamp;
 
 // -1, 0 or 1, without gradient.
 Tensor sign(const Tensor& x) {
@@ -90,4 +63,36 @@ Tensor clamp(const Tensor& x, double lo, double hi) {
   });
 }
 
+namespace {
+
+template <Tensor (*f)(const Tensor&)>
+Tensor apply(const Tensors& in) {
+  return f(in[0]);
+}
+
+// Shapes and layouts for an op of one operand; `x` has at least one element.
+template <Tensor (*f)(const Tensor&)>
+void add_layouts(Samples& s, const Tensor& x) {
+  s.add("plain", {x}, apply<f>);
+  s.add("transposed", {x.strided_view({x.size(1), x.size(0)}, {1, x.size(1)})}, apply<f>);
+  s.add("rank 0", {x.strided_view({}, {})}, apply<f>);
+  s.add("empty", {x.strided_view({0, 3}, {3, 1})}, apply<f>);
+}
+
+const Op kExp{"exp", [](Samples& s) { add_layouts<exp>(s, s.normal({3, 5})); }};
+const Op kLog{"log", [](Samples& s) { add_layouts<log>(s, s.uniform({3, 5}, 0.5, 3)); }};
+const Op kSqrt{"sqrt", [](Samples& s) { add_layouts<sqrt>(s, s.uniform({3, 5}, 0.5, 3)); }};
+const Op kRsqrt{"rsqrt", [](Samples& s) { add_layouts<rsqrt>(s, s.uniform({3, 5}, 0.5, 3)); }};
+const Op kAbs{"abs", [](Samples& s) { add_layouts<abs>(s, s.away_from({3, 5}, {0})); }};
+const Op kClamp{"clamp", [](Samples& s) {
+                  s.add("both", {s.away_from({4, 5}, {-0.5, 0.7})},
+                        [](const Tensors& in) { return clamp(in[0], -0.5, 0.7); });
+                  s.add("below", {s.away_from({4, 5}, {0.1})},
+                        [](const Tensors& in) { return clamp(in[0], 0.1); });
+                  s.add_error(
+                      {s.normal({2})}, [](const Tensors& in) { return clamp(in[0], 1, 0); },
+                      "clamp: lo must not exceed hi; got 1 and 0");
+                }};
+
+}  // namespace
 }  // namespace weft

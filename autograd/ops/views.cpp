@@ -16,104 +16,7 @@ namespace {
 
 constexpr int64_t kGrain = 16384;  // elements that are worth another thread
 
-const Op kReshape{
-    "reshape", [](Samples& s) {
-      s.add("merge", {s.normal({2, 3, 4})}, [](const Tensors& in) {
-        return reshape(in[0], {6, -1});
-      });
-      s.add("of a transposed", {s.transposed({3, 4})},
-            [](const Tensors& in) { return reshape(in[0], {12}); });
-      s.add("view of a transposed", {s.transposed({4, 6})}, [](const Tensors& in) {
-        return reshape(in[0], {2, 2, 1, 3, 2});
-      });
-      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
-      s.add("squeeze", {s.normal({2, 1, 3})}, [](const Tensors& in) { return squeeze(in[0], -2); });
-      s.add("unsqueeze", {s.transposed({2, 3})},
-            [](const Tensors& in) { return unsqueeze(in[0], -1); });
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return unsqueeze(in[0], 3); },
-          "unsqueeze: dim must be in [-3, 2]; got 3 for shape [2, 3]");
-      s.add_error(
-          {s.normal({0})},
-          [](const Tensors& in) {
-            return reshape(in[0], {int64_t{1} << 32, int64_t{1} << 32});
-          },
-          "shape: [4294967296, 4294967296] has more elements than can be counted");
-      s.add_error(
-          {s.normal({2, 3})},
-          [](const Tensors& in) {
-            return reshape(in[0], {4, -1});
-          },
-          "reshape: 6 elements do not fit; got shape [2, 3] for [4, -1]");
-    }};
-const Op kPermute{"permute", [](Samples& s) {
-                    s.add("rotate", {s.normal({2, 3, 4})}, [](const Tensors& in) {
-                      return permute(in[0], {2, 0, 1});
-                    });
-                    s.add("transpose", {s.normal({2, 3, 1})},
-                          [](const Tensors& in) { return transpose(in[0], 0, -2); });
-                    s.add_error(
-                        {s.normal({2, 3})},
-                        [](const Tensors& in) {
-                          return permute(in[0], {0, 0});
-                        },
-                        "permute: dims must name each dim of shape [2, 3] once; got [0, 0]");
-                  }};
-const Op kExpand{"expand", [](Samples& s) {
-                   s.add("stretch", {s.normal({3, 1})}, [](const Tensors& in) {
-                     return expand(in[0], {2, -1, 4});
-                   });
-                   s.add_error(
-                       {s.normal({1, 1})},
-                       [](const Tensors& in) {
-                         return expand(in[0], {int64_t{1} << 32, int64_t{1} << 32});
-                       },
-                       "shape: [4294967296, 4294967296] has more elements than can be counted");
-                   s.add_error(
-                       {s.normal({3, 2})},
-                       [](const Tensors& in) {
-                         return expand(in[0], {3, 4});
-                       },
-                       "expand: only dims of size 1 stretch; got shape [3, 2] for [3, 4]");
-                 }};
-const Op kSlice{
-    "slice", [](Samples& s) {
-      s.add("middle", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 0, 1, -1); });
-      s.add("nothing", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 1, 2, 2); });
-      s.add("steps", {s.normal({2, 7, 2})},
-            [](const Tensors& in) { return slice(in[0], 1, 1, -1, 2); });
-      s.add("steps past the end", {s.transposed({3, 8})},
-            [](const Tensors& in) { return slice(in[0], 1, 0, 8, 3); });
-      s.add("a step beyond all", {s.normal({5})}, [](const Tensors& in) {
-        return slice(in[0], 0, 1, 4, std::numeric_limits<int64_t>::max());
-      });
-      s.add("select", {s.normal({5, 3})}, [](const Tensors& in) { return select(in[0], 1, -1); });
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return slice(in[0], 1, 0, 3, 0); },
-          "slice: step must be positive; got 0");
-      s.add_error(
-          {s.normal({})}, [](const Tensors& in) { return slice(in[0], 0, 0, 1); },
-          "slice: a tensor of rank 0 has no dim to slice");
-      s.add_error(
-          {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
-          "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
-      s.add_error(
-          {s.normal({})}, [](const Tensors& in) { return select(in[0], 0, 0); },
-          "select: a tensor of rank 0 has no dim to select from");
-    }};
-const Op kClone{
-    "clone", [](Samples& s) {
-      s.add("transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return clone(in[0]); });
-      s.add("contiguous", {s.transposed({3, 4})},
-            [](const Tensors& in) { return contiguous(in[0]); });
-    }};
-const Op kTo{"to", [](Samples& s) {
-               s.add("same dtype", {s.normal({3})},
-                     [](const Tensors& in) { return to(in[0], in[0].dtype()) * 2; });
-               s.add("there and back", {s.integers({3}, 4), s.normal({3})}, [](const Tensors& in) {
-                 return to(in[0], in[1].dtype()) * to(in[1], kFloat64);
-               });
-             }};
+extern const Op kReshape, kPermute, kExpand, kSlice, kClone, kTo;
 
 // Shape with its one -1 worked out.
 Shape complete(const Tensor& x, const Shape& shape) {
@@ -315,4 +218,106 @@ Tensor to(const Tensor& x, DType dtype) {
   return record(kTo, y, {source}, [from = x.dtype()](Backward& b) { return to(b.dy(), from); });
 }
 
+namespace {
+
+const Op kReshape{
+    "reshape", [](Samples& s) {
+      s.add("merge", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+        return reshape(in[0], {6, -1});
+      });
+      s.add("of a transposed", {s.transposed({3, 4})},
+            [](const Tensors& in) { return reshape(in[0], {12}); });
+      s.add("view of a transposed", {s.transposed({4, 6})}, [](const Tensors& in) {
+        return reshape(in[0], {2, 2, 1, 3, 2});
+      });
+      s.add("empty", {s.normal({0, 3})}, [](const Tensors& in) { return reshape(in[0], {3, 0}); });
+      s.add("squeeze", {s.normal({2, 1, 3})}, [](const Tensors& in) { return squeeze(in[0], -2); });
+      s.add("unsqueeze", {s.transposed({2, 3})},
+            [](const Tensors& in) { return unsqueeze(in[0], -1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return unsqueeze(in[0], 3); },
+          "unsqueeze: dim must be in [-3, 2]; got 3 for shape [2, 3]");
+      s.add_error(
+          {s.normal({0})},
+          [](const Tensors& in) {
+            return reshape(in[0], {int64_t{1} << 32, int64_t{1} << 32});
+          },
+          "shape: [4294967296, 4294967296] has more elements than can be counted");
+      s.add_error(
+          {s.normal({2, 3})},
+          [](const Tensors& in) {
+            return reshape(in[0], {4, -1});
+          },
+          "reshape: 6 elements do not fit; got shape [2, 3] for [4, -1]");
+    }};
+const Op kPermute{"permute", [](Samples& s) {
+                    s.add("rotate", {s.normal({2, 3, 4})}, [](const Tensors& in) {
+                      return permute(in[0], {2, 0, 1});
+                    });
+                    s.add("transpose", {s.normal({2, 3, 1})},
+                          [](const Tensors& in) { return transpose(in[0], 0, -2); });
+                    s.add_error(
+                        {s.normal({2, 3})},
+                        [](const Tensors& in) {
+                          return permute(in[0], {0, 0});
+                        },
+                        "permute: dims must name each dim of shape [2, 3] once; got [0, 0]");
+                  }};
+const Op kExpand{"expand", [](Samples& s) {
+                   s.add("stretch", {s.normal({3, 1})}, [](const Tensors& in) {
+                     return expand(in[0], {2, -1, 4});
+                   });
+                   s.add_error(
+                       {s.normal({1, 1})},
+                       [](const Tensors& in) {
+                         return expand(in[0], {int64_t{1} << 32, int64_t{1} << 32});
+                       },
+                       "shape: [4294967296, 4294967296] has more elements than can be counted");
+                   s.add_error(
+                       {s.normal({3, 2})},
+                       [](const Tensors& in) {
+                         return expand(in[0], {3, 4});
+                       },
+                       "expand: only dims of size 1 stretch; got shape [3, 2] for [3, 4]");
+                 }};
+const Op kSlice{
+    "slice", [](Samples& s) {
+      s.add("middle", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 0, 1, -1); });
+      s.add("nothing", {s.normal({5, 3})}, [](const Tensors& in) { return slice(in[0], 1, 2, 2); });
+      s.add("steps", {s.normal({2, 7, 2})},
+            [](const Tensors& in) { return slice(in[0], 1, 1, -1, 2); });
+      s.add("steps past the end", {s.transposed({3, 8})},
+            [](const Tensors& in) { return slice(in[0], 1, 0, 8, 3); });
+      s.add("a step beyond all", {s.normal({5})}, [](const Tensors& in) {
+        return slice(in[0], 0, 1, 4, std::numeric_limits<int64_t>::max());
+      });
+      s.add("select", {s.normal({5, 3})}, [](const Tensors& in) { return select(in[0], 1, -1); });
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return slice(in[0], 1, 0, 3, 0); },
+          "slice: step must be positive; got 0");
+      s.add_error(
+          {s.normal({})}, [](const Tensors& in) { return slice(in[0], 0, 0, 1); },
+          "slice: a tensor of rank 0 has no dim to slice");
+      s.add_error(
+          {s.normal({2, 3})}, [](const Tensors& in) { return select(in[0], 1, 3); },
+          "select: index must be in [-3, 2]; got 3 for dim 1 of shape [2, 3]");
+      s.add_error(
+          {s.normal({})}, [](const Tensors& in) { return select(in[0], 0, 0); },
+          "select: a tensor of rank 0 has no dim to select from");
+    }};
+const Op kClone{
+    "clone", [](Samples& s) {
+      s.add("transposed", {s.transposed({3, 4})}, [](const Tensors& in) { return clone(in[0]); });
+      s.add("contiguous", {s.transposed({3, 4})},
+            [](const Tensors& in) { return contiguous(in[0]); });
+    }};
+const Op kTo{"to", [](Samples& s) {
+               s.add("same dtype", {s.normal({3})},
+                     [](const Tensors& in) { return to(in[0], in[0].dtype()) * 2; });
+               s.add("there and back", {s.integers({3}, 4), s.normal({3})}, [](const Tensors& in) {
+                 return to(in[0], in[1].dtype()) * to(in[1], kFloat64);
+               });
+             }};
+
+}  // namespace
 }  // namespace weft

@@ -11,18 +11,7 @@ using namespace weft;
 
 namespace {
 
-Tensor sparsemax(const Tensor& x, int dim);
-// On these samples check_op() compares gradients with differences, float32 with float64, errors.
-const Op kSparsemax{"sparsemax", [](Samples& s) {
-                      auto along = [](int dim) {
-                        return [dim](const Tensors& in) { return sparsemax(in[0], dim); };
-                      };
-                      s.add("last dim", {s.normal({3, 5})}, along(-1));
-                      s.add("middle dim", {s.normal({2, 4, 3})}, along(1));
-                      s.add("not contiguous", {s.transposed({4, 3})}, along(1));
-                      s.add_error({s.normal({2, 3})}, along(2),
-                                  "sparsemax: dim must be in [-2, 1]; got 2 for shape [2, 3]");
-                    }};
+extern const Op kSparsemax;
 
 // tau with sum_i max(x_i - tau, 0) = 1: the k largest are above it, k as large as can be.
 double threshold(double* row, size_t n) {
@@ -55,6 +44,18 @@ Tensor sparsemax(const Tensor& x, int dim) {
     return in_s * (b.dy() - mean);
   });
 }
+
+// On these samples check_op() compares gradients with differences, float32 with float64, errors.
+const Op kSparsemax{"sparsemax", [](Samples& s) {
+                      auto along = [](int dim) {
+                        return [dim](const Tensors& in) { return sparsemax(in[0], dim); };
+                      };
+                      s.add("last dim", {s.normal({3, 5})}, along(-1));
+                      s.add("middle dim", {s.normal({2, 4, 3})}, along(1));
+                      s.add("not contiguous", {s.transposed({4, 3})}, along(1));
+                      s.add_error({s.normal({2, 3})}, along(2),
+                                  "sparsemax: dim must be in [-2, 1]; got 2 for shape [2, 3]");
+                    }};
 
 }  // namespace
 

@@ -35,7 +35,7 @@ CHOSEN = [
      "return hit / count * reshape", "return hit * reshape",
      "max: ties do not share the gradient"),
     ("autograd/ops/softmax.cpp",
-     "return y * (dy - sum(y * dy, {dim}, true));", "return y * (dy - sum(dy, {dim}, true));",
+     "return p * (dy - sum(p * dy, {d}, true));", "return p * (dy - sum(dy, {d}, true));",
      "softmax: a factor is missing in the gradient's own gradient"),
     ("autograd/ops/attention.cpp",
      "matmul(q * scale_of(o, q), transpose(k, 2, 3))", "matmul(q, transpose(k, 2, 3))",

@@ -1,3 +1,4 @@
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops/detail/elementwise.h>
 #include <weft/core/detail/binary_into.h>
 
@@ -50,6 +51,7 @@ Tensor unary(const char* who, kernels::Unary op, const Tensor& x) {
 }
 
 Tensor unary_grad(kernels::Unary op, const Tensor& x, const Tensor& y, const Tensor& dy) {
+  const OpScope inside;
   const Tensor flow = contiguous(dy), given = x.defined() ? x : y;
   const bool in_rows =
       given.dim() > 0 && given.size(-1) > 1 && given.strides()[given.dim() - 1] == 1;
