@@ -14,12 +14,6 @@ void clear(T* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = T(0);
 }
 
-// Of what a gate gets: sigmoid' = s(x) s(-x).
-template <class T>
-WEFT_INLINE T through(T d, Sigmoids<T> s) {
-  return d * (s.of * s.of_negated);
-}
-
 }  // namespace
 
 template <class T>
@@ -57,8 +51,8 @@ void gru_grad_rows(const T* kept, const T* last, const bool* within, T* dstate, 
     for (int64_t i = 0; i < n; ++i) {
       const Sigmoids<T> reset = sigmoids_of(r[i]), keep = sigmoids_of(z[i]);
       const T d = dstate[i], dfresh = d * keep.of_negated * tanh_slope(fresh[i]);
-      dx[i] = dh[i] = through(dfresh * from_last[i], reset);
-      dx[n + i] = dh[n + i] = through(d * (last[i] - tanh_of(fresh[i])), keep);
+      dx[i] = dh[i] = dfresh * from_last[i] * (reset.of * reset.of_negated);
+      dx[n + i] = dh[n + i] = d * (last[i] - tanh_of(fresh[i])) * (keep.of * keep.of_negated);
       dx[2 * n + i] = dfresh;
       dh[2 * n + i] = dfresh * reset.of;
       dstate[i] = d * keep.of;
@@ -102,10 +96,10 @@ void lstm_grad_rows(const T* gates, const T* cell, const T* last_cell, const boo
                         out = sigmoids_of(gates[3 * n + i]);
       const T d = dhidden[at + i], fresh = gates[2 * n + i];
       const T dc = dcell[at + i] + d * out.of * tanh_slope(cell[at + i]);
-      dgates[i] = through(dc * tanh_of(fresh), in);
-      dgates[n + i] = through(dc * last_cell[at + i], forget);
+      dgates[i] = dc * tanh_of(fresh) * (in.of * in.of_negated);
+      dgates[n + i] = dc * last_cell[at + i] * (forget.of * forget.of_negated);
       dgates[2 * n + i] = dc * in.of * tanh_slope(fresh);
-      dgates[3 * n + i] = through(d * tanh_of(cell[at + i]), out);
+      dgates[3 * n + i] = d * tanh_of(cell[at + i]) * (out.of * out.of_negated);
       dcell[at + i] = dc * forget.of;
       dhidden[at + i] = T(0);
     }
