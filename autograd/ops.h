@@ -241,6 +241,22 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& bias,
                             const Tensor& target, const CrossEntropyOptions& options = {});
 
+// --- Recurrent layers (ops/recurrent.cpp) ---
+
+struct ScanOptions {
+  Tensor within = {};    ///< bool [T, B]: where false, the row's state stays; undefined: all true
+  bool reverse = false;  ///< from the last step to the first
+};
+
+/// A GRU's steps: from gates [T, B, 3 H] of its inputs (W x + b, rows r, z, n), the state [B, H] it
+/// begins with, weight [3 H, H] and bias [3 H] or undefined of its states -> the state after each
+/// step, [T, B, H]. As torch.nn.GRU computes it.
+Tensor gru_scan(const Tensor& gates, const Tensor& hidden, const Tensor& weight,
+                const Tensor& bias = {}, ScanOptions options = {});
+/// An LSTM's, with 4 H gates (rows i, f, g, o) -> hidden states and cells, [T, B, H] each.
+Tensors lstm_scan(const Tensor& gates, const Tensor& hidden, const Tensor& cell,
+                  const Tensor& weight, const Tensor& bias = {}, ScanOptions options = {});
+
 // --- Attention (ops/attention.cpp) ---
 
 struct AttentionOptions {

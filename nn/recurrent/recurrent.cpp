@@ -30,36 +30,28 @@ RecurrentWeights make_weights(int64_t gates, int64_t input, int64_t hidden, bool
   return w;
 }
 
-// One step from W x + b, which `from_input` [..., gates * H] is.
-RecurrentState gru_step(const Tensor& from_input, const RecurrentState& s,
-                        const RecurrentWeights& w) {
-  const int64_t size = s.hidden.size(-1);
-  const Tensors x = split(from_input, size, -1),
-                h = split(linear(s.hidden, w.weight_hh, w.bias_hh), size, -1);
-  const Tensor reset = sigmoid(x[0] + h[0]), keep = sigmoid(x[1] + h[1]);
-  const Tensor fresh = tanh(x[2] + reset * h[2]);
-  return {fresh + keep * (s.hidden - fresh), {}};
-}
-
-RecurrentState lstm_step(const Tensor& from_input, const RecurrentState& s,
-                         const RecurrentWeights& w) {
-  const Tensors gates =
-      split(from_input + linear(s.hidden, w.weight_hh, w.bias_hh), s.hidden.size(-1), -1);
-  const Tensor in = sigmoid(gates[0]), forget = sigmoid(gates[1]), out = sigmoid(gates[3]);
-  const Tensor cell = forget * s.cell + in * tanh(gates[2]);
-  return {out * tanh(cell), cell};
-}
-
-// Where a row has ended its state stays.
-RecurrentState hold(const Tensor& within, const RecurrentState& next, const RecurrentState& last) {
-  return {where(within, next.hidden, last.hidden),
-          next.cell.defined() ? where(within, next.cell, last.cell) : Tensor()};
-}
-
-// Whether a row has a token at a time step: bool [T, B, 1].
+// Whether a row has a token at a time step: bool [T, B].
 Tensor tokens_within(const std::vector<int64_t>& lengths, int64_t longest) {
-  const auto batch = static_cast<int64_t>(lengths.size());
-  return lt(reshape(arange(longest), {longest, 1, 1}), from_vector(lengths, {1, batch, 1}));
+  return lt(reshape(arange(longest), {longest, 1}), from_vector(lengths, {std::ssize(lengths)}));
+}
+
+// The states after each step of x [T, B, I], from the state [B, H] before them; an LSTM's if it has
+// a cell.
+RecurrentState scan(const Tensor& x, const RecurrentState& s, const RecurrentWeights& w,
+                    const ScanOptions& o) {
+  const Tensor gates = linear(x, w.weight_ih, w.bias_ih);
+  if (!s.cell.defined()) return {gru_scan(gates, s.hidden, w.weight_hh, w.bias_hh, o), {}};
+  const Tensors states = lstm_scan(gates, s.hidden, s.cell, w.weight_hh, w.bias_hh, o);
+  return {states[0], states[1]};
+}
+
+RecurrentState at_step(const RecurrentState& states, int64_t step) {
+  return {select(states.hidden, 0, step),
+          states.cell.defined() ? select(states.cell, 0, step) : Tensor()};
+}
+
+RecurrentState one_step(const Tensor& x, const RecurrentState& s, const RecurrentWeights& w) {
+  return at_step(scan(unsqueeze(x, 0), s, w, {}), 0);
 }
 
 // Zeros for what is undefined.
@@ -68,12 +60,10 @@ RecurrentState filled(const RecurrentState& s, const Shape& shape, DType dtype, 
   return {s.hidden.defined() ? s.hidden : none, s.cell.defined() || !cell ? s.cell : none};
 }
 
-// The state of each layer and direction, [1, B, H].
+// The state of each layer and direction, [B, H].
 std::vector<RecurrentState> by_layer(const RecurrentState& s) {
-  const Tensors hidden = split(s.hidden, 1, 0),
-                cell = s.cell.defined() ? split(s.cell, 1, 0) : Tensors(hidden.size());
   std::vector<RecurrentState> states;
-  for (size_t i = 0; i < hidden.size(); ++i) states.push_back({hidden[i], cell[i]});
+  for (int64_t i = 0; i < s.hidden.size(0); ++i) states.push_back(at_step(s, i));
   return states;
 }
 
@@ -83,7 +73,7 @@ RecurrentState joined(const std::vector<RecurrentState>& states) {
     hidden.push_back(s.hidden);
     if (s.cell.defined()) cell.push_back(s.cell);
   }
-  return {cat(hidden, 0), cell.empty() ? Tensor() : cat(cell, 0)};
+  return {stack(hidden, 0), cell.empty() ? Tensor() : stack(cell, 0)};
 }
 
 RecurrentOptions checked(const RecurrentOptions& o, const char* who) {
@@ -145,34 +135,24 @@ void Recurrent::check_inputs(const Tensor& x, const RecurrentState& state,
 }
 
 RecurrentResult Recurrent::run_direction(const Tensor& x, const RecurrentWeights& w,
-                                         const RecurrentState& first, const Tensors& within,
+                                         const RecurrentState& first, const Tensor& within,
                                          bool backwards) const {
-  const Tensors from_input = split(linear(x, w.weight_ih, w.bias_ih), 1, 0);  // [1, B, gates H]
-  const Tensor zero = zeros({}, x.dtype());
-  RecurrentState state = first;
-  Tensors outputs(from_input.size());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const size_t t = backwards ? outputs.size() - 1 - i : i;
-    RecurrentState next = (gates_ == 3 ? gru_step : lstm_step)(from_input[t], state, w);
-    const bool all = !within[t].defined();
-    outputs[t] = all ? next.hidden : where(within[t], next.hidden, zero);
-    state = all ? next : hold(within[t], next, state);
-  }
-  return {cat(outputs, 0), state};
+  const RecurrentState states = scan(x, first, w, {within, backwards});
+  const Tensor output = within.defined()
+                            ? where(unsqueeze(within, -1), states.hidden, zeros({}, x.dtype()))
+                            : states.hidden;
+  return {output, at_step(states, backwards ? 0 : x.size(0) - 1)};
 }
 
 RecurrentResult Recurrent::run(const Tensor& input, const RecurrentState& given,
                                const std::vector<int64_t>& lengths, bool training) {
   check_inputs(input, given, lengths);
   Tensor x = options_.batch_first ? transpose(input, 0, 1) : input;  // [T, B, I]
-  // By time step, [1, B, 1]; undefined where every row has a token.
-  Tensors within(static_cast<size_t>(x.size(0)));
-  if (!lengths.empty()) {
-    const Tensor tokens = tokens_within(lengths, x.size(0));
-    x = where(tokens, x, zeros({}, x.dtype()));  // junk would meet the weights' gradients
-    const Tensors steps = split(tokens, 1, 0);
-    const int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
-    std::copy(steps.begin() + shortest, steps.end(), within.begin() + shortest);
+  Tensor within;  // undefined where every row has a token at every step
+  if (!lengths.empty() && *std::min_element(lengths.begin(), lengths.end()) < x.size(0)) {
+    within = tokens_within(lengths, x.size(0));
+    x = where(unsqueeze(within, -1), x,
+              zeros({}, x.dtype()));  // junk would meet the weights' gradients
   }
   const Shape all{static_cast<int64_t>(weights_.size()), x.size(1), options_.hidden_size};
   std::vector<RecurrentState> states = by_layer(filled(given, all, x.dtype(), gates_ == 4));
@@ -200,9 +180,7 @@ GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, Generator generator, b
 
 Tensor GRUCell::forward(const Tensor& x, const Tensor& hidden) {
   const Shape shape = detail::checked_cell("gru cell", x, {hidden, {}}, weights_);
-  const Tensor from_input = linear(x, weights_.weight_ih, weights_.bias_ih);
-  return detail::gru_step(from_input, detail::filled({hidden, {}}, shape, x.dtype(), false),
-                          weights_)
+  return detail::one_step(x, detail::filled({hidden, {}}, shape, x.dtype(), false), weights_)
       .hidden;
 }
 
@@ -213,8 +191,7 @@ LSTMCell::LSTMCell(int64_t input_size, int64_t hidden_size, Generator generator,
 
 RecurrentState LSTMCell::forward(const Tensor& x, const RecurrentState& state) {
   const Shape shape = detail::checked_cell("lstm cell", x, state, weights_);
-  const Tensor from_input = linear(x, weights_.weight_ih, weights_.bias_ih);
-  return detail::lstm_step(from_input, detail::filled(state, shape, x.dtype(), true), weights_);
+  return detail::one_step(x, detail::filled(state, shape, x.dtype(), true), weights_);
 }
 
 GRU::GRU(const RecurrentOptions& options, Generator generator)

@@ -61,7 +61,7 @@ class Recurrent {
   void check_inputs(const Tensor& x, const RecurrentState& state,
                     const std::vector<int64_t>& lengths) const;
   RecurrentResult run_direction(const Tensor& x, const RecurrentWeights& w,
-                                const RecurrentState& first, const Tensors& within,
+                                const RecurrentState& first, const Tensor& within,
                                 bool backwards) const;
 
   RecurrentOptions options_;
