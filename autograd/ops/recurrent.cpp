@@ -258,10 +258,10 @@ Tensor gru_scan(const Tensor& gates, const Tensor& hidden, const Tensor& weight,
   });
   return record(kGruScan, states, in,
                 [in = save_all(in), y = save_output(states), kept = save(kept), o](Backward& b) {
-                  if (!grad_enabled())
+                  if (b.first_order())
                     return gru_gradients(b, saved(b, in), b.saved(y), b.saved(kept), o);
                   return vjp([&](const Tensors& x) { return composed_gru(x, o); }, saved(b, in),
-                             {b.dy()}, {.allow_unused = true});
+                             {b.dy()});
                 });
 }
 
@@ -294,10 +294,10 @@ Tensors lstm_scan(const Tensor& gates, const Tensor& hidden, const Tensor& cell,
       kLstmScan, {states, cells}, in,
       [in = save_all(in), y = save_output(states, 0), c = save_output(cells, 1), sums = save(sums),
        o](Backward& b) {
-        if (!grad_enabled())
+        if (b.first_order())
           return lstm_gradients(b, saved(b, in), {b.saved(y), b.saved(c)}, b.saved(sums), o);
         return vjp([&](const Tensors& x) { return composed_lstm(x, o); }, saved(b, in),
-                   {b.dy(0), b.dy(1)}, {.allow_unused = true});
+                   {b.dy(0), b.dy(1)});
       });
 }
 
