@@ -23,6 +23,8 @@ using Json = nlohmann::json;
 const std::map<std::string, const char*> kReasons = {
     {"attention_with_weights", "in the cases of MultiheadAttention"},
     {"dropout", "its mask is not PyTorch's"},
+    {"gru_scan", "in the cases of GRU"},
+    {"lstm_scan", "in the cases of LSTM"},
 };
 
 // Tensors that differ on purpose.
