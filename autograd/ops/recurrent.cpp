@@ -75,9 +75,13 @@ void backward_in_time(const Scan& s, const Tensor& w, const Tensor& dy, const T*
   T* product = static_cast<T*>(through.raw());
   for (int64_t i = s.steps - 1; i >= 0; --i) {
     const int64_t t = s.at(i);
-    if (dy.defined()) kernels::add_inplace<T>(dh, dy.data<T>() + s.state(t), s.rows * s.width);
+    const T* given = dy.defined() ? dy.data<T>() + s.state(t) : nullptr;
     parallel_for(s.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(s.width, 1)),
-                 [&](int64_t begin, int64_t end) { step(t, begin, end); });
+                 [&](int64_t begin, int64_t end) {
+                   const int64_t at = begin * s.width, count = (end - begin) * s.width;
+                   if (given) kernels::add_inplace<T>(dh + at, given + at, count);
+                   step(t, begin, end);
+                 });
     weight.multiply(s.rows, da + s.gate(t), s.gates, product, s.width,
                     [&](int64_t begin, int64_t end) {
                       kernels::add_inplace<T>(dh + begin * s.width, product + begin * s.width,
@@ -158,6 +162,9 @@ Tensors checked(const char* who, int64_t count, const Tensors& in, ScanOptions& 
   check(!in[3].defined() || in[3].shape() == Shape{count * width},
         "{}: the bias must be [{}]; got {}", who, count * width,
         in[3].defined() ? in[3].shape() : Shape());
+  check(in.size() < 5 || (in[4].defined() && in[4].shape() == in[1].shape()),
+        "{}: the cell must have the shape of the hidden state, {}; got {}", who, in[1].shape(),
+        in.size() > 4 && in[4].defined() ? to_string(in[4].shape()) : "an undefined tensor");
   Tensors dense;
   for (const Tensor& t : in) {
     check(!t.defined() || t.dtype() == in[0].dtype(), "{}: expected {} everywhere; got {}", who,
@@ -267,9 +274,6 @@ Tensor gru_scan(const Tensor& gates, const Tensor& hidden, const Tensor& weight,
 
 Tensors lstm_scan(const Tensor& gates, const Tensor& hidden, const Tensor& cell,
                   const Tensor& weight, const Tensor& bias, ScanOptions o) {
-  check(cell.defined() && cell.shape() == hidden.shape(),
-        "lstm_scan: the cell must have the shape of the hidden state, {}; got {}", hidden.shape(),
-        cell.defined() ? cell.shape() : Shape());
   const Tensors in = checked("lstm_scan", 4, {gates, hidden, weight, bias, cell}, o);
   const Scan s(in[0], in[1], o);
   const Shape shape{s.steps, s.rows, s.width};
@@ -363,7 +367,11 @@ const Op kLstmScan{"lstm_scan", [](Samples& s) {
                          {s.normal({2, 1, 8}), s.normal({1, 2}), s.normal({8, 2})},
                          [](const Tensors& in) { return lstm_scan(in[0], in[1], {}, in[2]); },
                          "lstm_scan: the cell must have the shape of the hidden state, [1, 2]; "
-                         "got []");
+                         "got an undefined tensor");
+                     s.add_error(
+                         {s.normal({2, 1, 8}), s.normal({1, 2}), s.normal({8, 2})},
+                         [](const Tensors& in) { return lstm_scan(in[0], {}, in[1], in[2]); },
+                         "lstm_scan: an operand is undefined");
                    }};
 
 }  // namespace

@@ -127,6 +127,8 @@ void Recurrent::check_inputs(const Tensor& x, const RecurrentState& state,
                 longest = x.size(options_.batch_first ? 1 : 0);
   check(longest > 0, "{}: expected at least one time step; got {}", name(), x.shape());
   check_state(name(), state, {static_cast<int64_t>(weights_.size()), batch, options_.hidden_size});
+  check(gates_ == 4 || !state.cell.defined(), "{}: only an LSTM's state has a cell; got one of {}",
+        name(), state.cell.defined() ? state.cell.shape() : Shape());
   const auto rows = static_cast<int64_t>(lengths.size());
   check(rows == 0 || rows == batch, "{}: expected a length for each of {} rows; got {}", name(),
         batch, rows);

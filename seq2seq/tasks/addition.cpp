@@ -7,10 +7,10 @@ namespace weft {
 namespace {
 
 // Of the numbers below 1000 a tenth is shorter than three digits: drawn evenly, those would be too
-// rare to be learned. Here it is three in ten.
+// rare to be learned. Here more than a third is.
 int64_t draw_number(Generator& generator) {
-  const int64_t kind = generator.below(20);
-  return generator.below(kind == 0 ? 10 : kind < 6 ? 100 : 1000);
+  const int64_t lot = generator.below(20);
+  return generator.below(lot == 0 ? 10 : lot < 6 ? 100 : 1000);
 }
 
 std::string draw_sum(Generator& generator) {

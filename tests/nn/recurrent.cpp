@@ -130,3 +130,11 @@ TEST_CASE("recurrent layers say what is wrong with their inputs") {
           LSTMCell(3, 2, Generator(1))(ones({4, 3}), RecurrentState{ones({4, 2}), ones({4, 1})});
         }) == "lstm cell: the state must be [4, 2]; got [4, 1]");
 }
+
+TEST_CASE("a GRU refuses a state with a cell, which would go unread") {
+  GRU gru({.input_size = 3, .hidden_size = 2}, Generator(1));
+  const Tensor state = zeros({1, 4, 2});
+  CHECK(message_of([&] {
+          gru(zeros({5, 4, 3}), RecurrentState{state, state});
+        }) == "gru: only an LSTM's state has a cell; got one of [1, 4, 2]");
+}
