@@ -36,7 +36,7 @@ bool Range::has(double value) const {
 }
 
 std::string Range::to_string() const {
-  return fmt::format("{}{:g}, {:g}{}", with_least ? '[' : '(', least, most, with_most ? ']' : ')');
+  return fmt::format("{}{}, {}{}", with_least ? '[' : '(', least, most, with_most ? ']' : ')');
 }
 
 AnySetting::AnySetting(SettingGroup& group, SettingInfo info) : info_(std::move(info)) {

@@ -116,7 +116,7 @@ TEST_CASE("run config: a file of settings is checked line by line") {
   };
   CHECK(complaint_of("steps = 7\nlr = 1\n").empty());
   CHECK(complaint_of("steps = 7\nstep = 8\n") == ", line 2: there is no setting 'step'");
-  CHECK(complaint_of("\nheads = 0") == ", line 2: heads: must be in [1, 1.67772e+07); got 0");
+  CHECK(complaint_of("\nheads = 0") == ", line 2: heads: must be in [1, 16777216); got 0");
   CHECK(complaint_of("steps = [7]") ==
         ", line 1: steps: must be a number, a string, true or false");
   CHECK(complaint_of("steps = 7\nsteps = 7").starts_with(", line 2: "));
