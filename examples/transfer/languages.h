@@ -1,9 +1,9 @@
 // English and two made-up languages of one family. Lowland has the words of Highland after a shift
 // of sounds (as Grimm's law), so that those without b, d, g, k or p are the same; and its order is
 // another.
-//   English    the small dogs will not see a queen today
-//   Highland   nu len kanon peton una rena ne vidosn
-//   Lowland    ne vitosn len feton hanon una rena nu
+//   English    the small dogs will not see one queen today
+//   Highland   nu lon kanon peton una rena ne vidosn
+//   Lowland    ne vitosn lon feton hanon una rena nu
 #pragma once
 
 #include <weft/seq2seq.h>

@@ -1,0 +1,188 @@
+// Text that attends to pictures: a model answers questions about little scenes. What its words
+// find in the picture is concatenated with what they were in one run, and added in a second. Then
+// an SVG shows where it looked, and what that did to the answer.
+//   multimodal [PICTURE.svg [UPDATES]]
+#include <weft/seq2seq.h>
+#include <weft/weft.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "model.h"
+#include "picture.h"
+#include "scenes.h"
+
+using namespace weft;
+using namespace scenes;
+
+namespace {
+
+constexpr double kGoal = 98;
+constexpr size_t kTrainScenes = 6000, kTestScenes = 1000, kQuestions = 10;  // of a scene
+
+struct Asked {
+  int64_t scene;
+  Question question;
+};
+
+struct Data {
+  Tensor pictures;                           // [scenes, patches, pixels]
+  std::vector<Asked> train, test, new_test;  // tests of other scenes; new: never asked in training
+  std::unique_ptr<Vocabulary> words, answers;
+};
+
+// No scene twice, and one question in ten held out of training.
+Data draw_data(Generator random) {
+  std::set<Scene> scenes;
+  Tensors pictures;
+  std::vector<Asked> all;
+  std::map<std::string, bool> held_out;
+  std::vector<std::string> texts, answers;
+  while (scenes.size() < kTrainScenes + kTestScenes) {
+    const Scene scene = draw_scene(random);
+    if (!scenes.insert(scene).second) continue;
+    for (size_t i = 0; i < kQuestions; ++i) {
+      all.push_back({std::ssize(pictures), ask(scene, random)});
+      texts.push_back(all.back().question.text);
+      answers.push_back(all.back().question.answer);
+    }
+    pictures.push_back(paint(scene, random));
+  }
+  Data data{stack(pictures, 0), {}, {}, {}, word_vocabulary(texts), word_vocabulary(answers)};
+  for (const std::string& text : texts)
+    if (!held_out.contains(text)) held_out[text] = random.below(10) == 0;
+  for (const Asked& asked : all) {
+    const bool trains = asked.scene < static_cast<int64_t>(kTrainScenes);
+    const bool held = held_out[asked.question.text];
+    if (!trains) (held ? data.new_test : data.test).push_back(asked);
+    if (trains && !held) data.train.push_back(asked);
+  }
+  return data;
+}
+
+struct Batch {
+  Tensor questions, pictures, answers;  // [B, T], [B, patches, pixels], [B]
+};
+
+Batch make_batch(const Data& data, const std::vector<Asked>& asked) {
+  std::vector<Ids> questions;
+  Ids scenes, answers;
+  for (const Asked& a : asked) {
+    questions.push_back(data.words->encode(a.question.text));
+    answers.push_back(data.answers->encode(a.question.answer).at(0));
+    scenes.push_back(a.scene);
+  }
+  const Shape rows{std::ssize(asked)};
+  return {to_tensor(pad_ids(questions)), index_select(data.pictures, 0, from_vector(scenes, rows)),
+          from_vector(answers, rows)};
+}
+
+void train(Answerer& model, const Data& data, int64_t updates, Generator random) {
+  const auto start = std::chrono::steady_clock::now();
+  Adam adam(model.named_parameters(), {.lr = 2e-3, .beta2 = 0.98});
+  Schedule schedule(adam, schedules::cosine(updates));
+  for (int64_t update = 1; update <= updates; ++update) {
+    std::vector<Asked> asked;
+    for (int i = 0; i < 32; ++i) asked.push_back(draw(data.train, random));
+    const Batch batch = make_batch(data, asked);
+    const Tensor loss = cross_entropy(model(batch.questions, batch.pictures).output, batch.answers);
+    loss.backward();
+    adam.step(clip_factor(grad_norm(adam.parameters()), 1));
+    adam.zero_grad();
+    schedule.step();
+    if (update % 1000 != 0) continue;
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    std::printf("  update %5lld: loss %.3f, %.1f s\n", static_cast<long long>(update), loss.item(),
+                time.count());
+  }
+}
+
+struct Score {
+  double right = 0, all = 0;
+  double percent() const { return 100 * right / all; }
+};
+using Scores = std::map<std::string, Score>;
+using Answers = std::function<std::vector<std::string>(const std::vector<Asked>&)>;
+
+// How often it is right, by kind of question and by whether training asked it.
+Scores judge(const Data& data, const Answers& answer) {
+  Scores scores;
+  for (const auto* asked : {&data.test, &data.new_test}) {
+    const std::vector<std::string> found = answer(*asked);
+    for (size_t i = 0; i < found.size(); ++i) {
+      const Question& question = (*asked)[i].question;
+      const char* known = asked == &data.test ? "asked before" : "never asked";
+      for (const std::string& name : {question.kind, std::string(known), std::string("all")}) {
+        scores[name].right += found[i] == question.answer;
+        scores[name].all += 1;
+      }
+    }
+  }
+  return scores;
+}
+
+std::vector<std::string> look(Answerer& model, const Data& data, const std::vector<Asked>& asked) {
+  const NoGrad no_grad;
+  const Batch batch = make_batch(data, asked);
+  std::vector<std::string> found;
+  for (const int64_t id :
+       argmax(model(batch.questions, batch.pictures).output, -1).to_vector<int64_t>())
+    found.push_back(data.answers->piece(id));
+  return found;
+}
+
+// Without looking: what was the commonest answer to that question in training, or to its kind if
+// it was never asked.
+std::vector<std::string> guess(const Data& data, const std::vector<Asked>& asked) {
+  std::map<std::string, std::map<std::string, int>> counts;
+  for (const Asked& a : data.train)
+    for (const std::string& key : {a.question.text, a.question.kind})
+      ++counts[key][a.question.answer];
+  std::vector<std::string> found;
+  for (const Asked& a : asked) {
+    const auto seen = counts.find(a.question.text);
+    const auto& answers = seen != counts.end() ? seen->second : counts[a.question.kind];
+    found.push_back(std::max_element(answers.begin(), answers.end(), [](auto& x, auto& y) {
+                      return x.second < y.second;
+                    })->first);
+  }
+  return found;
+}
+
+// Draws the attention of a question that the model was never asked, of each of its words, and how
+// the logit of its answer changes with it; both summed over heads.
+void draw_look(Answerer& model, const Data& data, const Asked& asked, const std::string& file) {
+  const Batch batch = make_batch(data, {asked});
+  const AttentionResult result = model(batch.questions, batch.pictures);
+  const int64_t answer = argmax(result.output, -1).item<int64_t>();
+  const Tensor slope = grad(select(select(result.output, 0, 0), 0, answer), result.weights);
+  draw_svg(file, {select(batch.pictures, 0, 0), asked.question.text, data.answers->piece(answer),
+                  select(mean(result.weights, {1}), 0, 0), select(sum(slope, {1}), 0, 0)});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
+  const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 10000;
+  const Data data = draw_data(Generator(1));
+  std::printf("%zu questions to train on, %zu of other scenes, %zu more never asked in training\n",
+              data.train.size(), data.test.size(), data.new_test.size());
+  std::vector<Scores> scores{judge(data, [&](const auto& asked) { return guess(data, asked); })};
+  for (const Combine combine : {Combine::concatenate, Combine::add}) {
+    std::puts(combine == Combine::add ? "add" : "concatenate");
+    Generator generator(1);
+    Answerer model(data.words->size(), kPixelsOfPatch, data.answers->size(), combine, generator);
+    train(model, data, updates, generator);
+    scores.push_back(judge(data, [&](const auto& asked) { return look(model, data, asked); }));
+    if (combine == Combine::concatenate) draw_look(model, data, data.new_test.front(), file);
+  }
+  std::puts("\n% right        guessing  concatenate       add");
+  for (const auto& [name, guessed] : scores[0])
+    std::printf("%-14s %8.1f %12.1f %9.1f\n", name.c_str(), guessed.percent(),
+                scores[1][name].percent(), scores[2][name].percent());
+  return std::min(scores[1]["all"].percent(), scores[2]["all"].percent()) >= kGoal ? 0 : 1;
+}
