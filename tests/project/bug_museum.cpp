@@ -20,14 +20,9 @@ std::string read(const fs::path& file) {
 
 /// Whether the source has TEST_CASE("name", on one line or broken after the parenthesis.
 bool has_test(const std::string& source, const std::string& name) {
-  const std::string quoted = '"' + name + '"', test = "TEST_CASE(";
-  for (size_t at = source.find(quoted); at != std::string::npos; at = source.find(quoted, at + 1)) {
-    const size_t before = source.find_last_not_of(" \n", at - 1);
-    if (before + 1 >= test.size() &&
-        source.compare(before + 1 - test.size(), test.size(), test) == 0)
-      return true;
-  }
-  return false;
+  static const std::regex kBreak("TEST_CASE\\(\\s+");
+  const std::string joined = std::regex_replace(source, kBreak, "TEST_CASE(");
+  return joined.find("TEST_CASE(\"" + name + '"') != std::string::npos;
 }
 
 /// Checks each "name" of a line against the `file` before it; how many there are.
