@@ -34,7 +34,7 @@ struct Data {
   std::unique_ptr<Vocabulary> words, answers;
 };
 
-// No scene twice, and one question in ten held out of training.
+// No scene twice. One question in ten is held out of training; how-many questions are too few.
 Data draw_data(Generator random) {
   std::set<Scene> scenes;
   Tensors pictures;
@@ -46,14 +46,14 @@ Data draw_data(Generator random) {
     if (!scenes.insert(scene).second) continue;
     for (size_t i = 0; i < kQuestions; ++i) {
       all.push_back({std::ssize(pictures), ask(scene, random)});
-      texts.push_back(all.back().question.text);
-      answers.push_back(all.back().question.answer);
+      const auto& [kind, text, answer] = all.back().question;
+      if (!held_out.contains(text)) held_out[text] = kind != "how many" && random.below(10) == 0;
+      texts.push_back(text);
+      answers.push_back(answer);
     }
     pictures.push_back(paint(scene, random));
   }
   Data data{stack(pictures, 0), {}, {}, {}, word_vocabulary(texts), word_vocabulary(answers)};
-  for (const std::string& text : texts)
-    if (!held_out.contains(text)) held_out[text] = random.below(10) == 0;
   for (const Asked& asked : all) {
     const bool trains = asked.scene < static_cast<int64_t>(kTrainScenes);
     const bool held = held_out[asked.question.text];
@@ -152,13 +152,14 @@ std::vector<std::string> guess(const Data& data, const std::vector<Asked>& asked
   return found;
 }
 
-// Draws the attention of a question that the model was never asked, of each of its words, and how
-// the logit of its answer changes with it; both summed over heads.
+// Draws the attention of each word of a question, and how the logit of the answer changes with it:
+// the mean of its heads, and the sum over them.
 void draw_look(Answerer& model, const Data& data, const Asked& asked, const std::string& file) {
   const Batch batch = make_batch(data, {asked});
   const AttentionResult result = model(batch.questions, batch.pictures);
-  const int64_t answer = argmax(result.output, -1).item<int64_t>();
-  const Tensor slope = grad(select(select(result.output, 0, 0), 0, answer), result.weights);
+  const Tensor logits = select(result.output, 0, 0);
+  const int64_t answer = argmax(logits, 0).item<int64_t>();
+  const Tensor slope = grad(select(logits, 0, answer), result.weights);  // [1, H, T, P]
   draw_svg(file, {select(batch.pictures, 0, 0), asked.question.text, data.answers->piece(answer),
                   select(mean(result.weights, {1}), 0, 0), select(sum(slope, {1}), 0, 0)});
 }
@@ -178,7 +179,9 @@ int main(int argc, char** argv) {
     Answerer model(data.words->size(), kPixelsOfPatch, data.answers->size(), combine, generator);
     train(model, data, updates, generator);
     scores.push_back(judge(data, [&](const auto& asked) { return look(model, data, asked); }));
-    if (combine == Combine::concatenate) draw_look(model, data, data.new_test.front(), file);
+    const auto shown = std::find_if(data.new_test.begin(), data.new_test.end(),
+                                    [](const auto& a) { return a.question.kind == "which way"; });
+    if (combine == Combine::concatenate) draw_look(model, data, *shown, file);
   }
   std::puts("\n% right        guessing  concatenate       add");
   for (const auto& [name, guessed] : scores[0])

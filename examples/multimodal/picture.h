@@ -23,15 +23,17 @@ struct Look {
 // The picture as '#scene': patches 8 wide, 10 from one to the next.
 inline void define_scene(std::ostream& svg, const weft::Tensor& picture) {
   svg << "<defs><g id='scene' stroke-width='1.04'>\n";
-  for (int64_t patch = 0; patch < kPatches; ++patch)
+  for (int64_t patch = 0; patch < kPatches; ++patch) {
+    const int64_t left = 10 * (patch % kSide) + 1, top = 10 * (patch / kSide) + 1;
+    svg << "<path d='M" << left << " " << top << "h8v8h-8z' fill='#fff'/>\n";
     for (int64_t i = 0; i < kPixels * kPixels; ++i) {
-      svg << "<path d='M" << 10 * (patch % kSide) + 1 + i % kPixels << " "
-          << 10 * (patch / kSide) + 1 + i / kPixels << ".5h1' stroke='#";
+      svg << "<path d='M" << left + i % kPixels << " " << top + i / kPixels << ".5h1' stroke='#";
       for (int64_t c = 0; c < 3; ++c)
         svg << "0123456789abcdef"[std::lround(15 *
                                               std::clamp(picture.at({patch, 3 * i + c}), 0., 1.))];
       svg << "'/>\n";
     }
+  }
   svg << "</g></defs>\n";
 }
 
