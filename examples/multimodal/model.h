@@ -4,7 +4,7 @@
 #include <weft/weft.h>
 
 // Question [B, T] and picture [B, P, pixels] -> logits of answers [B, A], with the attention
-// weights [B, H, T, P] of words on patches. Words are 64 wide, patches 48.
+// weights [B, H, T, P] of words on patches. Words are 48 wide, patches 32.
 class Answerer : public weft::Layer<Answerer> {
  public:
   Answerer(int64_t words, int64_t pixels, int64_t answers, weft::Combine combine,
@@ -32,8 +32,8 @@ class Answerer : public weft::Layer<Answerer> {
 
   weft::AttentionResult forward(const weft::Tensor& question, const weft::Tensor& picture) {
     const weft::Mask words = weft::Mask::padding(question, 0);
-    const weft::Tensor text = read_(word_places_(words_(question)), {words});     // [B, T, 64]
-    const weft::Tensor patches = patch_norm_(see_(1 - picture) + patch_places_);  // [B, P, 48]
+    const weft::Tensor text = read_(word_places_(words_(question)), {words});     // [B, T, 48]
+    const weft::Tensor patches = patch_norm_(see_(1 - picture) + patch_places_);  // [B, P, 32]
     const auto [found, weights] =
         look_(text, patches, {.weights = weft::AttentionWeights::per_head});
     return {answer_(select(think_(found, {words}), 1, 0)), weights};

@@ -41,7 +41,7 @@ const auto& draw(const List& list, Generator& random) {
 
 inline Scene draw_scene(Generator& random) {
   Scene scene;
-  for (const int64_t things = 3 + random.below(4); std::ssize(scene) < things;) {
+  for (const int64_t things = 3 + random.below(3); std::ssize(scene) < things;) {
     const Thing thing{draw(kColours, random), draw(kShapes, random), draw(kSizes, random),
                       random.below(kSide), random.below(kSide)};
     if (std::none_of(scene.begin(), scene.end(), [&](const Thing& other) {
