@@ -1,5 +1,6 @@
 #include <weft/autograd/ops.h>
 #include <weft/nn/attention/heads.h>
+#include <weft/nn/inspect/detail/length.h>
 #include <weft/nn/inspect/detail/per_head.h>
 #include <weft/nn/inspect/norm_weights.h>
 
@@ -7,15 +8,6 @@ namespace weft {
 namespace {
 
 constexpr const char* kWho = "norm_weights";
-
-// Over the last dim. The largest element is divided out, so that no square is lost; the result does
-// not depend on it, so it is a constant to the gradient.
-Tensor length_of(const Tensor& x) {
-  const Tensor largest = max(abs(x.detach()), {-1}, true), zero = eq(largest, 0);
-  const Tensor scaled = x / masked_fill(largest, zero, 1);
-  const Tensor squares = masked_fill(sum(scaled * scaled, {-1}, true), zero, 1);
-  return squeeze(masked_fill(sqrt(squares) * largest, zero, 0), -1);
-}
 
 void check_shapes(const Tensor& weights, const Tensor& values, const Tensor& out_weight) {
   detail::check_per_head(kWho, weights);
@@ -49,7 +41,7 @@ NormWeights norm_weights(const Tensor& weights, const Tensor& values, const Tens
   const Tensor transformed =  // f_h(x_j), [B, H, Tk, D]
       einsum("bhkv,dhv->bhkd", {values, reshape(out_weight, {d, h, dv})});
   const Tensor added = einsum("bhqk,bhkd->bqkd", {weights, transformed});
-  return {abs(weights) * unsqueeze(length_of(transformed), 2), length_of(added)};
+  return {abs(weights) * unsqueeze(detail::length_of(transformed), 2), detail::length_of(added)};
 }
 
 NormWeights norm_weights(MultiheadAttention& attention, const Tensor& value,
