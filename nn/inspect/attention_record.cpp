@@ -29,6 +29,14 @@ Tensor at(const Tensor& x, int dim, const std::vector<int64_t>& index) {
   return index_select(x, dim, from_vector(index, {n}));
 }
 
+// What was made before, or is made now.
+template <class Make>
+Tensor once(Tensor& made, Make make) {
+  const OpScope unseen;
+  if (!made.defined()) made = make();
+  return made;
+}
+
 }  // namespace
 
 AttentionRecord::AttentionRecord(std::string path, std::vector<int64_t> rows,
@@ -73,13 +81,14 @@ Tensor AttentionRecord::scores() const {
 }
 
 Tensor AttentionRecord::softmax_of_scores() const {
-  AttentionOptions plain = options_;
-  plain.dropout = 0;
-  return attention_with_weights(q_, k_, v_, plain).weights;
+  return once(made_.softmax, [&] {
+    AttentionOptions plain = options_;
+    plain.dropout = 0;  // and one column of values: their product is of no use
+    return attention_with_weights(q_, k_, slice(v_, 3, 0, 1), plain).weights;
+  });
 }
 
 Tensor AttentionRecord::weights() const {
-  const OpScope unseen;
   return weights_.defined() ? weights_ : softmax_of_scores();
 }
 
@@ -108,15 +117,18 @@ const Tensor& AttentionRecord::doutputs() const {
 }
 
 Tensor AttentionRecord::dweights() const {
-  const OpScope unseen;
-  return dweights_.defined() ? dweights_ : with_dropout(matmul(doutputs(), transpose(v_, 2, 3)));
+  if (dweights_.defined()) return dweights_;
+  return once(made_.dweights,
+              [&] { return with_dropout(matmul(doutputs(), transpose(v_, 2, 3))); });
 }
 
 Tensor AttentionRecord::dscores() const {
-  const OpScope unseen;
-  const Tensor a = softmax_of_scores(), da = weights_.defined() ? dsoftmax_ : dweights();
-  if (!da.defined()) return doutputs(), zeros(a.shape(), a.dtype());  // interventions hold it back
-  return a * (da - sum(a * da, {-1}, true));
+  return once(made_.dscores, [&] {
+    const Tensor a = softmax_of_scores(), da = weights_.defined() ? dsoftmax_ : dweights();
+    if (da.defined()) return a * (da - sum(a * da, {-1}, true));
+    doutputs();  // an Error unless backward came by: then interventions held the gradient back
+    return zeros(a.shape(), a.dtype());
+  });
 }
 
 Tensor AttentionRecord::dqueries() const {

@@ -104,7 +104,8 @@ void AttentionRecorder::await_gradient(Tensor of, const AttentionRecord& record,
     const OpScope unseen;
     const Tensor more = record.chosen(gradient);
     into = into.defined() ? into + more : more;
-    return Tensor();  // the gradient stays what it is
+    record.made_ = {};  // of earlier passes
+    return Tensor();    // the gradient stays what it is
   }));
 }
 

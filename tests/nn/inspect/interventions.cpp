@@ -49,6 +49,10 @@ TEST_CASE("recorded weights, put back, give the output again, and nothing to que
   const AttentionRecord r = f.recorded();
   f.layer.zero_grad();
   HookHandle frozen = set_weights(f.layer, r.weights());
+  const AttentionRecorder unfinished(f.layer);
+  f.run();
+  CHECK(message_of([&] { unfinished[""].dscores(); }) ==
+        "attention record: no gradient has come to \"\"");
   const AttentionRecord again = f.recorded();
   CHECK(largest_difference(f.run(), before) < kTight);
   CHECK(largest_difference(again.dvalues(), r.dvalues()) < kTight);
