@@ -63,7 +63,8 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
   const Options& options() const { return options_; }
 
   /// Hooks that run in every call from now on, in the order of registration. Those on the weights
-  /// come between softmax and dropout, on the composed path; what they return makes the output.
+  /// come between softmax and dropout, on the composed path; what they return makes the output and
+  /// is what the call returns, while Intermediates sees the weights before them.
   HookHandle register_attention_hook(AttentionHook hook);
   HookHandle register_weights_hook(WeightsHook hook);
 
