@@ -29,6 +29,7 @@
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/nn/inspect/subsets.h>
+#include <weft/nn/inspect/value_zeroing.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
