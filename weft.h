@@ -20,6 +20,7 @@
 #include <weft/nn/init.h>
 #include <weft/nn/inspect/attribution.h>
 #include <weft/nn/inspect/contributions.h>
+#include <weft/nn/inspect/curvature.h>
 #include <weft/nn/inspect/faithfulness.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/norm_weights.h>

@@ -16,7 +16,8 @@ namespace weft {
 /// 1 - cos(y_i, y_i'), where y is what run() returns and y' the same with the value of key j set to
 /// 0 in every head and all else of the call, weights too, as it was -> [B, Tq, Tk]. (The paper
 /// further divides rows by their sum.) Exactly 0 where query i may not
-/// attend to key j, if run() is one layer. For vectors of zeros: 0 against itself, 1/2 against others.
+/// attend to key j, if run() is one layer. For vectors of zeros: 0 against itself, 1/2 against
+/// others.
 ///
 /// `run` is whatever holds `attention`: it calls it once, with weights per head, and gives the same
 /// each time (in eval() if it has dropout). It returns [B, Tq, D], or [Tq, B, D] as the attention's
