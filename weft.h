@@ -22,8 +22,10 @@
 #include <weft/nn/inspect/contributions.h>
 #include <weft/nn/inspect/curvature.h>
 #include <weft/nn/inspect/faithfulness.h>
+#include <weft/nn/inspect/gradient_noise.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/jacobian_norms.h>
+#include <weft/nn/inspect/links.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/quadrature.h>
 #include <weft/nn/inspect/rank_correlation.h>
