@@ -26,6 +26,7 @@
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/jacobian_norms.h>
 #include <weft/nn/inspect/links.h>
+#include <weft/nn/inspect/norm_statistics.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/quadrature.h>
 #include <weft/nn/inspect/rank_correlation.h>
