@@ -19,9 +19,15 @@
 #include <weft/nn/gated.h>
 #include <weft/nn/init.h>
 #include <weft/nn/inspect/attribution.h>
+#include <weft/nn/inspect/contributions.h>
+#include <weft/nn/inspect/curvature.h>
 #include <weft/nn/inspect/faithfulness.h>
+#include <weft/nn/inspect/gradient_noise.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/interventions.h>
+#include <weft/nn/inspect/jacobian_norms.h>
+#include <weft/nn/inspect/links.h>
+#include <weft/nn/inspect/norm_statistics.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/quadrature.h>
 #include <weft/nn/inspect/rank_correlation.h>
@@ -30,6 +36,7 @@
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/nn/inspect/subsets.h>
+#include <weft/nn/inspect/value_zeroing.h>
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
