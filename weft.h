@@ -24,12 +24,14 @@
 #include <weft/nn/inspect/faithfulness.h>
 #include <weft/nn/inspect/gradient_noise.h>
 #include <weft/nn/inspect/head_importance.h>
+#include <weft/nn/inspect/interventions.h>
 #include <weft/nn/inspect/jacobian_norms.h>
 #include <weft/nn/inspect/links.h>
 #include <weft/nn/inspect/norm_statistics.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/quadrature.h>
 #include <weft/nn/inspect/rank_correlation.h>
+#include <weft/nn/inspect/recorder.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/inspect/spread.h>

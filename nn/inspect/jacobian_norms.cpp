@@ -1,6 +1,6 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
-#include <weft/nn/inspect/detail/values.h>
+#include <weft/nn/inspect/detail/length.h>
 #include <weft/nn/inspect/jacobian_norms.h>
 
 namespace weft {

@@ -1,4 +1,5 @@
 #include <weft/autograd/ops.h>
+#include <weft/nn/inspect/detail/length.h>
 #include <weft/nn/inspect/detail/per_head.h>
 #include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/detail/values.h>

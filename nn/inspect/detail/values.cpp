@@ -27,12 +27,4 @@ Tensor projected_by_head(const Tensor& values, const Tensor& out_weight) {
   return einsum("bhkv,dhv->bhkd", {values, reshape(out_weight, {d, h, dv})});
 }
 
-// The result does not depend on the largest element, so it is a constant to the gradient.
-Tensor length_of(const Tensor& x) {
-  const Tensor largest = max(abs(x.detach()), {-1}, true), zero = eq(largest, 0);
-  const Tensor scaled = x / masked_fill(largest, zero, 1);
-  const Tensor squares = masked_fill(sum(scaled * scaled, {-1}, true), zero, 1);
-  return squeeze(masked_fill(sqrt(squares) * largest, zero, 0), -1);
-}
-
 }  // namespace weft::detail

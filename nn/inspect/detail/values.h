@@ -14,8 +14,4 @@ Tensor values_of(const char* who, const MultiheadAttention& attention, const Ten
 /// [D, H Dv] -> [B, H, Tk, D].
 Tensor projected_by_head(const Tensor& values, const Tensor& out_weight);
 
-/// Euclidean lengths over the last dim, with gradient 0 of a length that is 0. No square is lost:
-/// the largest element is divided out first.
-Tensor length_of(const Tensor& x);
-
 }  // namespace weft::detail
