@@ -16,8 +16,6 @@ function chartsInRows(width, least, theme, label, makers) {
   return arrange(makers.map((make) => make(each)), columns, gap, theme, label);
 }
 
-const heading = (text) => ({title: text});
-
 // A text above a chart, as a part of the picture.
 function titled(svg, text, theme) {
   const width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));

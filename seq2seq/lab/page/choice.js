@@ -5,10 +5,7 @@
 const choice = {sentence: 0, measure: "", place: "", layer: null, head: null, offset: "output"};  // null: the mean
 const choiceListeners = [];
 
-const kPlaces = {
-  cross: "cross-attention: target looks at source", encoder: "encoder: source looks at source",
-  decoder: "decoder: target looks at target", whole: "whole model: all tokens, through all layers",
-};
+const kPlaces = {cross: "cross-attention", encoder: "encoder", decoder: "decoder", whole: "whole model"};
 
 const sentenceNow = () => report.sentences[choice.sentence];
 const mapsNow = () => sentenceNow()?.maps ?? [];
@@ -103,8 +100,7 @@ function chooser(name, label, options) {
   return el("label", {class: `chooser ${name}`}, el("span", {}, label), select);
 }
 
-const meanAnd = (kind, count) => (count === 1 ? [[0, "the only one"]]
-  : [[null, numbered(kind, null)], ...range(count).map((i) => [i, numbered(kind, i)])]);
+const meanAnd = (count) => (count === 1 ? [[0, "only one"]] : [[null, "mean"], ...range(count).map((i) => [i, String(i + 1)])]);
 
 function sentenceText(sentence, i) {
   const text = sentence.source.map(printable).join(" ");
@@ -115,12 +111,13 @@ function sentenceText(sentence, i) {
 function addControls(host) {
   const maps = mapsNow, map = () => mapNow() ?? {layers: [[[]]]};
   const offsets = () => (choice.place === "encoder" ? [[choice.offset, "no target here"]]
-    : [["output", "the word that the row produces"], ["input", "the word that the row reads"]]);
+    : [["output", "word produced"], ["input", "word read"]]);
   host.append(el("div", {class: "controls", role: "group", "aria-label": "What is shown"},
     chooser("sentence", "Sentence", () => report.sentences.map((s, i) => [i, sentenceText(s, i)])),
     chooser("measure", "Measure", () => unique(maps().map((m) => m.measure)).map((m) => [m, labelOf(m)])),
     chooser("place", "Place", () => maps().filter((m) => m.measure === choice.measure).map((m) => [m.place, kPlaces[m.place] ?? m.place])),
-    chooser("layer", "Layer", () => meanAnd("layer", map().layers.length)),
-    chooser("head", "Head", () => meanAnd("head", map().layers[0].length)),
-    chooser("offset", "A target row is", offsets)));
+    chooser("layer", "Layer", () => meanAnd(map().layers.length)),
+    chooser("head", "Head", () => meanAnd(map().layers[0].length)),
+    chooser("offset", "Target rows by", offsets)),
+  el("p", {class: "how"}, "A step of the decoder reads the word before and produces the next: a row of the target can be named by either."));
 }

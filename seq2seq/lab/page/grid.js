@@ -1,7 +1,7 @@
 "use strict";
 // The map of every layer and head, small; one is chosen for the other views.
 
-const kGridCells = 9000;  // of all small maps together: more make blocks
+const kGridCells = 12000;  // of all small maps together: more make blocks
 
 // Draws a matrix from (0, 0) with cells of w x h: a path for each of `levels` colours, so that a
 // picture stays small. Those next to nothing are left to the ground.
@@ -30,6 +30,17 @@ function gridEntries(map) {
 
 const gridLabel = ({layer, head}) => `${numbered("layer", layer)}, ${numbered("head", head)}`;
 
+// Of each small map.
+function mostCells({layers}) {
+  const maps = (layers.length + (layers.length > 1)) * (layers[0].length + (layers[0].length > 1));
+  return Math.max(1, Math.floor(kGridCells / maps));
+}
+
+function gridTitle() {
+  const map = mapNow(), blocks = condensed(map.layers[0][0], mostCells(map)).block > 1;
+  return `${measureNow().label}, ${choice.place}, every layer and head${blocks ? "; each cell drawn is the largest of a block" : ""}`;
+}
+
 function drawGrid({width, theme, still}) {
   const map = mapNow();
   if (!map || map.layers.length * map.layers[0].length === 1) return null;
@@ -42,23 +53,22 @@ function drawGrid({width, theme, still}) {
   const total = top + entries.length * (height + gap) + 8;
   const svg = picture(width, total + 38, theme, `Small maps of every layer and head: ${measureNow().label}, ${choice.place}`);
   const x = (h) => left + h * (side + gap), y = (l) => top + l * (height + gap);
-  const name = (index, count) => (index === null ? "mean" : count > 10 ? String(index + 1) : `${index + 1}`);
+  const name = (index) => (index === null ? "mean" : String(index + 1));
   svg.append("text").attr("x", 0).attr("y", 12).attr("fill", theme.muted).text("layer");
   entries[0].forEach(({head}, h) => svg.append("text").attr("x", x(h) + side / 2).attr("y", 14).attr("text-anchor", "middle")
-    .attr("fill", theme.muted).text(fit(side > 56 && head !== null ? `head ${head + 1}` : name(head, across), side + gap)));
-  const blocks = Math.max(1, Math.floor(kGridCells / (entries.length * across)));
+    .attr("fill", theme.muted).text(fit(side > 56 && head !== null ? `head ${head + 1}` : name(head), side + gap)));
   entries.forEach((line, l) => {
     svg.append("text").attr("x", left - 8).attr("y", y(l) + height / 2).attr("dy", "0.35em").attr("text-anchor", "end")
-      .attr("fill", theme.muted).text(name(line[0].layer, 1));
+      .attr("fill", theme.muted).text(name(line[0].layer));
     line.forEach((entry, h) => {
       const group = svg.append("g").attr("transform", `translate(${x(h).toFixed(2)},${y(l).toFixed(2)})`).datum({...entry, l, h});
-      const {matrix} = condensed(entry.matrix, blocks), [r, c] = shapeOf(matrix);
+      const {matrix} = condensed(entry.matrix, mostCells(map)), [r, c] = shapeOf(matrix);
       drawCells(group, matrix, scale, side / c, height / r, 16);
       drawFrame(group, entry, side, height, theme, still);
     });
   });
   drawLegend(svg, {x: left, y: total, width: width - left, scale, title: `${unitTitle()}, one scale for all`, theme});
-  if (!still) listenToGrid(svg, across, entries.length);
+  if (!still) listenToGrid(svg, across);
   return svg.node();
 }
 
@@ -71,7 +81,7 @@ function drawFrame(group, entry, side, height, theme, still) {
     .attr("aria-label", gridLabel(entry)).attr("data-key", gridLabel(entry)).append("title").text(gridLabel(entry));
 }
 
-function listenToGrid(svg, across, down) {
+function listenToGrid(svg, across) {
   const picks = svg.attr("role", "listbox").selectAll("g.pick");
   const focus = (l, h) => {
     const at = picks.filter((d) => d.l === l && d.h === h);
@@ -96,7 +106,7 @@ function addGridView() {
   section.append(el("p", {class: "how"}, "A click, or the arrow keys and Enter, chooses the one that the other views show."));
   const only = el("p", {class: "quiet"});
   section.append(only);
-  const figure = addFigure(section, "grid", () => `${measureNow().label}, ${choice.place}, every layer and head`, drawGrid);
+  const figure = addFigure(section, "grid", gridTitle, drawGrid);
   choiceListeners.push(() => {
     const single = mapNow() && mapNow().layers.flat().length === 1;
     only.textContent = single ? "This measure has one map for all layers and heads: it is the one below." : "";

@@ -8,10 +8,11 @@ const mapCursor = {row: 0, column: 0};
 function mapLayout(width, axes) {
   const rows = axes.rows.tokens.length, columns = axes.columns.tokens.length;
   const widest = (axis) => d3.max(axis.tokens, (t) => textWidth(printable(t).slice(0, 60))) ?? 0;
-  const left = Math.min(width * 0.26, 130, widest(axes.rows) + 4) + 8, above = Math.min(104, widest(axes.columns) + 4);
-  const lean = above * 0.66;  // how far the last column's leaning label reaches to the right
-  const cell = Math.max(0.5, Math.min(44, (width - left - Math.max(8, lean)) / columns));
-  return {rows, columns, left, cell, above, labelRoom: above, top: 30 + above * 0.76, cellHeight: Math.max(cell, Math.min(16, 900 / rows))};
+  const left = Math.min(width * 0.26, 130, widest(axes.rows) + 4) + 8, labelRoom = Math.min(104, widest(axes.columns) + 4);
+  // Labels of columns lean to the right and must end within the picture.
+  const fits = axes.columns.tokens.map((t, c) => (width - left - 8 - 0.65 * Math.min(labelRoom, textWidth(printable(t)))) / (c + 0.5));
+  const cell = Math.max(0.5, d3.min([38, (width - left - 4) / columns, ...fits]));
+  return {rows, columns, left, cell, labelRoom, top: 30 + labelRoom * 0.77, cellHeight: Math.max(cell, Math.min(16, 900 / rows))};
 }
 
 // Leaves out labels where they would stand on each other.
@@ -57,10 +58,10 @@ function drawGold(body, gold, at, theme) {
 }
 
 function drawNumbers(body, matrix, scale, at) {
-  const fits = (c) => textWidth(format(c.value), 10) < at.cell - 3;
+  const fits = (c) => size(c.value) > 0.02 * scale.most && textWidth(brief(c.value), 10) < at.cell - 3;
   body.append("g").attr("font-size", 10).attr("text-anchor", "middle").selectAll("text").data(cellsOf(matrix).filter(fits)).join("text")
     .attr("x", (c) => ((c.column + 0.5) * at.cell).toFixed(1)).attr("y", (c) => ((c.row + 0.5) * at.cellHeight).toFixed(1)).attr("dy", "0.35em")
-    .attr("fill", (c) => inkOn(scale.colour(c.value))).text((c) => format(c.value));
+    .attr("fill", (c) => inkOn(scale.colour(c.value))).text((c) => brief(c.value));
 }
 
 function listenToMap(svg, body, matrix, axes, at, theme) {

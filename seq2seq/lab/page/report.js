@@ -23,8 +23,11 @@ function format(value) {
   if (Number.isInteger(value) && size < 1e6) return String(value).replace("-", "−");
   const text = size !== 0 && (size < 0.001 || size >= 1e5) ? value.toExponential(1)
     : String(Number(value.toPrecision(3)));
-  return text.replace("e+", "e").replaceAll("-", "−");
+  return text.replace(".0e", "e").replace("e+", "e").replaceAll("-", "−");
 }
+
+// Two digits, for where there is little room.
+const brief = (value) => format(Number(value.toPrecision(2)));
 
 const range = (n) => Array.from({length: n}, (_, i) => i);
 const isNumber = (value) => value !== null && value !== undefined && Number.isFinite(value);

@@ -55,7 +55,7 @@ function dotChart({rows, key, title, kinds, kindOf, marked, width, theme, better
     y: {domain: measures, tickFormat: (m) => fit(labelOf(m), marginLeft - 8, 11), label: null, tickSize: 0},
     color: {domain: kinds, range: theme.series}, symbol: {domain: kinds, range: ["circle", "square"]},
     marks: [
-      Plot.dot(known, {x: key, y: "measure", stroke: kindOf, symbol: kindOf, r: 3.2, strokeWidth: 1.4, strokeOpacity: 0.75, dy: (d) => 0}),
+      Plot.dot(known, {x: key, y: "measure", stroke: kindOf, symbol: kindOf, r: 3.2, strokeWidth: 1.4, strokeOpacity: 0.75}),
       Plot.dot(marked, {x: key, y: "measure", fill: kindOf, symbol: kindOf, r: 5, stroke: theme.ink, strokeWidth: 1.4}),
       Plot.text(marked, {x: key, y: "measure", text: (r) => format(r[key]), dy: -12, fontWeight: 600}),
       ...(kinds.length > 1 ? keyMarks(kinds, theme, width) : []),
@@ -69,7 +69,7 @@ const offsetKinds = Object.values(kOffsets).map((word) => `row ${word} the word`
 function addAgreement(section) {
   const rows = report.agreement, best = bestRows(rows, "aer"), isBest = (row) => best.includes(row);
   section.append(el("h3", {}, "Agreement with gold links"),
-    el("p", {class: "lead"}, "Each token's strongest link against the links that are known to be right: an error rate (AER) of 0 is perfect. The best of each measure is marked."));
+    el("p", {class: "lead"}, "Each token’s strongest link against the links that are known to be right: an error rate (AER) of 0 is perfect. The best of each measure is marked."));
   addFigure(section, "agreement", "Alignment error rate of every layer and head; the best of each measure is filled", ({width, theme}) => dotChart({
     rows, key: "aer", title: "Alignment error rate", kinds: offsetKinds, kindOf: (r) => `row ${kOffsets[r.offset]} the word`,
     marked: best, width: Math.min(width, 680), theme, better: "← less is better"}));
@@ -78,9 +78,9 @@ function addAgreement(section) {
     numberColumn("aer", "AER", -1), numberColumn("precision", "Precision", 1), numberColumn("recall", "Recall", 1)];
   const holder = el("div");
   const box = el("input", {type: "checkbox", id: "only-best", checked: true, change: () => fill()});
-  const fill = () => holder.replaceChildren(sortedTable("Agreement with gold links", columns, box.checked ? best : rows, isBest, {key: "aer", direction: 1}));
+  const fill = () => holder.replaceChildren(sortedTable("Agreement with gold links", columns, box.checked ? best : rows, box.checked ? () => false : isBest, {key: "aer", direction: 1}));
   section.append(el("label", {class: "check"}, box, ` Only the best of each measure (${best.length} of ${rows.length} rows)`),
-    el("p", {class: "how"}, "A column's heading sorts by it; again, the other way round."), holder);
+    el("p", {class: "how"}, "A column’s heading sorts by it; again, the other way round."), holder);
   fill();
 }
 

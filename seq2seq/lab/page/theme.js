@@ -36,7 +36,7 @@ function inkOn(colour) {
   const channel = (c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
   const {r, g, b} = d3.rgb(colour);
   const luminance = 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  return luminance > 0.18 ? "#16171a" : "#ffffff";
+  return luminance > 0.179 ? "#000000" : "#ffffff";
 }
 
 // A bar of the scale's colours with its ends, 34 px high, at (x, y) of `svg`.
