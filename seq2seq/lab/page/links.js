@@ -153,7 +153,7 @@ function writeTokenReadout(matrix, axes) {
 }
 
 function addLinksView() {
-  const section = addSection("sentence", "The sentence", "Thicker and deeper links are larger numbers; a link goes from what is looked at to what looks.");
+  const section = addSection("sentence", "The sentence", "The larger the number, the thicker the link, which goes from what is looked at to what looks.");
   const count = () => cellsOf(matrixNow()).length;
   const how = el("p", {id: "links-how", class: "how"}, "Point at a token, or reach it with Tab and the arrow keys, to see its links alone; a click or Enter keeps them, Escape lets go.");
   const left = el("div", {});
