@@ -11,16 +11,18 @@ function chart(options, theme, label) {
 
 // Charts of the same width beside each other, as many as the page has room for.
 function chartsInRows(width, least, theme, label, makers) {
-  const gap = 24, columns = Math.max(1, Math.min(makers.length, 3, Math.floor((width + gap) / (least + gap))));
+  const gap = width < 500 ? 12 : 24, columns = Math.max(1, Math.min(makers.length, 3, Math.floor((width + gap) / (least + gap))));
   const each = Math.floor((width - gap * (columns - 1)) / columns);
   return arrange(makers.map((make) => make(each)), columns, gap, theme, label);
 }
+
+const fitsBold = (text, width) => 1.1 * textWidth(text) <= width;
 
 // A text above a chart, as a part of the picture.
 function titled(svg, text, theme) {
   const width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
   const all = picture(width, height + 20, theme, text);
-  all.append("text").attr("x", 0).attr("y", 13).attr("font-weight", 600).text(fit(text, width));
+  all.append("text").attr("x", 0).attr("y", 13).attr("font-weight", 600).text(fit(text, width / 1.1));
   d3.select(svg).attr("y", 20).attr("x", 0);
   all.node().append(svg);
   return all.node();
@@ -41,7 +43,8 @@ function tokenBars({title, side, values, unit}, sentence, width, theme) {
   const widest = d3.max(tokens, (t) => textWidth(printable(t).slice(0, 40), 11)) ?? 0;
   const marginLeft = Math.min(width * 0.34, widest + 10);
   const [least, most] = [Math.min(0, d3.min(rows, (d) => d.value) ?? 0), Math.max(0, d3.max(rows, (d) => d.value) ?? 0)];
-  const room = (most - least || 1) * 0.26;  // for the numbers beside the bars
+  const numberWidth = 40, sides = (least < 0) + (most > 0), frame = width - marginLeft - 4;
+  const room = ((most - least || 1) * numberWidth) / Math.max(20, frame - sides * numberWidth);  // beside the bars, in their units
   const number = (dx, textAnchor, keep) => Plot.text(rows.filter(keep), {x: "value", y: "index", text: (d) => format(d.value), dx, textAnchor, fontSize: 10});
   const svg = chart({
     width, height: tokens.length * 17 + 46, marginLeft, marginRight: 4, marginTop: 24, marginBottom: 20,
@@ -52,12 +55,13 @@ function tokenBars({title, side, values, unit}, sentence, width, theme) {
       Plot.ruleX([0]), number(4, "start", (d) => d.value >= 0), number(-4, "end", (d) => d.value < 0),
     ],
   }, theme, `${title} of each ${side} token`);
-  return titled(svg, `${title}${unit ? `, ${unit}` : ""} (${side})`, theme);
+  const long = `${title}${unit ? `, ${unit}` : ""} (${side})`;
+  return titled(svg, fitsBold(long, width) ? long : `${title} (${side})`, theme);
 }
 
-function drawTokens({width, theme}) {
+function drawTokens({width, theme, still}) {
   const sentence = sentenceNow();
-  return chartsInRows(width, 280, theme, "Numbers of tokens", tokenNumbers(sentence).map((numbers) => (each) => tokenBars(numbers, sentence, each, theme)));
+  return chartsInRows(width, still ? 190 : 280, theme, "Numbers of tokens", tokenNumbers(sentence).map((numbers) => (each) => tokenBars(numbers, sentence, each, theme)));
 }
 
 function addTokensView() {
@@ -74,27 +78,27 @@ function addTokensView() {
 
 // --- heads ---
 
-const kHeadNumbers = {importance: "Importance", entropy: "Entropy, nats", distance: "Distance, positions"};
+const kHeadNumbers = ["importance", "entropy", "distance"];
 
 function headMap(title, table, width, theme) {
   const cells = cellsOf(table), across = d3.max(table, (row) => row.length);
-  const scale = colourScale(table.flat(), theme, false);
+  const scale = colourScale(table.flat(), theme, false), fits = (width - 36) / across > 22;
   const svg = chart({
     width, height: table.length * 28 + 42, marginLeft: 34, marginTop: 34, marginRight: 2, marginBottom: 4,
     x: {domain: range(across), tickFormat: (i) => i + 1, label: "head", axis: "top", tickSize: 0},
     y: {domain: range(table.length), tickFormat: (i) => i + 1, label: "layer", tickSize: 0},
     marks: [
       Plot.cell(cells, {x: "column", y: "row", inset: 0.5, fill: (c) => scale.colour(c.value)}),
-      Plot.text(width / across > 42 ? cells : [], {x: "column", y: "row", text: (c) => format(c.value), fill: (c) => inkOn(scale.colour(c.value))}),
+      Plot.text(fits ? cells : [], {x: "column", y: "row", text: (c) => brief(c.value), fontSize: (width - 36) / across > 34 ? 11 : 9, fill: (c) => inkOn(scale.colour(c.value))}),
     ],
   }, theme, title);
-  return titled(svg, title, theme);
+  return titled(svg, fits ? title : `${title}, up to ${brief(scale.most)}`, theme);
 }
 
-function drawHeads({width, theme}) {
-  const makers = report.heads.flatMap((place) => Object.entries(kHeadNumbers).filter(([key]) => place[key]?.flat().some(isNumber))
-    .map(([key, title]) => (each) => headMap(`${title} (${place.place})`, place[key], each, theme)));
-  return chartsInRows(width, 230, theme, "Importance, entropy and distance of heads", makers);
+function drawHeads({width, theme, still}) {
+  const makers = report.heads.flatMap((place) => kHeadNumbers.filter((key) => place[key]?.flat().some(isNumber))
+    .map((key) => (each) => headMap(`${place.place}: ${key}`, place[key], each, theme)));
+  return chartsInRows(width, still ? 120 : 200, theme, "Importance, entropy and distance of heads", makers);
 }
 
 function drawPruning({width, theme, still}) {
@@ -110,21 +114,22 @@ function drawPruning({width, theme, still}) {
     marks: [
       Plot.lineY(points, {x: "kept", y: "value", stroke: "order", strokeWidth: 2, sort: "kept"}),
       Plot.dot(points, {x: "kept", y: "value", fill: "order", symbol: "order", r: 4}),
-      ...keyMarks(orders.map((o) => name[o] ?? o), theme, full),
+      ...keyMarks(orders.map((o) => name[o] ?? o), theme, 0),
       ...(still ? [] : [Plot.tip(points, Plot.pointer({x: "kept", y: "value", title: (d) => `${d.kept} heads, ${name[d.order] ?? d.order}: ${format(d.value)}`}))]),
     ],
   }, theme, `${metric} by the number of heads kept`);
 }
 
-// What colour and sign stand for, at the top of a chart: two to four names.
-function keyMarks(names, theme, width) {
-  const signs = ["●", "■", "▲", "◆"], step = Math.min(170, (width - 60) / names.length);
-  return names.map((name, i) => Plot.text([`${signs[i % 4]} ${name}`], {frameAnchor: "top-left", dx: i * step, dy: -22, textAnchor: "start", fill: theme.series[i % 4], fontWeight: 600}));
+// What colour and sign stand for, above a chart's frame, from `start` px right of its left: up to four names.
+function keyMarks(names, theme, start) {
+  const texts = names.map((name, i) => `${"●■▲◆"[i % 4]} ${name}`);
+  const at = (i) => start + d3.sum(texts.slice(0, i), (text) => 1.08 * textWidth(text, 11) + 16);
+  return texts.map((text, i) => Plot.text([text], {frameAnchor: "top-left", dx: at(i), dy: -22, textAnchor: "start", fill: theme.series[i % 4], fontWeight: 600}));
 }
 
 function addHeadsView() {
   if (report.heads.length === 0 && report.pruning.length === 0) return;
-  const section = addSection("heads", "Heads", "What each head does, as a mean over sentences, and how the model does with fewer of them.");
+  const section = addSection("heads", "Heads", "What each head does, as a mean over sentences, and how the model does with fewer of them. Entropy is in nats, distance in positions.");
   if (report.heads.length) addFigure(section, "heads", "Importance, entropy and distance of every head; each map has its own scale of colours", drawHeads);
   if (report.pruning.length === 0) return;
   section.append(el("h3", {}, "Without heads"), el("p", {class: "lead"}, "Heads of all places are taken out, in two orders; the better the measure of importance, the longer its curve stays up."));
@@ -155,7 +160,7 @@ function historyPanel(names, log, width, theme, still) {
     marks: [
       Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
       Plot.dot(names.flatMap((name) => { const own = points.filter((p) => p.name === name); return own.length < 30 ? own : []; }), {x: "x", y: "y", fill: "name", r: 2.5}),
-      ...(names.length > 1 ? keyMarks(names.map(spelled), theme, width) : []),
+      ...(names.length > 1 ? keyMarks(names.map(spelled), theme, 0) : []),
       ...(still ? [] : [Plot.tip(points, Plot.pointer({x: "x", y: "y", title: (p) => `${spelled(p.name)}: ${format(p.y)}\n${columns[0]} ${p.x}`}))]),
     ],
   }, theme, `${title} by ${columns[0]}`);
@@ -167,6 +172,6 @@ function addHistoryView() {
   const section = addSection("training", "Training", "What the training run wrote down as it went on.");
   const box = el("input", {type: "checkbox", id: "log-scale", change: () => figure.redraw()});
   section.append(el("label", {class: "check"}, box, " Logarithmic scale"));
-  const figure = addFigure(section, "training", "Training history", ({width, theme, still}) => chartsInRows(width, 300, theme, "Training history",
+  const figure = addFigure(section, "training", "Training history", ({width, theme, still}) => chartsInRows(width, still ? 190 : 300, theme, "Training history",
     historyPanels(report.history).map((names) => (each) => historyPanel(names, box.checked, each, theme, still))));
 }

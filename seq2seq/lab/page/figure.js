@@ -5,6 +5,7 @@
 const kFont = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', Arial, sans-serif";
 const kFontSize = 12;
 const kFileWidth = 420;  // of a saved picture: its letters are those of a caption in a paper's column
+const kMargin = 10;      // around it
 
 // An element with attributes (a function is a listener) and children (strings become text).
 function el(name, attributes = {}, ...children) {
@@ -81,7 +82,10 @@ function standalone(svg, theme, title) {
   const make = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
   const titled = make("title"), ground = make("rect");
   titled.textContent = title;
-  for (const [name, value] of Object.entries({width: "100%", height: "100%", fill: theme.paper})) ground.setAttribute(name, value);
+  const [width, height] = ["width", "height"].map((name) => Number(copy.getAttribute(name)) + 2 * kMargin);
+  const set = (element, attributes) => Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  set(copy, {width, height, viewBox: `${-kMargin} ${-kMargin} ${width} ${height}`});
+  set(ground, {x: -kMargin, y: -kMargin, width, height, fill: theme.paper});
   copy.prepend(titled, ground);
   return new XMLSerializer().serializeToString(copy);
 }

@@ -35,13 +35,13 @@ function drawLinks({width, theme, still}) {
   svg.append("text").attr("x", right + 6).attr("y", 14).attr("fill", theme.muted)
     .attr("x", Math.min(right + 6, full - textWidth(axes.rows.kind))).text(axes.rows.kind);
 
-  const links = svg.append("g").attr("fill", "none"), values = svg.append("g").attr("font-size", 11);
+  const links = svg.append("g").attr("fill", "none");
   const path = (c) => {
     const [a, b, bend] = [y(c.column), y(c.row), (right - left) * 0.4].map((n) => Math.round(n * 10) / 10);
     return `M${left.toFixed(1)} ${a}C${(left + bend).toFixed(1)} ${a} ${(right - bend).toFixed(1)} ${b} ${right.toFixed(1)} ${b}`;
   };
   const goldLines = svg.append("g").attr("fill", "none").attr("stroke", theme.ink);
-  const tokens = svg.append("g");
+  const values = svg.append("g").attr("font-size", 11), tokens = svg.append("g");
   const figure = {svg, matrix, axes, gold, scale, theme, left, right, y, path, links, values, goldLines, tokens};
   drawTokenLabels(figure, label, still);
   drawLegend(svg, {x: 4, y: foot, width: full - 8, scale, title: unitTitle(), theme});
@@ -92,9 +92,9 @@ function showLinks({matrix, gold, scale, theme, left, right, y, path, links, val
   const atRight = other === "row";
   values.selectAll("text").data(token ? drawn : []).join("text").attr("x", atRight ? right - 5 : left + 5)
     .attr("y", (c) => y(c[other])).attr("dy", "0.35em").attr("text-anchor", atRight ? "end" : "start")
-    .attr("fill", theme.ink).attr("stroke", theme.paper).attr("stroke-width", 3).attr("paint-order", "stroke").text((c) => format(c.value));
+    .attr("fill", theme.ink).attr("stroke", theme.paper).attr("stroke-width", 6).attr("stroke-linejoin", "round").attr("paint-order", "stroke").text((c) => format(c.value));
   const linked = new Set(drawn.map((c) => c[other]));
-  tokens.selectAll("g").attr("opacity", (d) => (token === null || sameToken(d, token) || (d.side === other && linked.has(d.index)) ? 1 : 0.45))
+  tokens.selectAll("g").attr("opacity", (d) => (token === null || sameToken(d, token) || (d.side === other && linked.has(d.index)) ? 1 : 0.6))
     .attr("font-weight", (d) => (sameToken(d, token) ? 700 : 400));
 }
 

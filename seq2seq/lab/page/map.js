@@ -11,7 +11,7 @@ function mapLayout(width, axes) {
   const left = Math.min(width * 0.26, 130, widest(axes.rows) + 4) + 8, labelRoom = Math.min(104, widest(axes.columns) + 4);
   // Labels of columns lean to the right and must end within the picture.
   const fits = axes.columns.tokens.map((t, c) => (width - left - 8 - 0.65 * Math.min(labelRoom, textWidth(printable(t)))) / (c + 0.5));
-  const cell = Math.max(0.5, d3.min([38, (width - left - 4) / columns, ...fits]));
+  const cell = Math.max(0.5, d3.min([48, (width - left - 4) / columns, ...fits]));
   return {rows, columns, left, cell, labelRoom, top: 30 + labelRoom * 0.77, cellHeight: Math.max(cell, Math.min(16, 900 / rows))};
 }
 

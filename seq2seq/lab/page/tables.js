@@ -58,7 +58,7 @@ function dotChart({rows, key, title, kinds, kindOf, marked, width, theme, better
       Plot.dot(known, {x: key, y: "measure", stroke: kindOf, symbol: kindOf, r: 3.2, strokeWidth: 1.4, strokeOpacity: 0.75}),
       Plot.dot(marked, {x: key, y: "measure", fill: kindOf, symbol: kindOf, r: 5, stroke: theme.ink, strokeWidth: 1.4}),
       Plot.text(marked, {x: key, y: "measure", text: (r) => format(r[key]), dy: -12, fontWeight: 600}),
-      ...(kinds.length > 1 ? keyMarks(kinds, theme, width) : []),
+      ...(kinds.length > 1 ? keyMarks(kinds, theme, 8 - marginLeft) : []),
     ],
   }, theme, title);
   return titled(svg, title, theme);
