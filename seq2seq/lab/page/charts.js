@@ -66,13 +66,13 @@ function drawTokens({width, theme, still}) {
 
 function addTokensView() {
   const section = addSection("tokens", "Token by token", "One number for each token; of the target, for the token that is produced.");
-  const sums = el("ul", {class: "quiet"});
+  const sums = el("div", {class: "quiet"});
   const figure = addFigure(section, "tokens", () => `Numbers of tokens, sentence ${choice.sentence + 1}`, drawTokens);
   section.append(sums);
   choiceListeners.push(() => {
     figure.redraw();
     const known = tokenNumbers(sentenceNow()).filter((t) => isNumber(t.error));
-    sums.replaceChildren(...known.map((t) => el("li", {}, `${t.title}: the numbers miss what they should sum to by ${format(t.error)}${t.unit ? ` ${t.unit}` : ""}.`)));
+    sums.replaceChildren(...known.map((t) => el("p", {}, `${t.title}: what the numbers should sum to differs from their sum by ${format(t.error)}${t.unit ? ` ${t.unit}` : ""}.`)));
   });
 }
 

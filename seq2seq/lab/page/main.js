@@ -3,10 +3,10 @@
 
 function addHeader() {
   const {model, sentences} = report;
-  const name = printable(model.directory || "a model");
+  const directory = printable(model.directory || "a model"), name = directory.split("/").filter(Boolean).at(-1) ?? directory;
   document.title = `${name} – weft lab`;
   document.getElementById("title").replaceChildren("What ", el("bdi", {class: "model"}, name), " attends to");
-  document.getElementById("facts").textContent = [model.kind, isNumber(model.parameters) ? `${d3.format(",")(model.parameters)} parameters` : "",
+  document.getElementById("facts").textContent = [directory === name ? "" : directory, model.kind, isNumber(model.parameters) ? `${d3.format(",")(model.parameters)} parameters` : "",
     `${sentences.length} ${sentences.length === 1 ? "sentence" : "sentences"}`].filter(Boolean).join(" · ");
   const settings = Object.entries(model.settings ?? {});
   document.querySelector("#settings dl").append(...settings.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, printable(String(value))))));

@@ -51,7 +51,7 @@ function dotChart({rows, key, title, kinds, kindOf, marked, width, theme, better
   const marginLeft = Math.min(width * 0.4, d3.max(measures, (m) => textWidth(labelOf(m), 11)) + 12);
   const svg = chart({
     width, height: measures.length * 30 + (kinds.length > 1 ? 76 : 52), marginLeft, marginRight: 20, marginTop: kinds.length > 1 ? 34 : 10, marginBottom: 38,
-    x: {label: better, labelAnchor: "center", labelArrow: "none", grid: true, nice: true, ticks: Math.max(2, width / 100), tickFormat: format},
+    x: {label: better, labelAnchor: "center", labelArrow: "none", grid: true, nice: true, insetLeft: 16, insetRight: 10, ticks: Math.max(2, width / 100), tickFormat: format},
     y: {domain: measures, tickFormat: (m) => fit(labelOf(m), marginLeft - 8, 11), label: null, tickSize: 0},
     color: {domain: kinds, range: theme.series}, symbol: {domain: kinds, range: ["circle", "square"]},
     marks: [

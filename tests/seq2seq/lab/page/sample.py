@@ -152,7 +152,7 @@ def measures(names):
 
 def report(sentences, **parts):
     return {"format": "weft-lab 1",
-            "model": {"directory": "runs/<b>model</b>", "kind": "transformer", "parameters": 604160,
+            "model": {"directory": "runs/<b>model", "kind": "transformer", "parameters": 604160,
                       "settings": {"layers": LAYERS, "heads": HEADS, "d-model": 128, "dropout": 0.1,
                                    "tie": True, "task": "german"}},
             "sentences": sentences, "measures": measures(MEASURES), "agreement": [], "faithfulness": [],
