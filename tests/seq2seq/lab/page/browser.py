@@ -69,6 +69,8 @@ class Browser:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
                 return answer["result"]
+            if answer.get("method") == "Page.javascriptDialogOpening":  # the page would stand still
+                raise RuntimeError(f"{method}: a dialog opened, {answer['params']['message']!r}")
             self.events.append((answer.get("method"), answer.get("params")))
 
     def _read(self, waiting_for):
