@@ -2,15 +2,29 @@
 // What is looked at: the choices that the sentence, the grid and the map share, their controls, and
 // the matrix that they come to.
 
-const choice = {sentence: 0, measure: "", place: "", layer: null, head: null, offset: "output"};  // null: the mean
+const choice = {
+  sentence: 0,
+  measure: "",
+  place: "",
+  layer: null,
+  head: null,
+  offset: "output"
+};  // null: the mean
 const choiceListeners = [];
 
-const kPlaces = {cross: "cross-attention", encoder: "encoder", decoder: "decoder", whole: "whole model"};
+const kPlaces = {
+  cross: "cross-attention",
+  encoder: "encoder",
+  decoder: "decoder",
+  whole: "whole model"
+};
 
 const sentenceNow = () => report.sentences[choice.sentence];
 const mapsNow = () => sentenceNow()?.maps ?? [];
-const mapNow = () => mapsNow().find((m) => m.measure === choice.measure && m.place === choice.place);
-const measureNow = () => report.measures[choice.measure] ?? {label: choice.measure, signed: false, unit: ""};
+const mapNow = () =>
+    mapsNow().find((m) => m.measure === choice.measure && m.place === choice.place);
+const measureNow = () =>
+    report.measures[choice.measure] ?? {label: choice.measure, signed: false, unit: ""};
 const unique = (values) => [...new Set(values)];
 
 // Choices that this sentence does not have become those that it has.
@@ -28,7 +42,10 @@ function choose(changes) {
 }
 
 // The layer and the head that a choice comes to where the chosen map has `count` of them.
-const within = (index, count) => (count === 1 ? 0 : index !== null && index >= count ? null : index);
+const within = (index, count) =>
+    (count === 1                          ? 0 :
+         index !== null && index >= count ? null :
+                                            index);
 const layerNow = () => within(choice.layer, mapNow().layers.length);
 const headNow = () => within(choice.head, mapNow().layers[0].length);
 
@@ -49,9 +66,14 @@ function axesNow() {
   return {
     cross: {rows: {tokens: asRow, kind: rowKind}, columns: sourceAxis("source")},
     encoder: {rows: sourceAxis("source, looking"), columns: sourceAxis("source, looked at")},
-    decoder: {rows: {tokens: asRow, kind: rowKind}, columns: {tokens: target, kind: "target, looked at"}},
-    whole: {rows: {tokens: [...source, ...asRow], kind: `source, then ${rowKind}`},
-            columns: {tokens: [...source, ...target], kind: "source, then target"}},
+    decoder: {
+      rows: {tokens: asRow, kind: rowKind},
+      columns: {tokens: target, kind: "target, looked at"}
+    },
+    whole: {
+      rows: {tokens: [...source, ...asRow], kind: `source, then ${rowKind}`},
+      columns: {tokens: [...source, ...target], kind: "source, then target"}
+    },
   }[choice.place];
 }
 
@@ -61,11 +83,13 @@ function goldNow() {
   const {gold, target} = sentenceNow();
   if (!gold || choice.place !== "cross") return [];
   const shift = choice.offset === "input" ? 1 : 0;
-  const cells = (links, sure) => (links ?? []).map(([row, column]) => ({row: row + shift, column, sure}));
+  const cells = (links, sure) =>
+      (links ?? []).map(([row, column]) => ({row: row + shift, column, sure}));
   const sure = cells(gold.sure, true);
   const isSure = new Set(sure.map((c) => `${c.row} ${c.column}`));
-  return [...cells(gold.possible, false).filter((c) => !isSure.has(`${c.row} ${c.column}`)), ...sure]
-    .filter((c) => c.row < target.length);
+  return [
+    ...cells(gold.possible, false).filter((c) => !isSure.has(`${c.row} ${c.column}`)), ...sure
+  ].filter((c) => c.row < target.length);
 }
 
 const numbered = (kind, index) => (index === null ? `mean of ${kind}s` : `${kind} ${index + 1}`);
@@ -83,10 +107,13 @@ const unitTitle = () => measureNow().label + (measureNow().unit ? ` (${measureNo
 
 // A chooser; options() gives [value, text] pairs, and one that has a single option is off.
 function chooser(name, label, options) {
-  const select = el("select", {id: `choose-${name}`, change: () => {
-    const [value] = options()[select.selectedIndex];
-    choose({[name]: value});
-  }});
+  const select = el("select", {
+    id: `choose-${name}`,
+    change: () => {
+      const [value] = options()[select.selectedIndex];
+      choose({[name]: value});
+    }
+  });
   const refresh = () => {
     const all = options(), now = mapNow() && {layer: layerNow(), head: headNow()}[name];
     select.replaceChildren(...all.map(([value, text]) => {
@@ -100,7 +127,9 @@ function chooser(name, label, options) {
   return el("label", {class: `chooser ${name}`}, el("span", {}, label), select);
 }
 
-const meanAnd = (count) => (count === 1 ? [[0, "only one"]] : [[null, "mean"], ...range(count).map((i) => [i, String(i + 1)])]);
+const meanAnd = (count) =>
+    (count === 1 ? [[0, "only one"]] :
+                   [[null, "mean"], ...range(count).map((i) => [i, String(i + 1)])]);
 
 function sentenceText(sentence, i) {
   const text = sentence.source.map(printable).join(" ");
@@ -110,14 +139,25 @@ function sentenceText(sentence, i) {
 // The controls of all choices.
 function addControls(host) {
   const maps = mapsNow, map = () => mapNow() ?? {layers: [[[]]]};
-  const offsets = () => (choice.place === "encoder" ? [[choice.offset, "no target here"]]
-    : [["output", "word produced"], ["input", "word read"]]);
-  host.append(el("div", {class: "controls", role: "group", "aria-label": "What is shown"},
-    chooser("sentence", "Sentence", () => report.sentences.map((s, i) => [i, sentenceText(s, i)])),
-    chooser("measure", "Measure", () => unique(maps().map((m) => m.measure)).map((m) => [m, labelOf(m)])),
-    chooser("place", "Place", () => maps().filter((m) => m.measure === choice.measure).map((m) => [m.place, kPlaces[m.place] ?? m.place])),
-    chooser("layer", "Layer", () => meanAnd(map().layers.length)),
-    chooser("head", "Head", () => meanAnd(map().layers[0].length)),
-    chooser("offset", "Target rows by", offsets)),
-  el("p", {class: "how"}, "A step of the decoder reads the word before and produces the next: a row of the target can be named by either."));
+  const offsets = () =>
+      (choice.place === "encoder" ? [[choice.offset, "no target here"]] :
+                                    [["output", "word produced"], ["input", "word read"]]);
+  host.append(
+      el("div", {class: "controls", role: "group", "aria-label": "What is shown"},
+         chooser(
+             "sentence", "Sentence", () => report.sentences.map((s, i) => [i, sentenceText(s, i)])),
+         chooser(
+             "measure", "Measure",
+             () => unique(maps().map((m) => m.measure)).map((m) => [m, labelOf(m)])),
+         chooser(
+             "place", "Place",
+             () => maps()
+                       .filter((m) => m.measure === choice.measure)
+                       .map((m) => [m.place, kPlaces[m.place] ?? m.place])),
+         chooser("layer", "Layer", () => meanAnd(map().layers.length)),
+         chooser("head", "Head", () => meanAnd(map().layers[0].length)),
+         chooser("offset", "Target rows by", offsets)),
+      el("p", {class: "how"},
+         "A step of the decoder reads the word before and produces the next: a row " +
+             "of the target can be named by either."));
 }

@@ -3,13 +3,21 @@
 
 function addHeader() {
   const {model, sentences} = report;
-  const directory = printable(model.directory || "a model"), name = directory.split("/").filter(Boolean).at(-1) ?? directory;
+  const directory = printable(model.directory || "a model"),
+        name = directory.split("/").filter(Boolean).at(-1) ?? directory;
   document.title = `${name} – weft lab`;
-  document.getElementById("title").replaceChildren("What ", el("bdi", {class: "model"}, name), " attends to");
-  document.getElementById("facts").textContent = [directory === name ? "" : directory, model.kind, isNumber(model.parameters) ? `${d3.format(",")(model.parameters)} parameters` : "",
-    `${sentences.length} ${sentences.length === 1 ? "sentence" : "sentences"}`].filter(Boolean).join(" · ");
+  document.getElementById("title").replaceChildren(
+      "What ", el("bdi", {class: "model"}, name), " attends to");
+  document.getElementById("facts").textContent = [
+    directory === name ? "" : directory, model.kind,
+    isNumber(model.parameters) ? `${d3.format(",")(model.parameters)} parameters` : "",
+    `${sentences.length} ${sentences.length === 1 ? "sentence" : "sentences"}`
+  ].filter(Boolean).join(" · ");
   const settings = Object.entries(model.settings ?? {});
-  document.querySelector("#settings dl").append(...settings.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, printable(String(value))))));
+  document.querySelector("#settings dl")
+      .append(...settings.map(
+          ([key, value]) =>
+              el("div", {}, el("dt", {}, key), el("dd", {}, printable(String(value))))));
   document.getElementById("settings").hidden = settings.length === 0;
 }
 
@@ -20,14 +28,16 @@ function addSentenceFacts(main) {
   choiceListeners.push(() => {
     const {source, translation, score} = sentenceNow();
     const fact = (name, ...value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
-    facts.replaceChildren(fact("Source", source.flatMap((t) => [tokenElement(t), " "])), fact("Translation", tokenElement(translation)),
-                          fact("Score", `${format(score)} nats`));
+    facts.replaceChildren(
+        fact("Source", source.flatMap((t) => [tokenElement(t), " "])),
+        fact("Translation", tokenElement(translation)), fact("Score", `${format(score)} nats`));
   });
 }
 
 function addSentenceViews(main) {
   if (report.sentences.length === 0) {
-    main.append(el("p", {class: "quiet"}, "The report has no sentence, so there are no maps to show."));
+    main.append(
+        el("p", {class: "quiet"}, "The report has no sentence, so there are no maps to show."));
     return;
   }
   const withMaps = report.sentences.some((s) => s.maps.length > 0);
@@ -36,7 +46,9 @@ function addSentenceViews(main) {
   const none = el("p", {class: "quiet"});
   main.append(none);
   choiceListeners.push(() => {
-    none.textContent = mapNow() ? "" : "There are no maps of this sentence: the model has no attention that could be read.";
+    none.textContent = mapNow() ?
+        "" :
+        "There are no maps of this sentence: the model has no attention that could be read.";
   });
   if (withMaps) [addLinksView, addGridView, addMapView].forEach((add) => add());
   addTokensView();
