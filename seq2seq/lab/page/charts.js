@@ -284,7 +284,13 @@ function historyPanel(names, log, width, theme, still) {
         marginRight: 14,
         marginBottom: 36,
         marginTop: names.length > 1 ? 34 : 14,
-        x: {label: columns[0], labelAnchor: "center", labelArrow: "none", ticks: width / 80},
+        x: {
+          domain: d3.extent(rows, (row) => row[0]),
+          label: columns[0],
+          labelAnchor: "center",
+          labelArrow: "none",
+          ticks: width / 80
+        },
         y: {
           label: null,
           type: log && canLog ? "log" : "linear",
