@@ -121,8 +121,7 @@ class Module : public PathSource {
 
  private:
   struct Hooks;
-  template <class List, class Hook>
-  HookHandle add_hook(List Hooks::*list, Hook hook);
+  Hooks& hooks();
   struct Entry {
     std::string name;
     Tensor tensor;
@@ -145,7 +144,7 @@ class Module : public PathSource {
   const Module* parent_ = nullptr;
   std::string name_;
   bool training_ = true;
-  std::shared_ptr<Hooks> hooks_;  // handles look whether it is still there
+  std::shared_ptr<Hooks> hooks_;  // null until there is one
 };
 
 namespace detail {

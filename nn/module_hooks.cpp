@@ -3,6 +3,7 @@
 #include <weft/autograd/graph/node.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
+#include <weft/nn/detail/hook_list.h>
 #include <weft/nn/module.h>
 
 #include <algorithm>
@@ -11,40 +12,28 @@
 namespace weft {
 
 struct Module::Hooks {
-  template <class Hook>
-  struct Entry {
-    int id;
-    Hook call;
-  };
-  std::vector<Entry<ModuleHook>> before, after;
-  std::vector<Entry<std::shared_ptr<ModuleBackwardHook>>> backward;  // graphs keep the call too
-  int next_id = 0;
+  detail::HookList<ModuleHook> before, after;
+  detail::HookList<std::shared_ptr<ModuleBackwardHook>> backward;  // graphs keep the call too
 };
 
-template <class List, class Hook>
-HookHandle Module::add_hook(List Hooks::*list, Hook hook) {
+Module::Hooks& Module::hooks() {
   if (!hooks_) hooks_ = std::make_shared<Hooks>();
-  const int id = hooks_->next_id++;
-  (hooks_.get()->*list).push_back({id, std::move(hook)});
-  return HookHandle([owner = std::weak_ptr(hooks_), list, id] {
-    if (const auto live = owner.lock())
-      std::erase_if(live.get()->*list, [id](const auto& entry) { return entry.id == id; });
-  });
+  return *hooks_;
 }
 
 HookHandle Module::register_forward_pre_hook(ModuleHook hook) {
-  return add_hook(&Hooks::before, std::move(hook));
+  return hooks().before.add(std::move(hook));
 }
 
 HookHandle Module::register_forward_hook(ModuleHook hook) {
-  return add_hook(&Hooks::after, std::move(hook));
+  return hooks().after.add(std::move(hook));
 }
 
 // Graphs that outlive the module call the hook as well, until it is removed.
 HookHandle Module::register_backward_hook(ModuleBackwardHook hook) {
   const auto call = std::make_shared<ModuleBackwardHook>(std::move(hook));
   return HookHandle(
-      [in_module = add_hook(&Hooks::backward, call), in_graphs = std::weak_ptr(call)]() mutable {
+      [in_module = hooks().backward.add(call), in_graphs = std::weak_ptr(call)]() mutable {
         if (const auto live = in_graphs.lock()) *live = nullptr;
         in_module.remove();
       });
@@ -56,11 +45,9 @@ bool Module::any_hook() const {
 
 namespace {
 
-// `hooks` is a copy: a hook may remove itself.
-template <class Hooks>
-void run(const Hooks hooks, const char* kind, ModuleCall& call) {
-  for (const auto& hook : hooks) try {
-      hook.call(call);
+void run(const detail::HookList<ModuleHook>& hooks, const char* kind, ModuleCall& call) {
+  for (const auto& hook : hooks.all()) try {
+      (*hook)(call);
     } catch (...) {
       std::throw_with_nested(Error(fmt::format("module \"{}\": a {} threw: {}", call.module.path(),
                                                kind, what_was_thrown())));
@@ -93,11 +80,11 @@ void Module::after_forward(ModuleCall& call) {
     Tensor& y = *call.outputs[i];
     if (!y.requires_grad()) continue;
     if (passed_through(call, y)) y = alias(y);
-    for (const auto& h : hooks_->backward)
+    for (const auto& h : hooks_->backward.all())
       node_of(y)
           ->make_extras(y.output_index())
           .add_hook(
-              [hook = h.call, index = static_cast<int>(i)](const Tensor& gradient) {
+              [hook = *h, index = static_cast<int>(i)](const Tensor& gradient) {
                 const ModuleBackwardHook call_now = *hook;  // a copy: it may remove itself
                 return call_now ? call_now(index, gradient) : Tensor();
               },

@@ -4,6 +4,8 @@
 #include <weft/autograd/ops.h>
 #include <weft/nn/module.h>
 
+#include <limits>
+
 namespace weft {
 
 /// Over the last dim: x [..., width] -> [..., width]. Parameter `weight` (ones), [width]. Without
@@ -14,6 +16,11 @@ class RMSNorm : public Layer<RMSNorm> {
       : weight(parameter("weight", ones({width}))), eps_(eps) {}
 
   Tensor forward(const Tensor& x) { return rms_norm(x, weight, eps_); }
+
+  double eps() const {
+    return eps_.value_or(weight.dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
+                                                    : std::numeric_limits<double>::epsilon());
+  }
 
   Tensor weight;
 

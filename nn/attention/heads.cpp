@@ -54,15 +54,21 @@ void check_sequences(const char* who, const Tensor& query, const Tensor& key, co
         query.shape(), key.shape(), value.shape());
 }
 
+bool needs_weights(AttentionWeights form) {
+  const bool seen = is_wanted("weights") || is_wanted("scores");
+  return seen || form != AttentionWeights::none;
+}
+
+Tensor in_form(const Tensor& weights, AttentionWeights form) {
+  if (form == AttentionWeights::none) return {};
+  return form == AttentionWeights::averaged ? mean(weights, {1}) : weights;
+}
+
 AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v,
                        const AttentionOptions& options, AttentionWeights form) {
-  const bool seen = is_wanted("weights") || is_wanted("scores");
-  if (form == AttentionWeights::none && !seen)
-    return {scaled_dot_product_attention(q, k, v, options), {}};
+  if (!needs_weights(form)) return {scaled_dot_product_attention(q, k, v, options), {}};
   const AttentionWithWeights found = attention_with_weights(q, k, v, options);
-  if (form == AttentionWeights::none) return {found.output, {}};
-  return {found.output,
-          form == AttentionWeights::averaged ? mean(found.weights, {1}) : found.weights};
+  return {found.output, in_form(found.weights, form)};
 }
 
 }  // namespace detail

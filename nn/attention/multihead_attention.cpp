@@ -74,8 +74,11 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
     how.dropout = options_.dropout;
     how.key = generator_.next_key();
   }
+  const Tensor &q = heads.queries, &k = memory.keys, &v = memory.values;
   const AttentionResult found =
-      detail::attend(heads.queries, memory.keys, memory.values, how, call.weights);
+      inner_hooks_
+          ? attend_with_hooks({query.same_handle(key), q, k, v, how, {}, {}, {}}, call.weights)
+          : detail::attend(q, k, v, how, call.weights);
   return {out_proj_(merge_heads(found.output)), found.weights};
 }
 

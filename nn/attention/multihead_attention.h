@@ -7,10 +7,12 @@
 #pragma once
 
 #include <weft/nn/attention/attention_cache.h>
+#include <weft/nn/attention/attention_hooks.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 
 namespace weft {
@@ -60,6 +62,12 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
 
   const Options& options() const { return options_; }
 
+  /// Hooks that run in every call from now on, in the order of registration. Those on the weights
+  /// come between softmax and dropout, on the composed path; what they return makes the output and
+  /// is what the call returns, while Intermediates sees the weights before them.
+  HookHandle register_attention_hook(AttentionHook hook);
+  HookHandle register_weights_hook(WeightsHook hook);
+
   Tensor in_proj_weight;                               // [3 D, D] where all widths are equal
   Tensor q_proj_weight, k_proj_weight, v_proj_weight;  // [D, width] elsewhere
   Tensor in_proj_bias;                                 // [3 D]
@@ -80,10 +88,15 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
   Tensors query_and_memory_parts(const Tensor& packed) const;
   KeysValues with_extra_keys(const KeysValues& memory) const;
   Tensor merge_heads(const Tensor& y) const;
+  struct InnerHooks;
+  InnerHooks& inner_hooks();
+  void edit_weights(AttentionStep& step) const;
+  AttentionResult attend_with_hooks(AttentionStep step, AttentionWeights form);
 
   Options options_;
   Generator generator_;
   Linear& out_proj_;
+  std::shared_ptr<InnerHooks> inner_hooks_;  // null until there is one
 };
 
 }  // namespace weft

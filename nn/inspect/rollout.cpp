@@ -2,6 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
+#include <weft/nn/inspect/detail/joined.h>
 #include <weft/nn/inspect/detail/max_flow.h>
 #include <weft/nn/inspect/detail/per_head.h>
 #include <weft/nn/inspect/rollout.h>
@@ -20,15 +21,6 @@ Tensor half(const Tensor& weights) { return mean(weights, {1}) * 0.5; }
 Tensor with_residual(const Tensor& weights) {
   detail::check_square(kLayers, weights);
   return half(weights) + eye(weights.size(-1), weights.dtype()) * 0.5;
-}
-
-Tensor batch_of(const Tensor& matrix, int64_t batch) {
-  return expand(matrix, {batch, matrix.size(0), matrix.size(1)});
-}
-
-// [a 0; c b], each [B, ., .].
-Tensor joined(const Tensor& a, const Tensor& b, const Tensor& c) {
-  return cat({pad(a, 2, 0, b.size(2)), cat({c, b}, 2)}, 1);
 }
 
 void check_layers(const char* who, const Tensors& layers) {
@@ -67,15 +59,15 @@ Tensors residual_layers(const AttentionTrace& trace) {
   detail::check_encoder_decoder(kLayers, trace);
   const Tensor& c = trace.cross[0];
   const int64_t batch = c.size(0), target = c.size(2), source = c.size(3);
-  const Tensor keep_source = batch_of(eye(source, c.dtype()), batch),
-               keep_target = batch_of(eye(target, c.dtype()), batch),
+  const Tensor keep_source = detail::batch_of(eye(source, c.dtype()), batch),
+               keep_target = detail::batch_of(eye(target, c.dtype()), batch),
                no_cross = zeros({batch, target, source}, c.dtype());
   Tensors layers;
   for (const Tensor& weights : trace.encoder)
-    layers.push_back(joined(with_residual(weights), keep_target, no_cross));
+    layers.push_back(detail::joined(with_residual(weights), keep_target, no_cross));
   for (size_t l = 0; l < trace.cross.size(); ++l) {
-    layers.push_back(joined(keep_source, with_residual(trace.decoder[l]), no_cross));
-    layers.push_back(joined(keep_source, keep_target * 0.5, half(trace.cross[l])));
+    layers.push_back(detail::joined(keep_source, with_residual(trace.decoder[l]), no_cross));
+    layers.push_back(detail::joined(keep_source, keep_target * 0.5, half(trace.cross[l])));
   }
   return layers;
 }

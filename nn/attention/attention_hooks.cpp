@@ -1,0 +1,53 @@
+#include <weft/autograd/ops.h>
+#include <weft/core/detail/check.h>
+#include <weft/nn/attention/heads.h>
+#include <weft/nn/attention/multihead_attention.h>
+#include <weft/nn/detail/hook_list.h>
+
+namespace weft {
+
+struct MultiheadAttention::InnerHooks {
+  detail::HookList<AttentionHook> step;
+  detail::HookList<WeightsHook> weights;
+};
+
+MultiheadAttention::InnerHooks& MultiheadAttention::inner_hooks() {
+  if (!inner_hooks_) inner_hooks_ = std::make_shared<InnerHooks>();
+  return *inner_hooks_;
+}
+
+HookHandle MultiheadAttention::register_attention_hook(AttentionHook hook) {
+  return inner_hooks().step.add(std::move(hook));
+}
+
+HookHandle MultiheadAttention::register_weights_hook(WeightsHook hook) {
+  return inner_hooks().weights.add(std::move(hook));
+}
+
+// Puts weights hooks between softmax and dropout.
+void MultiheadAttention::edit_weights(AttentionStep& step) const {
+  for (const auto& hook : inner_hooks_->weights.all()) {
+    step.weights = (*hook)(step.weights);
+    check(step.weights.defined() && step.weights.shape() == step.softmax.shape(),
+          "multihead attention: a weights hook must return weights {}; got {}",
+          step.softmax.shape(),
+          step.weights.defined() ? to_string(step.weights.shape()) : "an undefined tensor");
+  }
+  step.output = matmul(dropout(step.weights, step.options.dropout, step.options.key), step.v);
+}
+
+AttentionResult MultiheadAttention::attend_with_hooks(AttentionStep step, AttentionWeights form) {
+  const bool edited = !inner_hooks_->weights.empty();
+  if (detail::needs_weights(form) || edited) {
+    const auto found = attention_with_weights(step.q, step.k, step.v, step.options);
+    step.softmax = step.weights = found.weights;
+    step.output = found.output;
+  } else {
+    step.output = scaled_dot_product_attention(step.q, step.k, step.v, step.options);
+  }
+  if (edited) edit_weights(step);
+  for (const auto& hook : inner_hooks_->step.all()) (*hook)(step);
+  return {step.output, detail::in_form(step.weights, form)};
+}
+
+}  // namespace weft
