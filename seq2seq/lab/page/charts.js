@@ -9,6 +9,13 @@ function chart(options, theme, label) {
     style: `color: ${theme.ink}; background: transparent; overflow: visible; --plot-background: ${
         theme.paper};`,
   });
+  // Within another picture only what is drawn meets the pointer.
+  d3.select(svg)
+      .insert("rect", "*")
+      .attr("width", options.width)
+      .attr("height", options.height)
+      .attr("fill", "none")
+      .attr("pointer-events", "all");
   return d3.select(svg)
       .attr("role", "img")
       .attr("aria-label", label)
@@ -210,7 +217,7 @@ function drawPruning({width, theme, still}) {
               points, {x: "kept", y: "value", stroke: "order", strokeWidth: 2, sort: "kept"}),
           Plot.dot(points, {x: "kept", y: "value", fill: "order", symbol: "order", r: 4}),
           ...keyMarks(orders.map((o) => name[o] ?? o), theme, 0),
-          ...(still ? [] : [Plot.tip(points, Plot.pointer({
+          ...(still ? [] : [Plot.tip(points, Plot.pointerX({
             x: "kept",
             y: "value",
             title: (d) => `${d.kept} heads, ${name[d.order] ?? d.order}: ${format(d.value)}`
@@ -308,7 +315,7 @@ function historyPanel(names, log, width, theme, still) {
               }),
               {x: "x", y: "y", fill: "name", r: 2.5}),
           ...(names.length > 1 ? keyMarks(names.map(spelled), theme, 0) : []),
-          ...(still ? [] : [Plot.tip(points, Plot.pointer({
+          ...(still ? [] : [Plot.tip(points, Plot.pointerX({
             x: "x",
             y: "y",
             title: (p) => `${spelled(p.name)}: ${format(p.y)}\n${columns[0]} ${p.x}`
