@@ -1,12 +1,12 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/core/random.h>
 #include <weft/nn/inspect/head_importance.h>
-#include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/pruning.h>
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace weft {
 namespace {
@@ -31,9 +31,9 @@ std::vector<Head> heads_of(const Study& study, const HeadTable& table) {
   return heads;
 }
 
-// The metric without the first `removed` heads.
-double score_without(std::span<const Head> removed, Seq2SeqModel& model,
-                     const Vocabulary& vocabulary, const ParallelText& text, const Metric& metric) {
+// The log-probability of a token without the first heads.
+double value_without(std::span<const Head> removed, Seq2SeqModel& model, const PaddedIds& sources,
+                     const PaddedIds& targets) {
   std::map<MultiheadAttention*, std::vector<float>> masks;
   for (const Head& head : removed) {
     std::vector<float>& mask = masks[head.attention];
@@ -43,7 +43,7 @@ double score_without(std::span<const Head> removed, Seq2SeqModel& model,
   Hooks hooks;
   for (const auto& [attention, mask] : masks)
     hooks.add(mask_heads(*attention, from_vector(mask, {std::ssize(mask)})));
-  return metric.score(translate_all(model, vocabulary, text.source), text.target);
+  return -model.loss(sources, targets, 0).item();
 }
 
 void shuffle(std::vector<Head>& heads) {
@@ -55,21 +55,26 @@ void shuffle(std::vector<Head>& heads) {
 }  // namespace
 
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
-                                const Vocabulary& vocabulary, const ParallelText& text,
-                                const Metric& metric, int64_t points) {
+                                std::span<const Pair> pairs, int64_t points) {
   std::vector<Head> heads = heads_of(study, table);
-  if (heads.empty() || text.source.empty()) return {};
+  if (heads.empty() || pairs.empty()) return {};
+  const NoGrad no_grad;
+  Batch all(pairs.size());
+  std::iota(all.begin(), all.end(), 0);
+  const PaddedIds sources = pad_ids(pairs, all, &Pair::source),
+                  targets = pad_ids(pairs, all, &Pair::target);
   std::stable_sort(heads.begin(), heads.end(),
                    [](const Head& a, const Head& b) { return a.importance < b.importance; });
   std::vector<PruningCurve> curves;
   const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
   for (const char* order : {"importance", "random"}) {
     if (!curves.empty()) shuffle(heads);
-    PruningCurve& curve = curves.emplace_back(PruningCurve{order, metric.title, {}});
-    for (size_t gone = 0; gone <= n; gone = gone == n ? n + 1 : std::min(n, gone + step))
-      curve.points.push_back(
-          {static_cast<int64_t>(n - gone),
-           score_without({heads.data(), gone}, study.model, vocabulary, text, metric)});
+    curves.push_back({order, "log-probability per token", {}});
+    for (size_t gone = 0; gone < n + step; gone += step) {
+      const std::span<const Head> removed(heads.data(), std::min(gone, n));
+      curves.back().points.push_back({static_cast<int64_t>(n - removed.size()),
+                                      value_without(removed, study.model, sources, targets)});
+    }
   }
   return curves;
 }

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <weft/seq2seq/lab/tables.h>
-#include <weft/seq2seq/metrics/metric.h>
-#include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/text/batching.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,18 +13,17 @@ namespace weft {
 struct PruningCurve {
   struct Point {
     int64_t kept;
-    double value;  ///< of the metric
+    double value;
   };
-  std::string order;  ///< "importance": the least important head goes first; or "random"
-  std::string metric;
+  std::string order;   ///< "importance": the least important head goes first; or "random"
+  std::string metric;  ///< what the values are
   std::vector<Point> points;
 };
 
-/// Translates `text` with heads masked (nn/inspect/head_importance.h), all places together, at
-/// about `points` numbers of them, and scores the translations. `study` says which heads there are;
-/// none if the model's attention is no MultiheadAttention.
+/// The mean log-probability, in nats, of a target token of `pairs` (one batch) with heads masked
+/// (nn/inspect/head_importance.h), all places together, at about `points` numbers of them. `study`
+/// says which heads there are; nothing if the model's attention is no MultiheadAttention.
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& heads,
-                                const Vocabulary& vocabulary, const ParallelText& text,
-                                const Metric& metric, int64_t points = 8);
+                                std::span<const Pair> pairs, int64_t points = 12);
 
 }  // namespace weft

@@ -176,10 +176,12 @@ class Lab {
     std::vector<Text> texts = validation(options_.over);
     if (texts.empty()) texts = shown();
     std::optional<Study> study;
+    std::vector<Pair> pairs;
     int64_t faithful = 0;
     for (const Text& text : texts) {
       const Ids source = source_of(text);
-      study.emplace(*loaded_.model, source, target_of(text, source));
+      const Pair& pair = pairs.emplace_back(Pair{source, target_of(text, source)});
+      study.emplace(*loaded_.model, pair.source, pair.target);
       report_.heads.add(*study);
       const bool is_short = study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
       if (!text.gold && !is_short) continue;
@@ -188,6 +190,7 @@ class Lab {
       if (is_short) report_.faithfulness.add(*study, taken);
       faithful += is_short;
     }
+    report_.pruning = prune(*study, report_.heads, pairs);
   }
 
   const LabOptions& options_;
