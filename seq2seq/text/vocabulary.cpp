@@ -188,6 +188,21 @@ void Vocabulary::save(const std::filesystem::path& dir) const {
              to_json_text({{"kind", kKinds[static_cast<int>(tokens_)]}, {"pieces", pieces_}}));
 }
 
+std::vector<std::string> unknown_words(const Vocabulary& vocabulary, const std::string& text) {
+  std::vector<std::string> parts, unknown;
+  if (vocabulary.tokens() == Tokens::kCharacters)
+    for (const char32_t c : decode_utf8(text)) parts.push_back(encode_utf8({&c, 1}));
+  else
+    for (const std::string_view word : split_words(text)) parts.emplace_back(word);
+  std::set<std::string> seen;
+  for (std::string& part : parts) {
+    if (!seen.insert(part).second) continue;
+    const std::vector<int64_t> ids = vocabulary.encode(part);
+    if (std::ranges::find(ids, kUnknown) != ids.end()) unknown.push_back(std::move(part));
+  }
+  return unknown;
+}
+
 std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> source,
                                                  std::span<const std::string> target) {
   std::set<char32_t> characters;

@@ -57,6 +57,10 @@ class Vocabulary {
   std::vector<std::string> pieces_;  // of id kSpecials, kSpecials + 1, ...
 };
 
+/// The words of a text (its characters, where tokens are) that are not, or not wholly, in the
+/// vocabulary: each once, in their order.
+std::vector<std::string> unknown_words(const Vocabulary& vocabulary, const std::string& text);
+
 /// Every character (code point) of both sides but U+FFFD, sorted.
 std::unique_ptr<Vocabulary> character_vocabulary(std::span<const std::string> source,
                                                  std::span<const std::string> target = {});

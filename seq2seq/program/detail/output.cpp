@@ -1,14 +1,41 @@
+#include <fmt/ranges.h>
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/text/utf8.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace weft {
+namespace {
+
+constexpr size_t kWordsShown = 5, kCharactersShown = 40;
+
+std::string list(const std::vector<std::string>& words) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(kWordsShown, words.size()); ++i)
+    shown.push_back(fmt::format("'{}'", printable(words[i], kCharactersShown)));
+  if (words.size() > kWordsShown)
+    shown.push_back(fmt::format("{} more", words.size() - kWordsShown));
+  return fmt::format("{}", fmt::join(shown, ", "));
+}
+
+}  // namespace
 
 void print(const std::string& text) {
   const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   check(written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout),
         "standard output cannot be written");
+}
+
+std::vector<std::string> warnings(const Vocabulary& vocabulary, const std::string& sentence) {
+  std::vector<std::string> found;
+  if (is_too_long(vocabulary, sentence))
+    found.push_back(fmt::format("only its first {} ids are translated", kLongestSource - 1));
+  if (const auto words = unknown_words(vocabulary, sentence); !words.empty())
+    found.push_back(fmt::format("unknown to the model: {}", list(words)));
+  return found;
 }
 
 }  // namespace weft

@@ -1,11 +1,18 @@
 // What the subcommands share.
 #pragma once
 
+#include <weft/seq2seq/text/vocabulary.h>
+
 #include <string>
+#include <vector>
 
 namespace weft {
 
 /// Writes to standard output at once. Throws if it cannot be written, as on a full disk.
 void print(const std::string& text);
+
+/// What a user should know of a sentence before it is translated: that only its beginning is, that
+/// the model does not know these of its words.
+std::vector<std::string> warnings(const Vocabulary& vocabulary, const std::string& sentence);
 
 }  // namespace weft

@@ -53,9 +53,8 @@ class Input {
       ++invalid_lines_;
       return false;
     }
-    if (is_too_long(vocabulary_, line))
-      fmt::print(stderr, "weft: run: line {}: only its first {} ids are translated\n", number_,
-                 kLongestSource - 1);
+    for (const std::string& warning : warnings(vocabulary_, line))
+      fmt::print(stderr, "weft: run: line {}: {}\n", number_, warning);
     return true;
   }
 

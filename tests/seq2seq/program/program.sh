@@ -277,6 +277,8 @@ case_run() { # a line out for each line in, whatever is in it
   grep -q '^weft: run: line 2: expected UTF-8; got byte 0xff at byte 3$' "$dir/log" || fail "which line is invalid"
   grep -q '^weft: run: line 3: only its first 1023 ids are translated$' "$dir/log" || fail "which line is too long"
   [ "$(wc -l <"$dir/log")" = 3 ] || fail "three lines for the user; got $(cat "$dir/log")"
+  echo 'a house 一 by 二 三 四 五 六 一' | "$program" run --model-dir "$dir/m" 2>"$dir/log" >"$dir/out"
+  diff "$dir/log" - <<<"weft: run: line 1: unknown to the model: '一', '二', '三', '四', '五', 1 more" || fail "which words are unknown"
   # A translation is there before the next line is.
   mkfifo "$dir/to" "$dir/from"
   "$program" run --model-dir "$dir/m" <"$dir/to" >"$dir/from" &

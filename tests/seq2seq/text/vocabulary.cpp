@@ -48,6 +48,17 @@ TEST_CASE("subwords: the text survives the round trip, runs of blanks become one
   CHECK(v->decode(Ids{}).empty());
 }
 
+TEST_CASE("unknown words are named once each; where tokens are characters, these") {
+  const Lines text{"ab cd"};
+  const std::string asked = "ab xy cd xy ax";
+  CHECK(unknown_words(*word_vocabulary(text), asked) == Lines{"xy", "ax"});
+  CHECK(unknown_words(*subwords(), "the xyz man") == Lines{"xyz"});
+  CHECK(unknown_words(*character_vocabulary(text), asked) == Lines{"x", "y"});
+  CHECK(unknown_words(*character_vocabulary(Lines{"abcd"}), "ab cd") == Lines{" "});
+  CHECK(unknown_words(*word_vocabulary(text), "").empty());
+  CHECK(unknown_words(*word_vocabulary(text), "a\xff") == Lines{"a\xff"});
+}
+
 TEST_CASE("every white space separates words, and is no letter of any") {
   const std::string text = "the\told\u00a0man\u2003sees\u3000a\u202fhouse\r";
   const std::string plain = "the old man sees a house";
