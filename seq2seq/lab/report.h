@@ -4,6 +4,7 @@
 #include <weft/seq2seq/lab/pruning.h>
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/text/vocabulary.h>
 
 #include <filesystem>
 #include <string>

@@ -146,17 +146,15 @@ class Lab {
     report_.measures = catalog_.measures;
   }
 
-  static void warn_unknown(const char* what, const Ids& ids) {
-    if (const auto unknown = std::count(ids.begin(), ids.end(), kUnknown); unknown > 0)
-      warn("unknown to the model: {} of the {} tokens of the {}", unknown, ids.size() - 1, what);
-  }
-
   // Of a validation sentence the model's own translation; its gold links, if that is the reference.
   void show(Text text) {
     const Ids source = source_of(text);
-    warn_unknown("sentence", source);
+    for (const std::string& warning : warnings(*loaded_.vocabulary, text.source))
+      warn("{}", warning);
     Ids target = target_of(text, source);
-    if (text.target && options_.sentence.given()) warn_unknown("target", target);
+    if (options_.sentence.given())
+      for (const std::string& warning : warnings(*loaded_.vocabulary, text.target.value_or("")))
+        warn("{}", warning);
     if (!options_.sentence.given()) {
       const Ids reference = std::exchange(target, target_of({text.source, {}, {}}, source));
       if (target != reference) text.gold.reset();
