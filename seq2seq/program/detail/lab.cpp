@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kLongest = 128;
 // Faithfulness goes through all subsets of a source: over so many sentences, of so few tokens.
 constexpr int64_t kFaithfulSentences = 10, kFaithfulUnits = 8;
+constexpr size_t kPruningSentences = 100;  // in one batch
 
 template <class... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
@@ -80,6 +81,8 @@ class Lab {
   Report report() {
     describe_model();
     for (const Text& text : shown()) show(text);
+    for (const Measure& m : catalog_.measures)
+      if (is_shown(m)) report_.measures.push_back(m);
     fill_tables();
     report_.history = read_history(directory_ / "metrics.jsonl");
     return std::move(report_);
@@ -143,7 +146,6 @@ class Lab {
       if (const auto* number = dynamic_cast<const Setting<double>*>(s))
         report_.settings.back().second = number->value();
     }
-    report_.measures = catalog_.measures;
   }
 
   // Of a validation sentence the model's own translation; its gold links, if that is the reference.
@@ -165,8 +167,16 @@ class Lab {
     if (study.trace.cross.empty())
       warn("the model shows no cross-attention: the report has what there is beside it");
     report_.sentences.push_back(
-        report_sentence(study, take(report_.measures, study, true), *loaded_.vocabulary));
+        report_sentence(study, take(catalog_.measures, study, true), *loaded_.vocabulary));
     report_.sentences.back().gold = text.gold;
+  }
+
+  // Whether some sentence has numbers of it.
+  bool is_shown(const Measure& measure) const {
+    for (const SentenceReport& s : report_.sentences)
+      for (const Measured& m : s.measured)
+        if (m.measure == &measure && !(m.maps.empty() && m.tokens.empty())) return true;
+    return false;
   }
 
   // Over validation sentences, or over what is shown where there are none.
@@ -183,11 +193,12 @@ class Lab {
       report_.heads.add(*study);
       const bool is_short = study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
       if (!text.gold && !is_short) continue;
-      const std::vector<Measured> taken = take(report_.measures, *study, is_short);
+      const std::vector<Measured> taken = take(catalog_.measures, *study, is_short);
       if (text.gold) report_.agreement.add(*study, taken, *text.gold);
       if (is_short) report_.faithfulness.add(*study, taken);
       faithful += is_short;
     }
+    pairs.resize(std::min(pairs.size(), kPruningSentences));
     report_.pruning = prune(*study, report_.heads, pairs);
   }
 
