@@ -106,14 +106,19 @@ class Lab {
     return ids;
   }
 
-  // The first validation sentences, with their references and, where words are tokens, gold links.
+  bool fits(const std::string& text) const {
+    return std::ssize(loaded_.vocabulary->encode(text)) < kLongest;
+  }
+
+  // The first validation sentences that are not too long, with their references and, where words
+  // are tokens, gold links.
   std::vector<Text> validation(int64_t count) const {
     std::vector<Text> texts;
     if (!corpus_) return texts;
     const Split& valid = corpus_->valid;
     const bool aligned = !valid.gold.empty() && loaded_.vocabulary->tokens() == Tokens::kWords;
-    const int64_t n = std::min<int64_t>(count, std::ssize(valid.text.source));
-    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+    for (size_t i = 0; i < valid.text.source.size() && std::ssize(texts) < count; ++i) {
+      if (!fits(valid.text.source[i]) || !fits(valid.text.target[i])) continue;
       texts.push_back({valid.text.source[i], valid.text.target[i], {}});
       if (aligned) texts.back().gold = valid.gold[i];
     }
