@@ -6,7 +6,7 @@
 namespace weft {
 namespace {
 
-constexpr std::string_view kPlace = "/*REPORT*/";  // in page.html
+constexpr std::string_view kPlace = "/*REPORT*/";  // in lab/page/page.html
 
 }  // namespace
 

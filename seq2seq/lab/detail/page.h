@@ -4,7 +4,8 @@
 
 namespace weft {
 
-/// lab/page.html, which the build puts into the library.
+/// The page that shows a report, in one piece of HTML; "/*REPORT*/" in it stands for the report's
+/// JSON, in which every "<" must be written \u003c. See lab/page/page.cmake.
 std::string_view lab_page();
 
 }  // namespace weft

@@ -1,0 +1,172 @@
+"use strict";
+// Bars of tokens, heads, pruning and training: charts by Observable Plot.
+
+function chart(options, theme, label) {
+  const svg = Plot.plot({
+    ...options, ariaLabel: label, className: "plot",
+    style: `color: ${theme.ink}; background: transparent; overflow: visible; --plot-background: ${theme.paper};`,
+  });
+  return d3.select(svg).attr("role", "img").attr("aria-label", label).attr("font-family", kFont).attr("font-size", 11).node();
+}
+
+// Charts of the same width beside each other, as many as the page has room for.
+function chartsInRows(width, least, theme, label, makers) {
+  const gap = 24, columns = Math.max(1, Math.min(makers.length, 3, Math.floor((width + gap) / (least + gap))));
+  const each = Math.floor((width - gap * (columns - 1)) / columns);
+  return arrange(makers.map((make) => make(each)), columns, gap, theme, label);
+}
+
+// A text above a chart, as a part of the picture.
+function titled(svg, text, theme) {
+  const width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
+  const all = picture(width, height + 20, theme, text);
+  all.append("text").attr("x", 0).attr("y", 13).attr("font-weight", 600).text(fit(text, width));
+  d3.select(svg).attr("y", 20).attr("x", 0);
+  all.node().append(svg);
+  return all.node();
+}
+
+// --- tokens ---
+
+// {title, side, values} of every measure that gives a number to each token, and log-probabilities.
+function tokenNumbers(sentence) {
+  const logProbs = {title: "Log-probability", side: "target", values: sentence.log_probs, unit: "nats"};
+  return [...sentence.tokens.map((t) => ({title: labelOf(t.measure), side: t.side, values: t.values, unit: report.measures[t.measure]?.unit,
+                                          error: t.completeness_error})), logProbs];
+}
+
+function tokenBars({title, side, values, unit}, sentence, width, theme) {
+  const tokens = side === "source" ? sentence.source : sentence.predicted;
+  const rows = tokens.map((token, index) => ({index, token, value: values[index]})).filter((d) => isNumber(d.value));
+  const widest = d3.max(tokens, (t) => textWidth(printable(t).slice(0, 40), 11)) ?? 0;
+  const marginLeft = Math.min(width * 0.34, widest + 10);
+  const [least, most] = [Math.min(0, d3.min(rows, (d) => d.value) ?? 0), Math.max(0, d3.max(rows, (d) => d.value) ?? 0)];
+  const room = (most - least || 1) * 0.26;  // for the numbers beside the bars
+  const number = (dx, textAnchor, keep) => Plot.text(rows.filter(keep), {x: "value", y: "index", text: (d) => format(d.value), dx, textAnchor, fontSize: 10});
+  const svg = chart({
+    width, height: tokens.length * 17 + 46, marginLeft, marginRight: 4, marginTop: 24, marginBottom: 20,
+    y: {domain: range(tokens.length), tickFormat: (i) => fit(printable(tokens[i]), marginLeft - 8, 11), label: null, tickSize: 0, padding: 0.25},
+    x: {domain: [least < 0 ? least - room : 0, most > 0 ? most + room : 0], grid: true, label: null, ticks: Math.max(2, width / 90), axis: "top", tickFormat: format},
+    marks: [
+      Plot.barX(rows, {x: "value", y: "index", fill: (d) => (d.value < 0 ? theme.negative[3] : theme.positive[3])}),
+      Plot.ruleX([0]), number(4, "start", (d) => d.value >= 0), number(-4, "end", (d) => d.value < 0),
+    ],
+  }, theme, `${title} of each ${side} token`);
+  return titled(svg, `${title}${unit ? `, ${unit}` : ""} (${side})`, theme);
+}
+
+function drawTokens({width, theme}) {
+  const sentence = sentenceNow();
+  return chartsInRows(width, 280, theme, "Numbers of tokens", tokenNumbers(sentence).map((numbers) => (each) => tokenBars(numbers, sentence, each, theme)));
+}
+
+function addTokensView() {
+  const section = addSection("tokens", "Token by token", "One number for each token; of the target, for the token that is produced.");
+  const sums = el("ul", {class: "quiet"});
+  const figure = addFigure(section, "tokens", () => `Numbers of tokens, sentence ${choice.sentence + 1}`, drawTokens);
+  section.append(sums);
+  choiceListeners.push(() => {
+    figure.redraw();
+    const known = tokenNumbers(sentenceNow()).filter((t) => isNumber(t.error));
+    sums.replaceChildren(...known.map((t) => el("li", {}, `${t.title}: the numbers miss what they should sum to by ${format(t.error)}${t.unit ? ` ${t.unit}` : ""}.`)));
+  });
+}
+
+// --- heads ---
+
+const kHeadNumbers = {importance: "Importance", entropy: "Entropy, nats", distance: "Distance, positions"};
+
+function headMap(title, table, width, theme) {
+  const cells = cellsOf(table), across = d3.max(table, (row) => row.length);
+  const scale = colourScale(table.flat(), theme, false);
+  const svg = chart({
+    width, height: table.length * 28 + 42, marginLeft: 34, marginTop: 34, marginRight: 2, marginBottom: 4,
+    x: {domain: range(across), tickFormat: (i) => i + 1, label: "head", axis: "top", tickSize: 0},
+    y: {domain: range(table.length), tickFormat: (i) => i + 1, label: "layer", tickSize: 0},
+    marks: [
+      Plot.cell(cells, {x: "column", y: "row", inset: 0.5, fill: (c) => scale.colour(c.value)}),
+      Plot.text(width / across > 42 ? cells : [], {x: "column", y: "row", text: (c) => format(c.value), fill: (c) => inkOn(scale.colour(c.value))}),
+    ],
+  }, theme, title);
+  return titled(svg, title, theme);
+}
+
+function drawHeads({width, theme}) {
+  const makers = report.heads.flatMap((place) => Object.entries(kHeadNumbers).filter(([key]) => place[key]?.flat().some(isNumber))
+    .map(([key, title]) => (each) => headMap(`${title} (${place.place})`, place[key], each, theme)));
+  return chartsInRows(width, 230, theme, "Importance, entropy and distance of heads", makers);
+}
+
+function drawPruning({width, theme, still}) {
+  const points = report.pruning.flatMap(({order, points: list}) => list.map((p) => ({...p, order})));
+  const orders = report.pruning.map((curve) => curve.order), metric = report.pruning[0].metric;
+  const full = Math.min(width, 640);
+  const name = {importance: "least important first", random: "random order"};
+  return chart({
+    width: full, height: 270, marginLeft: 46, marginRight: 14, marginBottom: 38, marginTop: 44,
+    x: {label: "heads kept →", labelAnchor: "center", labelArrow: "none", ticks: full / 80},
+    y: {label: `↑ ${metric}`, labelArrow: "none", grid: true, zero: true, tickFormat: format},
+    color: {domain: orders, range: theme.series}, symbol: {domain: orders, range: ["circle", "square", "triangle", "diamond"]},
+    marks: [
+      Plot.lineY(points, {x: "kept", y: "value", stroke: "order", strokeWidth: 2, sort: "kept"}),
+      Plot.dot(points, {x: "kept", y: "value", fill: "order", symbol: "order", r: 4}),
+      ...keyMarks(orders.map((o) => name[o] ?? o), theme, full),
+      ...(still ? [] : [Plot.tip(points, Plot.pointer({x: "kept", y: "value", title: (d) => `${d.kept} heads, ${name[d.order] ?? d.order}: ${format(d.value)}`}))]),
+    ],
+  }, theme, `${metric} by the number of heads kept`);
+}
+
+// What colour and sign stand for, at the top of a chart: two to four names.
+function keyMarks(names, theme, width) {
+  const signs = ["●", "■", "▲", "◆"], step = Math.min(170, (width - 60) / names.length);
+  return names.map((name, i) => Plot.text([`${signs[i % 4]} ${name}`], {frameAnchor: "top-left", dx: i * step, dy: -22, textAnchor: "start", fill: theme.series[i % 4], fontWeight: 600}));
+}
+
+function addHeadsView() {
+  if (report.heads.length === 0 && report.pruning.length === 0) return;
+  const section = addSection("heads", "Heads", "What each head does, as a mean over sentences, and how the model does with fewer of them.");
+  if (report.heads.length) addFigure(section, "heads", "Importance, entropy and distance of every head; each map has its own scale of colours", drawHeads);
+  if (report.pruning.length === 0) return;
+  section.append(el("h3", {}, "Without heads"), el("p", {class: "lead"}, "Heads of all places are taken out, in two orders; the better the measure of importance, the longer its curve stays up."));
+  addFigure(section, "pruning", `${spelled(report.pruning[0].metric)} by the number of heads kept`, drawPruning);
+}
+
+// --- training ---
+
+const kTimes = ["epoch", "seconds"];  // say what the first column says
+
+// Columns by panels: losses share one.
+function historyPanels({columns}) {
+  const names = columns.slice(1).filter((name) => !kTimes.includes(name));
+  const losses = names.filter((name) => /loss|^validation$/.test(name));
+  return [losses, ...names.filter((name) => !losses.includes(name)).map((name) => [name])].filter((panel) => panel.length);
+}
+
+function historyPanel(names, log, width, theme, still) {
+  const {columns, rows} = report.history;
+  const points = names.flatMap((name) => rows.map((row) => ({x: row[0], y: row[columns.indexOf(name)], name})).filter((p) => isNumber(p.x) && isNumber(p.y)));
+  const canLog = points.every((p) => p.y > 0);
+  const title = names.length > 1 ? "Loss" : spelled(names[0]);
+  const svg = chart({
+    width, height: 210, marginLeft: 48, marginRight: 14, marginBottom: 36, marginTop: names.length > 1 ? 34 : 14,
+    x: {label: columns[0], labelAnchor: "center", labelArrow: "none", ticks: width / 80},
+    y: {label: null, type: log && canLog ? "log" : "linear", grid: true, ticks: 5, tickFormat: format},
+    color: {domain: names, range: theme.series},
+    marks: [
+      Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
+      Plot.dot(names.flatMap((name) => { const own = points.filter((p) => p.name === name); return own.length < 30 ? own : []; }), {x: "x", y: "y", fill: "name", r: 2.5}),
+      ...(names.length > 1 ? keyMarks(names.map(spelled), theme, width) : []),
+      ...(still ? [] : [Plot.tip(points, Plot.pointer({x: "x", y: "y", title: (p) => `${spelled(p.name)}: ${format(p.y)}\n${columns[0]} ${p.x}`}))]),
+    ],
+  }, theme, `${title} by ${columns[0]}`);
+  return titled(svg, log && !canLog ? `${title} (linear: not all above 0)` : title, theme);
+}
+
+function addHistoryView() {
+  if (!report.history || report.history.rows.length === 0) return;
+  const section = addSection("training", "Training", "What the training run wrote down as it went on.");
+  const box = el("input", {type: "checkbox", id: "log-scale", change: () => figure.redraw()});
+  section.append(el("label", {class: "check"}, box, " Logarithmic scale"));
+  const figure = addFigure(section, "training", "Training history", ({width, theme, still}) => chartsInRows(width, 300, theme, "Training history",
+    historyPanels(report.history).map((names) => (each) => historyPanel(names, box.checked, each, theme, still))));
+}
