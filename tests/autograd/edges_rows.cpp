@@ -96,6 +96,19 @@ TEST_CASE("edges: label smoothing and logits of minus infinity") {
   }
 }
 
+TEST_CASE("edges: label smoothing and rows that are ignored") {
+  const Tensor target = tensor({0, -100});
+  for (const DType dtype : kDTypes)
+    for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+      const Tensor z = to(from_vector<double>({5, 5, 5, 3, -1, 9}, {2, 3}), dtype);
+      auto smooth = [&](const Tensor& x) {
+        return cross_entropy(x, target, {.label_smoothing = 0.3, .reduction = reduction});
+      };
+      CHECK(smooth(z).item() == Approx(std::log(3)));  // of the row that counts, alone
+      check_slope(smooth, z, {-1.4 / 3, 0.7 / 3, 0.7 / 3, 0, 0, 0});
+    }
+}
+
 TEST_CASE("edges: attention whose mask shifts all scores of a row far down") {
   for (const DType dtype : kDTypes)
     for (const double size : {-1e5, -1e9, -1e30, lowest(dtype)})
