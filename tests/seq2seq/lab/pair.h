@@ -1,6 +1,7 @@
 // A small untrained model and a pair of sentences for it.
 #pragma once
 
+#include <weft/autograd/graph/grad_mode.h>
 #include <weft/seq2seq/lab/study.h>
 #include <weft/tests/seq2seq/decoding/small_model.h>
 
