@@ -24,6 +24,6 @@ struct PruningCurve {
 /// (nn/inspect/head_importance.h), all places together, at about `points` numbers of them. `study`
 /// says which heads there are; nothing if the model's attention is no MultiheadAttention.
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& heads,
-                                std::span<const Pair> pairs, int64_t points = 12);
+                                std::span<const Pair> pairs, int64_t points = 8);
 
 }  // namespace weft

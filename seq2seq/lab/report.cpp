@@ -53,7 +53,7 @@ SentenceReport report_sentence(const Study& study, std::vector<Measured> taken,
           .predicted = pieces(vocabulary, target.subspan(1)),
           .translation = vocabulary.decode(target),
           .score = study.score(),
-          .log_probs = study.log_probs,
+          .log_probs = study.log_probs(),
           .gold = {},
           .measured = std::move(taken)};
 }

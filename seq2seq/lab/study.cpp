@@ -59,9 +59,9 @@ Study::Study(Seq2SeqModel& m, Ids s, Ids t, std::optional<int64_t> token)
         token.value_or(0) + 1);
   begin_ = token.value_or(0);
   end_ = token ? begin_ + 1 : rows();
-  const ForcedScoring forced({Ids(target.begin() + 1, target.end() - 1)});
-  const Hypothesis scored = decode(model, {&source, 1}, forced)[0][0];
-  log_probs.assign(scored.token_log_probs.begin(), scored.token_log_probs.end());
+  for (size_t t = 1; t + 1 < target.size(); ++t)
+    check(target[t] == kUnknown || target[t] >= kSpecials,
+          "lab: a target must be of words, between kBegin and kEnd; got id {}", target[t]);
   run();
   if (is_empty(trace)) return;
   if (!token) {
@@ -94,8 +94,26 @@ void Study::run() {
 
 bool Study::has_attention() const { return !is_empty(trace); }
 
+// Log-probabilities of the predicted tokens after each source.
+std::vector<std::vector<float>> Study::scored(const std::vector<Ids>& sources) const {
+  const Ids words(target.begin() + 1, target.end() - 1);
+  const ForcedScoring forced(std::vector<Ids>(sources.size(), words));
+  std::vector<std::vector<float>> all;
+  for (auto& found : decode(model, sources, forced))
+    all.push_back(std::move(found[0].token_log_probs));
+  return all;
+}
+
+const std::vector<double>& Study::log_probs() const {
+  if (log_probs_.empty()) {
+    const std::vector<float> found = scored({source})[0];
+    log_probs_.assign(found.begin(), found.end());
+  }
+  return log_probs_;
+}
+
 double Study::score() const {
-  return std::accumulate(log_probs.begin() + begin_, log_probs.begin() + end_, 0.);
+  return std::accumulate(log_probs().begin() + begin_, log_probs().begin() + end_, 0.);
 }
 
 // Of a model that knows losses alone: the first tokens less those before.
@@ -136,13 +154,9 @@ Tensor Study::subset_score(const Tensor& keep) const {
     for (int64_t i = 0; i < units(); ++i)
       if (!kept[static_cast<size_t>(row * units() + i)]) ids[static_cast<size_t>(i)] = kUnknown;
   }
-  const Ids words(target.begin() + 1, target.end() - 1);
-  const ForcedScoring forced(std::vector<Ids>(sources.size(), words));
   std::vector<double> scores;
-  for (const auto& found : decode(model, sources, forced)) {
-    const std::vector<float>& p = found[0].token_log_probs;
+  for (const std::vector<float>& p : scored(sources))
     scores.push_back(std::accumulate(p.begin() + begin_, p.begin() + end_, 0.));
-  }
   return from_vector(scores, {std::ssize(scores)});
 }
 

@@ -28,8 +28,6 @@ class Study {
 
   Seq2SeqModel& model;
   const Ids source, target;
-  std::vector<double> log_probs;  ///< of each predicted token
-
   /// The run over the pair, batch of one, and the log-probability of the whole target in its graph.
   AttentionTrace trace;
   Tensor log_prob;
@@ -38,6 +36,8 @@ class Study {
   int64_t rows() const { return std::ssize(target) - 1; }
   /// Source tokens that can be taken away: all but kEnd.
   int64_t units() const { return std::ssize(source) - 1; }
+  /// Of each predicted token.
+  const std::vector<double>& log_probs() const;
   double score() const;
   bool has_attention() const;
 
@@ -67,11 +67,13 @@ class Study {
     Tensor weights;
   };
   void run();
+  std::vector<std::vector<float>> scored(const std::vector<Ids>& sources) const;
   AttentionTrace gradients_of_first(int64_t count) const;
   Tensor log_prob_of_first(int64_t count) const;
 
   int64_t begin_, end_;  // the predicted tokens that scores are of
   std::vector<Call> calls_;
+  mutable std::vector<double> log_probs_;  // computed when they are asked for, as this is
   mutable Tensor subsets_;
 };
 

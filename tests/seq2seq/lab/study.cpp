@@ -22,7 +22,7 @@ TEST_CASE("a study's score is the log-probability of the target") {
   const Study study(*p.model, p.source, p.target);
   CHECK(study.rows() == 4);
   CHECK(study.units() == 4);
-  REQUIRE(study.log_probs.size() == 4);
+  REQUIRE(study.log_probs().size() == 4);
   CHECK(study.score() == Approx(p.score(p.source)).epsilon(1e-5));
   CHECK(study.log_prob.item() == Approx(p.score(p.source)).epsilon(1e-5));
   CHECK(study.score_at(study.embeddings).item() == Approx(p.score(p.source)).epsilon(1e-5));
@@ -50,7 +50,7 @@ TEST_CASE("scores and gradients of single tokens sum to those of the target") {
   Tensor cross, decoder, encoder;
   for (int64_t t = 0; t < 4; ++t) {
     const Study one(*p.model, p.source, p.target, t);
-    CHECK(one.score() == Approx(whole.log_probs[static_cast<size_t>(t)]).margin(1e-6));
+    CHECK(one.score() == Approx(whole.log_probs()[static_cast<size_t>(t)]).margin(1e-6));
     score += one.score();
     at += one.score_at(one.embeddings).item();
     const auto add = [](Tensor& sum, const Tensor& x) { sum = sum.defined() ? sum + x : x; };
@@ -107,6 +107,6 @@ TEST_CASE("an empty target is its end alone") {
   LabPair p;
   const Study study(*p.model, p.source, {kBegin, kEnd});
   CHECK(study.rows() == 1);
-  CHECK(study.log_probs.size() == 1);
+  CHECK(study.log_probs().size() == 1);
   CHECK(study.trace.cross[0].size(2) == 1);
 }
