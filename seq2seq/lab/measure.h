@@ -35,11 +35,11 @@ struct TokenNumbers {
 /// One of `maps` and `tokens` is there. Both give nothing where a model or a sentence has nothing
 /// to be measured.
 struct Measure {
-  std::string name;       ///< in files: "gradient"
-  std::string label;      ///< for people: "Gradient of weights"
-  std::string formula;    ///< how it is computed
-  std::string words;      ///< what it says, a sentence
-  std::string reference;  ///< whose it is
+  std::string name;         ///< in files: "gradient"
+  std::string label{};      ///< for people: "Gradient of weights"
+  std::string formula{};    ///< how it is computed
+  std::string words{};      ///< what it says, a sentence
+  std::string reference{};  ///< whose it is
   bool is_signed = false;
   bool per_layer = true;
   std::string unit{};

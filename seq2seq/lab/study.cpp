@@ -59,9 +59,9 @@ Study::Study(Seq2SeqModel& m, Ids s, Ids t, std::optional<int64_t> token)
         token.value_or(0) + 1);
   begin_ = token.value_or(0);
   end_ = token ? begin_ + 1 : rows();
-  for (size_t t = 1; t + 1 < target.size(); ++t)
-    check(target[t] == kUnknown || target[t] >= kSpecials,
-          "lab: a target must be of words, between kBegin and kEnd; got id {}", target[t]);
+  for (size_t i = 1; i + 1 < target.size(); ++i)
+    check(target[i] == kUnknown || target[i] >= kSpecials,
+          "lab: a target must be of words, between kBegin and kEnd; got id {}", target[i]);
   run();
   if (is_empty(trace)) return;
   if (!token) {

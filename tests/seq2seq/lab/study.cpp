@@ -1,5 +1,6 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/error.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/seq2seq/lab/study.h>
 #include <weft/tests/catch.h>
