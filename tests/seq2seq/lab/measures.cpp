@@ -114,15 +114,17 @@ TEST_CASE("numbers of tokens are those of direct scoring") {
 
 TEST_CASE("gradients of tokens sum to the slope, integrated ones to the change") {
   LabPair p;
+  p.model->to(kFloat64);
   const Study study(*p.model, p.source, p.target);
   const NoGrad no_grad;
   const auto at = [&](double scale) { return study.score_at(study.embeddings * scale).item(); };
-  const double step = 1e-2;  // float32
+  const double step = 1e-5;
   CHECK(sum(tokens_of("gradient_input", study)).item() ==
-        Approx((at(1 + step) - at(1 - step)) / (2 * step)).margin(1e-3));
+        Approx((at(1 + step) - at(1 - step)) / (2 * step)).epsilon(1e-6));
   const TokenNumbers found = named("integrated_gradients").tokens(study).at(0);
   REQUIRE(found.completeness_error);
-  CHECK(sum(found.values).item() - *found.completeness_error == Approx(at(1) - at(0)).margin(1e-4));
+  CHECK(sum(found.values).item() - *found.completeness_error ==
+        Approx(at(1) - at(0)).epsilon(1e-9));
 }
 
 TEST_CASE("entropy is the mean over layers and heads") {
