@@ -1,5 +1,5 @@
 // Everything that seq2seq offers beyond weft.h: text, models, training, decoding, metrics, tasks,
-// pictures, and the program.
+// pictures, the laboratory, and the program.
 #pragma once
 
 #include <weft/seq2seq/decoding/beam_search.h>
@@ -7,6 +7,12 @@
 #include <weft/seq2seq/decoding/forced_scoring.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/lab/formats.h>
+#include <weft/seq2seq/lab/measure.h>
+#include <weft/seq2seq/lab/pruning.h>
+#include <weft/seq2seq/lab/report.h>
+#include <weft/seq2seq/lab/study.h>
+#include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/metrics/alignment.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/metrics/chrf.h>

@@ -90,6 +90,14 @@ void add_show(CLI::App& app, const Catalog& catalog, ShowOptions& o) {
   command->callback([&] { show_command(o, catalog); });
 }
 
+void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
+  CLI::App* command =
+      app.add_subcommand("lab", "Write a report of what attention does: maps, measures, tables");
+  add_settings(*command, o.settings());
+  require(*command, {"--model-dir"});
+  command->callback([&] { lab_command(o, catalog); });
+}
+
 // Adds an item under a name of its own.
 template <class Item>
 void add(std::vector<Item>& items, Item item, const char* what) {
@@ -106,6 +114,9 @@ void Program::add_optimizer(OptimizerKind optimizer) {
   add(catalog_.optimizers, std::move(optimizer), "add_optimizer");
 }
 void Program::add_metric(Metric metric) { add(catalog_.metrics, std::move(metric), "add_metric"); }
+void Program::add_measure(Measure measure) {
+  add(catalog_.measures, std::move(measure), "add_measure");
+}
 
 int Program::run_unchecked(int argc, char** argv) const {
   CLI::App app{"Train a sequence-to-sequence model and translate with it.", "weft"};
@@ -123,11 +134,13 @@ int Program::run_unchecked(int argc, char** argv) const {
   RunOptions run;
   ScoreOptions score;
   ShowOptions show;
+  LabOptions lab;
   add_tasks(app, catalog_);
   add_train(app, catalog_, train, config_file, status);
   add_run(app, catalog_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
+  add_lab(app, catalog_, lab);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");

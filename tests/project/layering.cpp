@@ -32,7 +32,7 @@ const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
     Rooms{"nn", {"", "recurrent", "attention", "transformer", "inspect"}},
     Rooms{"seq2seq",
-          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "run",
+          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "lab", "run",
            "training", "program"}},
 };
 

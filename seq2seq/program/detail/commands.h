@@ -77,4 +77,31 @@ struct ShowOptions : SettingGroup {
 /// Draws what the cross-attention looks at while a sentence is translated.
 void show_command(const ShowOptions& options, const Catalog& catalog);
 
+struct LabOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<std::string> sentence{*this, "", {"sentence", "",
+      "What to look at; without, sentences of the validation set of the model's task"}};
+  Setting<std::string> target{*this, "", {"target", "",
+      "A translation of --sentence; without, the model's own"}};
+  Setting<int64_t> token{*this, 0, {"token", "",
+      "The token of the target, from 1, that scores are of; 0: all, and the end", kCount}};
+  Setting<std::string> out{*this, "", {"out", "",
+      "File to write; without, report and the format's ending; of text, standard output"}};
+  Setting<std::string> format{*this, "html", {"format", "",
+      "html (a page), json, csv, npz (NumPy) or text", {}, OnResume::kSame,
+      {"html", "json", "csv", "npz", "text"}}};
+  Setting<int64_t> sentences{*this, 1, {"sentences", "",
+      "Validation sentences to show where --sentence does not say", {.least = 1, .most = 1000}}};
+  Setting<int64_t> over{*this, 50, {"over", "",
+      "Validation sentences that the tables are over", {.least = 0, .most = 100000}}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
+  // clang-format on
+};
+/// Writes a report of what attention does in a model (docs/lab.md): of one sentence or of some of
+/// the validation set, and tables over more of them. Errors: a sentence without words, options that
+/// contradict each other, a model directory or a file that cannot be read or written.
+void lab_command(const LabOptions& options, const Catalog& catalog);
+
 }  // namespace weft

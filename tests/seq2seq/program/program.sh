@@ -248,6 +248,10 @@ case_own_model() {
     2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
   "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
   [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/m" --beam 3 | wc -l)" = 2 ] || fail "run"
+  "$program" lab --model-dir "$dir/m" --over 3 --format json --out "$dir/r.json" >/dev/null || fail "lab"
+  for measure in weights gradient norm_weights integrated_gradients shapley; do
+    grep -q "{\"measure\":\"$measure\",\"\(place\|side\)\"" "$dir/r.json" || fail "no $measure"
+  done
 }
 case_own_program() {
   "$program" train --task vowels --model sharp --optimizer lion --model-dir "$dir/m" "${small[@]}" --steps 4 \
@@ -255,6 +259,56 @@ case_own_program() {
   grep -q '^optimizer = .lion.$' "$dir/m/run.toml" || fail "run.toml names another optimizer"
   "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
   "$program" show --model-dir "$dir/m" --sentence abc | grep -q b || fail "show"
+}
+
+case_lab() { # a report of a model in every format, and what it says of bad input
+  local m="$dir/m" format tool here
+  here=$(realpath "$(dirname "$0")")
+  program=$(realpath "$program")
+  "$program" train --task german --model-dir "$m" "${small[@]}" --steps 4 >/dev/null 2>"$dir/log" ||
+    { cat "$dir/log" >&2; fail "train"; }
+  cd "$dir"
+  for format in html json csv npz; do
+    "$program" lab --model-dir m --sentences 2 --over 12 --format $format >"$dir/out" || fail "lab --format $format"
+    [ "$(cat "$dir/out")" = "report     report.$format" ] || fail "lab must say where the report is"
+    [ -s "$dir/report.$format" ] || fail "no report.$format"
+  done
+  [ "$(stat -c %s report.html)" -lt 3000000 ] || fail "the page is too large"
+  grep -q '"format":"weft-lab 1"' report.html || fail "the page lacks the report"
+  [ "$(head -n 1 report.csv | tr ',' '\n' | wc -l)" = 10 ] || fail "csv"
+  tool=$(command -v python3) && { "$tool" "$here/read_lab.py" report.json report.npz || fail "npz and json differ"; }
+  for key in agreement faithfulness heads pruning history; do
+    grep -q "\"$key\":\[{\|\"$key\":{" report.json || fail "no $key"
+  done
+  "$program" lab --model-dir m --sentence "the dog sleeps ." --target "der Hund" --token 2 --over 2 --format text \
+    >"$dir/picture" || fail "lab --format text"
+  grep -q '^der Hund$' "$dir/picture" && grep -q 'layer 1, head 2' "$dir/picture" && grep -q Shapley "$dir/picture" ||
+    fail "the text lacks something"
+  "$program" lab --model-dir m --sentence "the zyx dog" --out odd.json --format json >/dev/null 2>"$dir/log" || fail "unknown words"
+  grep -q "^weft: lab: unknown to the model: 'zyx'$" "$dir/log" || fail "unknown words must be named"
+  "$program" train --task sort --model gru --model-dir gru --d-model 16 --steps 2 >/dev/null 2>&1 || fail "train gru"
+  "$program" lab --model-dir gru --over 5 --format json --out gru.json >/dev/null || fail "lab of a gru"
+  grep -q '"agreement":\[\]' gru.json || fail "no gold links, no agreement"
+  rm m/run.toml # as of a model that was saved without a run
+  "$program" lab --model-dir m --sentence "the dog" --format json >/dev/null 2>"$dir/log" || fail "a model without a run"
+  grep -q 'no validation sentences' "$dir/log" || fail "it must say that there are none"
+  lab_errors
+}
+lab_errors() {
+  local of=(lab --model-dir "$dir/gru")
+  expect_error "--sentence has no words" "${of[@]}" --sentence " "
+  expect_error "--target is of --sentence" "${of[@]}" --target abc
+  expect_error "exclude each other" "${of[@]}" --sentence abc --sentences 2
+  expect_error "0xff at byte 1 of --sentence" "${of[@]}" --sentence $'\xff'
+  expect_error "at most 127 tokens; got 200" "${of[@]}" --sentence "$(printf 'a%.0s' $(seq 200))"
+  expect_error "token must be in [1, 3], of the target's tokens and its end; got 9" \
+    "${of[@]}" --sentence abc --target ab --token 9
+  expect_error "must be one of html, json, csv, npz, text; got 'pdf'" "${of[@]}" --format pdf
+  expect_error "/dev/null/r.html: Not a directory" "${of[@]}" --over 0 --out /dev/null/r.html
+  expect_error "config.json" lab --model-dir "$dir/nothing"
+  expect_error "see weft lab --help" lab
+  head -c 100 "$dir/gru/best.safetensors" >"$dir/cut" && mv "$dir/cut" "$dir/gru/best.safetensors"
+  expect_error "best.safetensors" "${of[@]}"
 }
 
 case_run() { # a line out for each line in, whatever is in it

@@ -1,0 +1,82 @@
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/core/random.h>
+#include <weft/nn/inspect/head_importance.h>
+#include <weft/seq2seq/lab/detail/hooks.h>
+#include <weft/seq2seq/lab/pruning.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace weft {
+namespace {
+
+struct Head {
+  MultiheadAttention* attention;
+  int64_t number;
+  double importance;
+};
+
+std::vector<Head> heads_of(const Study& study, const HeadTable& table) {
+  std::vector<Head> heads;
+  for (const auto& [place, list] : {std::pair{Place::encoder, &AttentionTrace::encoder},
+                                    {Place::decoder, &AttentionTrace::decoder},
+                                    {Place::cross, &AttentionTrace::cross}})
+    for (size_t l = 0; l < (study.trace.*list).size(); ++l) {
+      MultiheadAttention* attention = study.layer_of((study.trace.*list)[l]).attention;
+      const std::vector<double> importance = table.average(place, HeadTable::kImportance)[l];
+      for (size_t h = 0; attention && h < importance.size(); ++h)
+        heads.push_back({attention, static_cast<int64_t>(h), importance[h]});
+    }
+  return heads;
+}
+
+// The log-probability of a token without the first heads.
+double value_without(std::span<const Head> removed, Seq2SeqModel& model, const PaddedIds& sources,
+                     const PaddedIds& targets) {
+  std::map<MultiheadAttention*, std::vector<float>> masks;
+  for (const Head& head : removed) {
+    std::vector<float>& mask = masks[head.attention];
+    mask.resize(static_cast<size_t>(head.attention->options().num_heads), 1);
+    mask[static_cast<size_t>(head.number)] = 0;
+  }
+  Hooks hooks;
+  for (const auto& [attention, mask] : masks)
+    hooks.add(mask_heads(*attention, from_vector(mask, {std::ssize(mask)})));
+  return -model.loss(sources, targets, 0).item();
+}
+
+void shuffle(std::vector<Head>& heads) {
+  Generator generator(1);
+  for (size_t i = heads.size(); i > 1; --i)
+    std::swap(heads[i - 1], heads[static_cast<size_t>(generator.below(static_cast<int64_t>(i)))]);
+}
+
+}  // namespace
+
+std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
+                                std::span<const Pair> pairs, int64_t points) {
+  std::vector<Head> heads = heads_of(study, table);
+  if (heads.empty() || pairs.empty()) return {};
+  const NoGrad no_grad;
+  Batch all(pairs.size());
+  std::iota(all.begin(), all.end(), 0);
+  const PaddedIds sources = pad_ids(pairs, all, &Pair::source),
+                  targets = pad_ids(pairs, all, &Pair::target);
+  std::stable_sort(heads.begin(), heads.end(),
+                   [](const Head& a, const Head& b) { return a.importance < b.importance; });
+  std::vector<PruningCurve> curves;
+  const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
+  for (const char* order : {"importance", "random"}) {
+    if (!curves.empty()) shuffle(heads);
+    curves.push_back({order, "log-probability per token", {}});
+    for (size_t gone = 0; gone < n + step; gone += step) {
+      const std::span<const Head> removed(heads.data(), std::min(gone, n));
+      curves.back().points.push_back({static_cast<int64_t>(n - removed.size()),
+                                      value_without(removed, study.model, sources, targets)});
+    }
+  }
+  return curves;
+}
+
+}  // namespace weft

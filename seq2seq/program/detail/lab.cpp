@@ -1,0 +1,239 @@
+// `weft lab`: a report of what attention does in a model.
+#include <fmt/core.h>
+#include <unistd.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/lab/formats.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/saved_model.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+// Maps grow with the square of the length, and there are some for every head.
+constexpr int64_t kLongest = 128;
+// Faithfulness goes through all subsets of a source: over so many sentences, of so few tokens.
+constexpr int64_t kFaithfulSentences = 10, kFaithfulUnits = 8;
+constexpr size_t kPruningSentences = 100;  // in one batch
+
+template <class... Args>
+void warn(fmt::format_string<Args...> format, Args&&... args) {
+  fmt::print(stderr, "weft: lab: {}\n", fmt::format(format, std::forward<Args>(args)...));
+}
+
+// A pair to be looked at. Without a target it is the model's own translation.
+struct Text {
+  std::string source;
+  std::optional<std::string> target;
+  std::optional<std::vector<Link>> gold;  // of words, between source and target
+};
+
+void check_text(const char* option, const std::string& text) {
+  if (const auto at = invalid_utf8(text))
+    fail("lab: expected UTF-8; got byte 0x{:02x} at byte {} of --{}",
+         static_cast<unsigned char>(text[*at]), *at + 1, option);
+}
+
+void check_options(const LabOptions& o) {
+  check_text("sentence", o.sentence);
+  check_text("target", o.target);
+  check(!o.sentence.given() || !split_words(o.sentence.value()).empty(),
+        "lab: --sentence has no words");
+  check(o.sentence.given() || !o.target.given(), "lab: --target is of --sentence; got none");
+  check(!o.sentence.given() || !o.sentences.given(),
+        "lab: --sentence and --sentences exclude each other");
+}
+
+void check_length(const char* what, const Ids& ids) {
+  check(std::ssize(ids) <= kLongest, "lab: a {} must be of at most {} tokens; got {}", what,
+        kLongest - 1, ids.size() - 1);
+}
+
+// What the model was trained on, if its directory says so and it is still there.
+std::optional<Corpus> find_corpus(const RunConfig& run, const Catalog& catalog) try {
+  const std::string& task = run.train.task;
+  check(!task.empty(), "the model directory has no run.toml");
+  if (task == "files") return read_corpus(run.train.files());
+  return find_named(catalog.tasks, task, "task").corpus();
+} catch (const Error& e) {
+  warn("no validation sentences: {}", e.what());
+  return {};
+}
+
+class Lab {
+ public:
+  Lab(const LabOptions& options, const Catalog& catalog)
+      : options_(options),
+        catalog_(catalog),
+        directory_(options.model_dir.value()),
+        loaded_(load_model(directory_, catalog.models)) {
+    if (std::error_code ignored; std::filesystem::exists(directory_ / "run.toml", ignored))
+      run_.go_on_from(directory_);
+    if (options.over > 0 || !options.sentence.given()) corpus_ = find_corpus(run_, catalog);
+  }
+
+  Report report() {
+    describe_model();
+    for (const Text& text : shown()) show(text);
+    for (const Measure& m : catalog_.measures)
+      if (is_shown(m)) report_.measures.push_back(m);
+    fill_tables();
+    report_.history = read_history(directory_ / "metrics.jsonl");
+    return std::move(report_);
+  }
+
+ private:
+  Ids source_of(const Text& text) const {
+    Ids ids = loaded_.vocabulary->encode(text.source);
+    ids.push_back(kEnd);
+    check_length("sentence", ids);
+    return ids;
+  }
+
+  Ids target_of(const Text& text, const Ids& source) const {
+    Ids ids = text.target ? loaded_.vocabulary->encode(*text.target)
+                          : decode(*loaded_.model, {&source, 1}, BeamSearch())[0][0].ids;
+    std::erase_if(ids, [](int64_t id) { return id < kSpecials && id != kUnknown; });
+    ids.insert(ids.begin(), kBegin);
+    ids.push_back(kEnd);
+    if (text.target) check_length("target", ids);
+    return ids;
+  }
+
+  bool fits(const std::string& text) const {
+    return std::ssize(loaded_.vocabulary->encode(text)) < kLongest;
+  }
+
+  // The first validation sentences that are not too long, with their references and, where words
+  // are tokens, gold links.
+  std::vector<Text> validation(int64_t count) const {
+    std::vector<Text> texts;
+    if (!corpus_) return texts;
+    const Split& valid = corpus_->valid;
+    const bool aligned = !valid.gold.empty() && loaded_.vocabulary->tokens() == Tokens::kWords;
+    for (size_t i = 0; i < valid.text.source.size() && std::ssize(texts) < count; ++i) {
+      if (!fits(valid.text.source[i]) || !fits(valid.text.target[i])) continue;
+      texts.push_back({valid.text.source[i], valid.text.target[i], {}});
+      if (aligned) texts.back().gold = valid.gold[i];
+    }
+    return texts;
+  }
+
+  std::vector<Text> shown() const {
+    if (options_.sentence.given()) {
+      Text text{options_.sentence, {}, {}};
+      if (options_.target.given()) text.target = options_.target;
+      return {text};
+    }
+    std::vector<Text> texts = validation(options_.sentences);
+    check(!texts.empty(), "lab: needs --sentence, as there are no validation sentences");
+    return texts;
+  }
+
+  void describe_model() {
+    const ModelConfig config = load_config(directory_);
+    const ModelKind& kind = find_named(catalog_.models, config.model, "model");
+    report_.directory = directory_.string();
+    report_.kind = kind.name;
+    for (const Tensor& p : loaded_.model->parameters()) report_.parameters += p.numel();
+    for (const AnySetting* s : config.settings()) {
+      const std::string& name = s->info().name;
+      if (name == "model" || std::count(kind.ignores.begin(), kind.ignores.end(), name)) continue;
+      report_.settings.push_back({name, s->text()});
+      if (const auto* whole = dynamic_cast<const Setting<int64_t>*>(s))
+        report_.settings.back().second = whole->value();
+      if (const auto* number = dynamic_cast<const Setting<double>*>(s))
+        report_.settings.back().second = number->value();
+    }
+  }
+
+  // Of a validation sentence the model's own translation; its gold links, if that is the reference.
+  void show(Text text) {
+    const Ids source = source_of(text);
+    for (const std::string& warning : warnings(*loaded_.vocabulary, text.source))
+      warn("{}", warning);
+    Ids target = target_of(text, source);
+    if (options_.sentence.given())
+      for (const std::string& warning : warnings(*loaded_.vocabulary, text.target.value_or("")))
+        warn("{}", warning);
+    if (!options_.sentence.given()) {
+      const Ids reference = std::exchange(target, target_of({text.source, {}, {}}, source));
+      if (target != reference) text.gold.reset();
+    }
+    std::optional<int64_t> token;
+    if (options_.token > 0) token = options_.token - 1;
+    const Study study(*loaded_.model, source, target, token);
+    if (study.trace.cross.empty())
+      warn("the model shows no cross-attention: the report has what there is beside it");
+    report_.sentences.push_back(
+        report_sentence(study, take(catalog_.measures, study, true), *loaded_.vocabulary));
+    report_.sentences.back().gold = text.gold;
+  }
+
+  // Whether some sentence has numbers of it.
+  bool is_shown(const Measure& measure) const {
+    for (const SentenceReport& s : report_.sentences)
+      for (const Measured& m : s.measured)
+        if (m.measure == &measure && !(m.maps.empty() && m.tokens.empty())) return true;
+    return false;
+  }
+
+  // Over validation sentences, or over what is shown where there are none.
+  void fill_tables() {
+    std::vector<Text> texts = validation(options_.over);
+    if (texts.empty()) texts = shown();
+    std::optional<Study> study;
+    std::vector<Pair> pairs;
+    int64_t faithful = 0;
+    for (const Text& text : texts) {
+      const Ids source = source_of(text);
+      const Pair& pair = pairs.emplace_back(Pair{source, target_of(text, source)});
+      study.emplace(*loaded_.model, pair.source, pair.target);
+      report_.heads.add(*study);
+      const bool is_short = study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
+      if (!text.gold && !is_short) continue;
+      const std::vector<Measured> taken = take(catalog_.measures, *study, is_short);
+      if (text.gold) report_.agreement.add(*study, taken, *text.gold);
+      if (is_short) report_.faithfulness.add(*study, taken);
+      faithful += is_short;
+    }
+    pairs.resize(std::min(pairs.size(), kPruningSentences));
+    report_.pruning = prune(*study, report_.heads, pairs);
+  }
+
+  const LabOptions& options_;
+  const Catalog& catalog_;
+  std::filesystem::path directory_;
+  LoadedModel loaded_;
+  RunConfig run_;
+  std::optional<Corpus> corpus_;
+  Report report_;
+};
+
+}  // namespace
+
+void lab_command(const LabOptions& o, const Catalog& catalog) {
+  check_options(o);
+  set_num_threads(static_cast<int>(o.threads));
+  const Report report = Lab(o, catalog).report();
+  const std::string& format = o.format;
+  const bool to_terminal = format == "text" && !o.out.given();
+  if (to_terminal) return print(to_text(report, isatty(STDOUT_FILENO) != 0));
+  std::string bytes;
+  if (format == "html") bytes = to_html(report);
+  if (format == "json") bytes = to_json(report);
+  if (format == "csv") bytes = to_csv(report);
+  if (format == "npz") bytes = to_npz(report);
+  if (format == "text") bytes = to_text(report, false);
+  const std::string file = o.out.given() ? o.out.value() : "report." + format;
+  write_file(file, bytes);
+  print(fmt::format("report     {}\n", file));
+}
+
+}  // namespace weft
