@@ -1,9 +1,11 @@
 // Measures that give a number for every pair of positions.
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/nn/inspect/contributions.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
+#include <weft/nn/transformer/decoder_layer.h>
 #include <weft/seq2seq/lab/detail/builtin.h>
 
 namespace weft {
@@ -76,6 +78,22 @@ std::vector<Maps> rollouts(const Study& study) {
   return blocks(rollout(residual_layers(study.trace)), std::ssize(study.source));
 }
 
+bool has_transformer_layers(Module& model) {
+  bool found = false;
+  for_each_module(
+      model, [&](Module& m) { found |= dynamic_cast<TransformerDecoderLayer*>(&m) != nullptr; });
+  return found;
+}
+
+std::vector<Maps> contributions_through_layers(const Study& study) {
+  if (!is_encoder_decoder(study.trace) || !has_transformer_layers(study.model)) return {};
+  const NoGrad no_grad;
+  const PaddedIds source = pad_ids({&study.source, 1}), target = pad_ids({&study.target, 1});
+  const Tensors layers = contribution_layers(
+      study.model, [&](AttentionTrace* trace) { *trace = study.model.trace(source, target); });
+  return blocks(rollout(layers), std::ssize(study.source));
+}
+
 // Its time grows like the fourth power of the length: 1.3 s for 60 positions and 6 layers.
 constexpr int64_t kLongestFlow = 64;
 
@@ -135,6 +153,14 @@ std::vector<Measure> attention_measures() {
        .reference = "Abnar and Zuidema 2020",
        .per_layer = false,
        .maps = rollouts},
+      {.name = "contributions",
+       .label = "Contributions (ALTI+)",
+       .formula = "C_L ⋯ C₁, Cᵢⱼ ∝ max(0, ‖yᵢ‖ − ‖yᵢ − partᵢⱼ‖) in l₁ lengths",
+       .words = "The part of a row's vector that stems from a column, by what each adds to the "
+                "output of every attention block, its residual connection and norm included.",
+       .reference = "Ferrando et al. 2022 (ALTI, ALTI+)",
+       .per_layer = false,
+       .maps = contributions_through_layers},
       {.name = "flow",
        .label = "Attention flow",
        .formula = "the largest flow through edges A′, for up to 64 positions of both sides",

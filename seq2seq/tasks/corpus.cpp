@@ -57,13 +57,13 @@ Corpus german_corpus() {
            to_split("compositional", std::move(toy.compositional))},
           {{"tokens", "word"},
            {"d-model", "64"},
-           {"ffn", "128"},
+           {"heads", "2"},
            {"dropout", "0"},
            {"max-tokens", "512"},
            {"warmup", "800"},
            {"clip", "1"},
            {"decay", "1.5"},
-           {"epochs", "5"},
+           {"epochs", "8"},
            {"metric", "bleu"}}};
 }
 

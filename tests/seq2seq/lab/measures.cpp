@@ -1,5 +1,6 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/nn/inspect/contributions.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
@@ -72,6 +73,11 @@ TEST_CASE("maps are those of nn/inspect") {
         0);
   CHECK(distance(map_of("rollout", study, Place::decoder, 0), slice(slice(whole, 1, 5), 2, 5)) ==
         0);
+  const Tensor parts = rollout(contribution_layers(*p.model, [&](AttentionTrace* trace) {
+    *trace = p.model->trace(pad_ids({&p.source, 1}), pad_ids({&p.target, 1}));
+  }));
+  CHECK(distance(map_of("contributions", study, Place::cross, 0),
+                 slice(slice(parts, 1, 5), 2, 0, 5)) == 0);
   const Tensor flow = attention_flow(residual_layers(a));
   CHECK(distance(map_of("flow", study, Place::encoder, 0), slice(slice(flow, 1, 0, 5), 2, 0, 5)) ==
         0);
