@@ -7,7 +7,13 @@
 #include <weft/seq2seq/decoding/forced_scoring.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/lab/experiments/alignment.h>
+#include <weft/seq2seq/lab/experiments/depth.h>
+#include <weft/seq2seq/lab/experiments/experiment.h>
+#include <weft/seq2seq/lab/experiments/explanation.h>
+#include <weft/seq2seq/lab/experiments/heads.h>
 #include <weft/seq2seq/lab/formats.h>
+#include <weft/seq2seq/lab/head_curvature.h>
 #include <weft/seq2seq/lab/measure.h>
 #include <weft/seq2seq/lab/pruning.h>
 #include <weft/seq2seq/lab/report.h>
@@ -27,6 +33,7 @@
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/pictures/attention_picture.h>
 #include <weft/seq2seq/pictures/attention_style.h>
+#include <weft/seq2seq/pictures/plot.h>
 #include <weft/seq2seq/program/program.h>
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>

@@ -21,6 +21,7 @@
 #include <weft/nn/inspect/attribution.h>
 #include <weft/nn/inspect/contributions.h>
 #include <weft/nn/inspect/curvature.h>
+#include <weft/nn/inspect/divergence.h>
 #include <weft/nn/inspect/faithfulness.h>
 #include <weft/nn/inspect/gradient_noise.h>
 #include <weft/nn/inspect/head_importance.h>

@@ -11,11 +11,20 @@
 namespace weft {
 namespace {
 
-struct Head {
-  MultiheadAttention* attention;
-  int64_t number;
-  double importance;
-};
+double value_without(std::span<const Head> removed, const std::function<double()>& value) {
+  std::map<MultiheadAttention*, std::vector<float>> masks;
+  for (const Head& head : removed) {
+    std::vector<float>& mask = masks[head.attention];
+    mask.resize(static_cast<size_t>(head.attention->options().num_heads), 1);
+    mask[static_cast<size_t>(head.number)] = 0;
+  }
+  Hooks hooks;
+  for (const auto& [attention, mask] : masks)
+    hooks.add(mask_heads(*attention, from_vector(mask, {std::ssize(mask)})));
+  return value();
+}
+
+}  // namespace
 
 std::vector<Head> heads_of(const Study& study, const HeadTable& table) {
   std::vector<Head> heads;
@@ -31,28 +40,26 @@ std::vector<Head> heads_of(const Study& study, const HeadTable& table) {
   return heads;
 }
 
-// The log-probability of a token without the first heads.
-double value_without(std::span<const Head> removed, Seq2SeqModel& model, const PaddedIds& sources,
-                     const PaddedIds& targets) {
-  std::map<MultiheadAttention*, std::vector<float>> masks;
-  for (const Head& head : removed) {
-    std::vector<float>& mask = masks[head.attention];
-    mask.resize(static_cast<size_t>(head.attention->options().num_heads), 1);
-    mask[static_cast<size_t>(head.number)] = 0;
-  }
-  Hooks hooks;
-  for (const auto& [attention, mask] : masks)
-    hooks.add(mask_heads(*attention, from_vector(mask, {std::ssize(mask)})));
-  return -model.loss(sources, targets, 0).item();
+void sort_by_importance(std::vector<Head>& heads) {
+  std::stable_sort(heads.begin(), heads.end(),
+                   [](const Head& a, const Head& b) { return a.importance < b.importance; });
 }
 
-void shuffle(std::vector<Head>& heads) {
-  Generator generator(1);
+void shuffle(std::vector<Head>& heads, Generator& generator) {
   for (size_t i = heads.size(); i > 1; --i)
     std::swap(heads[i - 1], heads[static_cast<size_t>(generator.below(static_cast<int64_t>(i)))]);
 }
 
-}  // namespace
+std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
+                                          const std::function<double()>& value) {
+  std::vector<PruningCurve::Point> found;
+  const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
+  for (size_t gone = 0; gone < n + step; gone += step) {
+    const std::span<const Head> removed = heads.first(std::min(gone, n));
+    found.push_back({static_cast<int64_t>(n - removed.size()), value_without(removed, value)});
+  }
+  return found;
+}
 
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
                                 std::span<const Pair> pairs, int64_t points) {
@@ -63,19 +70,13 @@ std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
   std::iota(all.begin(), all.end(), 0);
   const PaddedIds sources = pad_ids(pairs, all, &Pair::source),
                   targets = pad_ids(pairs, all, &Pair::target);
-  std::stable_sort(heads.begin(), heads.end(),
-                   [](const Head& a, const Head& b) { return a.importance < b.importance; });
-  std::vector<PruningCurve> curves;
-  const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
-  for (const char* order : {"importance", "random"}) {
-    if (!curves.empty()) shuffle(heads);
-    curves.push_back({order, "log-probability per token", {}});
-    for (size_t gone = 0; gone < n + step; gone += step) {
-      const std::span<const Head> removed(heads.data(), std::min(gone, n));
-      curves.back().points.push_back({static_cast<int64_t>(n - removed.size()),
-                                      value_without(removed, study.model, sources, targets)});
-    }
-  }
+  const auto value = [&] { return -study.model.loss(sources, targets, 0).item(); };
+  const char* metric = "log-probability per token";
+  sort_by_importance(heads);
+  std::vector<PruningCurve> curves{{"importance", metric, take_out(heads, points, value)}};
+  Generator generator(1);
+  shuffle(heads, generator);
+  curves.push_back({"random", metric, take_out(heads, points, value)});
   return curves;
 }
 

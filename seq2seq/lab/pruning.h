@@ -4,11 +4,25 @@
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/text/batching.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace weft {
+
+struct Head {
+  MultiheadAttention* attention;
+  int64_t number;  ///< in its layer
+  double importance;
+};
+/// The heads of all places, with their importance; `study` says where they are. Nothing if the
+/// model's attention is no MultiheadAttention.
+std::vector<Head> heads_of(const Study& study, const HeadTable& table);
+
+/// The least important first; those that come first stay first among equals.
+void sort_by_importance(std::vector<Head>& heads);
+void shuffle(std::vector<Head>& heads, Generator& generator);
 
 struct PruningCurve {
   struct Point {
@@ -20,10 +34,14 @@ struct PruningCurve {
   std::vector<Point> points;
 };
 
-/// The mean log-probability, in nats, of a target token of `pairs` (one batch) with heads masked
-/// (nn/inspect/head_importance.h), all places together, at about `points` numbers of them. `study`
-/// says which heads there are; nothing if the model's attention is no MultiheadAttention.
-std::vector<PruningCurve> prune(const Study& study, const HeadTable& heads,
+/// `value` of the model without the first heads (nn/inspect/head_importance.h), for ever more of
+/// them: at about `points` numbers, none and all among them.
+std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
+                                          const std::function<double()>& value);
+
+/// The mean log-probability, in nats, of a target token of `pairs` (one batch) with heads taken
+/// out by importance and at random.
+std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
                                 std::span<const Pair> pairs, int64_t points = 8);
 
 }  // namespace weft

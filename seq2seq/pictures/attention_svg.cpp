@@ -3,6 +3,7 @@
 // scale.
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/pictures/attention_style.h>
+#include <weft/seq2seq/pictures/detail/svg.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
@@ -16,29 +17,6 @@ constexpr double kSlant = 52;            // degrees of the source labels
 constexpr double kFaintest = 0.002;      // a smaller weight looks like none: no cell is drawn
 constexpr const char* kInk = "#1d2333";  // text
 constexpr const char* kFaded = "#6a7186";
-
-std::string escape(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
 
 std::string hex(const Colour& c) {
   return fmt::format("#{:02x}{:02x}{:02x}", std::lround(c.red), std::lround(c.green),
@@ -127,7 +105,7 @@ class Drawing {
     const auto line = [&](const char* name, const std::vector<std::string>& words) {
       const auto room = static_cast<size_t>((width - 2 * kMargin - 50) / (0.54 * 13));
       return fmt::format("<tspan fill='{}'>{}</tspan><tspan x='{}'>{}</tspan>", kFaded, name,
-                         kMargin + 50, escape(sentence(words, room)));
+                         kMargin + 50, escape_xml(sentence(words, room)));
     };
     return text_at(kMargin, 42, 21, kInk, " font-weight='600'", "Cross-attention") +
            text_at(kMargin, 70, 13, kInk, "", line("source", source_)) +
@@ -162,7 +140,7 @@ class Drawing {
     std::string svg;
     for (size_t t = 0; t < target_.size(); ++t) {
       svg += text_at(kMargin + left_ - 8, y + kCaption + top_ + row_centre(t), font_, kInk,
-                     " text-anchor='end'", escape(target_[t]));
+                     " text-anchor='end'", escape_xml(target_[t]));
     }
     for (size_t head = 0; head < picture_.maps[layer].size(); ++head) {
       svg += panel(layer, head, kMargin + left_ + pitch_x() * static_cast<double>(head), y);
@@ -183,7 +161,7 @@ class Drawing {
       const double column = (static_cast<double>(i) + 0.5) * cell_ + 0.25 * font_;
       svg += text_at(column, -5, font_, kInk,
                      fmt::format(" transform='rotate({} {:.1f} -5)'", -kSlant, column),
-                     escape(source_[i]));
+                     escape_xml(source_[i]));
     }
     // Cells are drawn one unit wide and scaled up: small numbers keep the file small.
     svg += fmt::format("<g transform='scale({:.2f})' stroke='#fff' stroke-width='.07'>", cell_);
@@ -201,8 +179,8 @@ class Drawing {
         svg += fmt::format("<rect x='{}' y='{}' width='1' height='1' fill='{}'>", column, row,
                            hex(colour_at(kPaperScale, intensity(weight))));
         svg += fmt::format("<title>{} \u2192 {}  {:.3f}</title></rect>\n",
-                           escape(source_[static_cast<size_t>(column)]),
-                           escape(target_[static_cast<size_t>(row)]), weight);
+                           escape_xml(source_[static_cast<size_t>(column)]),
+                           escape_xml(target_[static_cast<size_t>(row)]), weight);
       }
     }
     return svg;

@@ -94,7 +94,7 @@ void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
   CLI::App* command =
       app.add_subcommand("lab", "Write a report of what attention does: maps, measures, tables");
   add_settings(*command, o.settings());
-  require(*command, {"--model-dir"});
+  name_choices(*command, "--experiment", catalog.experiments);
   command->callback([&] { lab_command(o, catalog); });
 }
 
@@ -116,6 +116,9 @@ void Program::add_optimizer(OptimizerKind optimizer) {
 void Program::add_metric(Metric metric) { add(catalog_.metrics, std::move(metric), "add_metric"); }
 void Program::add_measure(Measure measure) {
   add(catalog_.measures, std::move(measure), "add_measure");
+}
+void Program::add_experiment(Experiment experiment) {
+  add(catalog_.experiments, std::move(experiment), "add_experiment");
 }
 
 int Program::run_unchecked(int argc, char** argv) const {

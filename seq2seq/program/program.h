@@ -1,5 +1,5 @@
 // The command line of `weft` as a class: a program of one's own is that of weft with one's own
-// tasks, models, optimizers, metrics and measures in it.
+// tasks, models, optimizers, metrics, measures and experiments in it.
 //
 //   int main(int argc, char** argv) {
 //     weft::Program program;
@@ -20,6 +20,7 @@ class Program {
   void add_optimizer(OptimizerKind optimizer);
   void add_metric(Metric metric);
   void add_measure(Measure measure);
+  void add_experiment(Experiment experiment);
 
   /// Does what the command line says. Returns the exit status; errors go to standard error.
   int run(int argc, char** argv) const;

@@ -1,6 +1,7 @@
 // Everything that a run can choose by name.
 #pragma once
 
+#include <weft/seq2seq/lab/experiments/experiment.h>
 #include <weft/seq2seq/lab/measure.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/model_kind.h>
@@ -17,6 +18,7 @@ struct Catalog {
   std::vector<OptimizerKind> optimizers = builtin_optimizers();
   std::vector<Metric> metrics = builtin_metrics();
   std::vector<Measure> measures = builtin_measures();
+  std::vector<Experiment> experiments = builtin_experiments();
 };
 
 }  // namespace weft

@@ -80,6 +80,9 @@ void show_command(const ShowOptions& options, const Catalog& catalog);
 struct LabOptions : SettingGroup {
   // clang-format off
   Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<std::string> experiment{*this, "", {"experiment", "",
+      "Instead of a report, an experiment's table and verdict; --out takes its plot, in SVG"}};
+  Setting<int64_t> seed{*this, 0, {"seed", "", "Of --experiment", kCount}};
   Setting<std::string> sentence{*this, "", {"sentence", "",
       "What to look at; without, sentences of the validation set of the model's task"}};
   Setting<std::string> target{*this, "", {"target", "",
@@ -103,5 +106,9 @@ struct LabOptions : SettingGroup {
 /// the validation set, and tables over more of them. Errors: a sentence without words, options that
 /// contradict each other, a model directory or a file that cannot be read or written.
 void lab_command(const LabOptions& options, const Catalog& catalog);
+/// The same where an experiment is asked for (docs/experiments.md): prints its table and verdict
+/// and, if `out` is given, writes its plot. Errors: an option that the experiment does not use; a
+/// model directory that it needs and that cannot be read.
+void experiment_command(const LabOptions& options, const Catalog& catalog);
 
 }  // namespace weft

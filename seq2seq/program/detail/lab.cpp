@@ -6,6 +6,7 @@
 #include <weft/seq2seq/lab/formats.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/program/detail/trained_on.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
@@ -41,6 +42,8 @@ void check_text(const char* option, const std::string& text) {
 }
 
 void check_options(const LabOptions& o) {
+  check(o.model_dir.given(), "lab: needs --model-dir, or --experiment");
+  check(!o.seed.given(), "lab: --seed is of --experiment; got none");
   check_text("sentence", o.sentence);
   check_text("target", o.target);
   check(!o.sentence.given() || !split_words(o.sentence.value()).empty(),
@@ -57,10 +60,7 @@ void check_length(const char* what, const Ids& ids) {
 
 // What the model was trained on, if its directory says so and it is still there.
 std::optional<Corpus> find_corpus(const RunConfig& run, const Catalog& catalog) try {
-  const std::string& task = run.train.task;
-  check(!task.empty(), "the model directory has no run.toml");
-  if (task == "files") return read_corpus(run.train.files());
-  return find_named(catalog.tasks, task, "task").corpus();
+  return trained_on(run, catalog);
 } catch (const Error& e) {
   warn("no validation sentences: {}", e.what());
   return {};
@@ -72,9 +72,8 @@ class Lab {
       : options_(options),
         catalog_(catalog),
         directory_(options.model_dir.value()),
-        loaded_(load_model(directory_, catalog.models)) {
-    if (std::error_code ignored; std::filesystem::exists(directory_ / "run.toml", ignored))
-      run_.go_on_from(directory_);
+        loaded_(load_model(directory_, catalog.models)),
+        run_(trained_by(directory_)) {
     if (options.over > 0 || !options.sentence.given()) corpus_ = find_corpus(run_, catalog);
   }
 
@@ -219,8 +218,9 @@ class Lab {
 }  // namespace
 
 void lab_command(const LabOptions& o, const Catalog& catalog) {
-  check_options(o);
   set_num_threads(static_cast<int>(o.threads));
+  if (o.experiment.given()) return experiment_command(o, catalog);
+  check_options(o);
   const Report report = Lab(o, catalog).report();
   const std::string& format = o.format;
   const bool to_terminal = format == "text" && !o.out.given();

@@ -289,6 +289,10 @@ case_lab() { # a report of a model in every format, and what it says of bad inpu
   "$program" train --task sort --model gru --model-dir gru --d-model 16 --steps 2 >/dev/null 2>&1 || fail "train gru"
   "$program" lab --model-dir gru --over 5 --format json --out gru.json >/dev/null || fail "lab of a gru"
   grep -q '"agreement":\[\]' gru.json || fail "no gold links, no agreement"
+  "$program" lab --experiment alignment --model-dir m --over 3 --out alignment.svg >"$dir/out" || fail "alignment"
+  grep -q '^weights  *output' "$dir/out" && grep -q '<svg' alignment.svg || fail "alignment: no table or no plot"
+  "$program" lab --experiment heads --model-dir m --over 2 >"$dir/out" || fail "heads"
+  grep -q '^0  ' "$dir/out" || fail "heads: no row without heads"
   rm m/run.toml # as of a model that was saved without a run
   "$program" lab --model-dir m --sentence "the dog" --format json >/dev/null 2>"$dir/log" || fail "a model without a run"
   grep -q 'no validation sentences' "$dir/log" || fail "it must say that there are none"
@@ -306,7 +310,13 @@ lab_errors() {
   expect_error "must be one of html, json, csv, npz, text; got 'pdf'" "${of[@]}" --format pdf
   expect_error "/dev/null/r.html: Not a directory" "${of[@]}" --over 0 --out /dev/null/r.html
   expect_error "config.json" lab --model-dir "$dir/nothing"
-  expect_error "see weft lab --help" lab
+  expect_error "needs --model-dir, or --experiment" lab
+  expect_error "must be one of alignment, heads, depth, explanation; got 'length'" lab --experiment length
+  expect_error "--experiment depth has no --model-dir; it has --out, --threads, --seed" "${of[@]}" --experiment depth
+  expect_error "--experiment heads needs --model-dir" lab --experiment heads
+  expect_error "needs gold links between the tokens of the model" "${of[@]}" --experiment alignment
+  expect_error "the model has no MultiheadAttention" "${of[@]}" --experiment heads
+  expect_error "--seed is of --experiment" "${of[@]}" --seed 1
   head -c 100 "$dir/gru/best.safetensors" >"$dir/cut" && mv "$dir/cut" "$dir/gru/best.safetensors"
   expect_error "best.safetensors" "${of[@]}"
 }

@@ -1,0 +1,29 @@
+// Which measure of attention finds the words that translate each other, and at which decoder step?
+//
+// The model reads validation sentences with their references. Each target word is linked to the
+// source word with the largest number of a measure, in every head, in the mean over the heads of a
+// layer, and in a measure's one matrix where it has no layers; at the step that reads the word (its
+// offset is "input") and at the one that predicts it ("output"). The error rate is against the
+// links of the task's grammar, all sure (metrics/alignment.h). Of each measure and offset the table
+// has the layer and head with the lowest rate on these same sentences.
+//
+// Beside it stands whether the measure names the source words that the score of the whole target
+// rests on: normalized AOPC and the rank correlation with exact Shapley values (lab/tables.h), of
+// the mean over heads of that layer, over the first sentences of at most 8 words.
+#pragma once
+
+#include <weft/seq2seq/lab/experiments/experiment.h>
+
+namespace weft {
+
+struct AlignmentOptions {
+  int64_t sentences = 500;
+  int64_t faithful = 10;  ///< sentences that all subsets of are scored
+};
+
+/// A row for each measure and offset, the lowest error rate first; measures that give numbers for
+/// tokens alone stand behind, with their faithfulness. An Error if there are no gold links between
+/// what are tokens to the model.
+ExperimentResult alignment_experiment(const Subject& subject, const AlignmentOptions& options);
+
+}  // namespace weft

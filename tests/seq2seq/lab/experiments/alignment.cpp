@@ -1,0 +1,64 @@
+#include <weft/autograd/ops.h>
+#include <weft/core/error.h>
+#include <weft/seq2seq/lab/experiments/alignment.h>
+#include <weft/tests/catch.h>
+#include <weft/tests/seq2seq/lab/experiments/toy_subject.h>
+
+#include <cmath>
+
+using namespace weft;
+
+namespace {
+
+// A measure that knows the links: row t, that of the step that predicts word t, has them.
+std::vector<Maps> gold(const Study& study) {
+  const Tensor links = flip(eye(study.units()), {1});
+  const Tensor map = pad(pad(links, 0, 0, 1), 1, 0, 1);  // the ends have none
+  return {{Place::cross, {unsqueeze(map, 0)}}};
+}
+
+std::vector<Measure> with_gold() {
+  std::vector<Measure> measures = builtin_measures();
+  measures.insert(
+      measures.begin(),
+      {.name = "gold", .label = "Gold", .formula = "", .words = "", .reference = "", .maps = gold});
+  return measures;
+}
+
+}  // namespace
+
+TEST_CASE("alignment: a measure that is the links has no error, where it looks") {
+  const ToySubject toy;
+  const std::vector<Measure> measures = with_gold();
+  const ExperimentResult result = alignment_experiment(toy.with(measures), {.sentences = 2});
+  const ExperimentTable& table = result.table;
+  CHECK(table.at({"gold", "output"}, "AER %") == 0);
+  CHECK(table.at({"gold", "output"}, "precision %") == 100);
+  CHECK(table.at({"gold", "output"}, "recall %") == 100);
+  // A step late the links are wrong, but of each sentence the last, whose row is all zeros.
+  CHECK(table.at({"gold", "input"}, "AER %") == Approx(100 * (1 - 4. / 14)));
+  CHECK(std::get<std::string>(table.rows[0][0]) == "gold");
+  CHECK(result.verdict.starts_with("Best aligned with the gold links: gold at the output token"));
+}
+
+TEST_CASE("alignment: every measure has its rows, with faithfulness in its bounds") {
+  const ToySubject toy;
+  const ExperimentTable table =
+      alignment_experiment(toy.with(builtin_measures()), {.sentences = 2}).table;
+  for (const char* measure : {"weights", "gradient", "gradient_attention", "norm_weights",
+                              "relevance", "rollout", "flow"})
+    for (const char* offset : {"input", "output"}) {
+      const double rate = table.at({measure, offset}, "AER %");
+      CHECK((rate >= 0 && rate <= 100));
+      CHECK(std::abs(table.at({measure, offset}, "shapley")) <= 1);
+    }
+  CHECK(std::isnan(table.at({"shapley", "-"}, "AER %")));
+  CHECK(table.at({"shapley", "-"}, "shapley") == 1);
+}
+
+TEST_CASE("alignment needs gold links") {
+  ToySubject toy;
+  toy.split.gold.clear();
+  CHECK(message_of([&] { alignment_experiment(toy.with(builtin_measures()), {}); }) ==
+        "alignment: needs gold links between the tokens of the model; its task has none");
+}
