@@ -81,11 +81,13 @@ Batch make_batch(const Data& data, const std::vector<Asked>& asked) {
 
 void train(Answerer& model, const Data& data, int64_t updates, Generator random) {
   const auto start = std::chrono::steady_clock::now();
-  Adam adam(model.named_parameters(), {.lr = 2e-3, .beta2 = 0.98});
-  Schedule schedule(adam, schedules::cosine(updates));
+  Adam adam(model.named_parameters(), {.lr = 4e-3, .beta2 = 0.98});
+  Schedule schedule(adam, [cosine = schedules::cosine(updates)](int64_t step) {
+    return std::min(1.0, static_cast<double>(step + 1) / 500) * cosine(step);
+  });
   for (int64_t update = 1; update <= updates; ++update) {
     std::vector<Asked> asked;
-    for (int i = 0; i < 32; ++i) asked.push_back(draw(data.train, random));
+    for (int i = 0; i < 64; ++i) asked.push_back(draw(data.train, random));
     const Batch batch = make_batch(data, asked);
     const Tensor loss = cross_entropy(model(batch.questions, batch.pictures).output, batch.answers);
     loss.backward();
@@ -167,7 +169,7 @@ void draw_look(Answerer& model, const Data& data, const Asked& asked, const std:
 
 int main(int argc, char** argv) {
   const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
-  const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 10000;
+  const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 6000;
   const Data data = draw_data(Generator(1));
   std::printf("%zu questions to train on, %zu of other scenes, %zu more never asked in training\n",
               data.train.size(), data.test.size(), data.new_test.size());

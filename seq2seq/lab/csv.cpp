@@ -1,3 +1,4 @@
+// A report as lines of comma-separated values, one for every number.
 #include <fmt/format.h>
 #include <weft/seq2seq/lab/formats.h>
 

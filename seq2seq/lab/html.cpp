@@ -1,3 +1,4 @@
+// A report as a page: its JSON, put into the page that is built in.
 #include <weft/seq2seq/lab/detail/page.h>
 #include <weft/seq2seq/lab/formats.h>
 

@@ -1,3 +1,4 @@
+// A report as one JSON object.
 #include <fmt/core.h>
 #include <weft/seq2seq/lab/formats.h>
 

@@ -1,3 +1,4 @@
+// A report for the terminal: maps, bars and tables in characters.
 #include <fmt/format.h>
 #include <weft/seq2seq/lab/formats.h>
 #include <weft/seq2seq/pictures/attention_picture.h>

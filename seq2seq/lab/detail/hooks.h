@@ -1,3 +1,4 @@
+// What hooks do with the tensors that a module takes and gives.
 #pragma once
 
 #include <weft/core/tensor.h>

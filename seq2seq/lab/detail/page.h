@@ -1,3 +1,4 @@
+// The page of the laboratory, built into the program.
 #pragma once
 
 #include <string_view>

@@ -30,8 +30,8 @@ namespace weft {
 
 struct ExplanationOptions {
   int64_t updates = 800;
-  int64_t seeds = 3;                          ///< at least 2; numbers are means over them
-  int64_t seed = 0;                           ///< of the first
+  int64_t seeds = 3;                             ///< at least 2; numbers are means over them
+  int64_t seed = 0;                              ///< of the first
   std::vector<double> lambdas{0.01, 0.03, 0.1};  ///< the last one's weights are also a guide
 };
 

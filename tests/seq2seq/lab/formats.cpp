@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <weft/autograd/ops.h>
 #include <weft/seq2seq/lab/formats.h>
 #include <weft/tests/catch.h>
@@ -16,7 +17,7 @@ namespace {
 // 26 words, some of which files must take care of.
 std::unique_ptr<Vocabulary> words() {
   std::vector<std::string> all{"</script><b>", "a,b", "c\"d", "\xc3\xa4\xe2\x82\xac"};
-  for (int64_t i = 4; i < kIds - kSpecials; ++i) all.push_back("w" + std::to_string(i));
+  for (int64_t i = 4; i < kIds - kSpecials; ++i) all.push_back(fmt::format("w{}", i));
   return word_vocabulary(all);
 }
 
@@ -60,15 +61,15 @@ TEST_CASE("a report as JSON holds what it was filled with") {
   CHECK(s["predicted"][3] == "</s>");
   CHECK(s["log_probs"].size() == 4);
   CHECK(s["gold"] == Json::parse(R"({"sure": [[0, 2], [2, 1]], "possible": []})"));
-  CHECK(s["maps"].size() == 7 * 3);
+  CHECK(s["maps"].size() == 8 * 3);
   CHECK(s["tokens"].size() == 5);
-  CHECK(r["measures"].size() == 12);
+  CHECK(r["measures"].size() == 13);
   CHECK(r["measures"]["gradient"]["signed"] == true);
-  CHECK(r["agreement"].size() == (4 * 2 * 5 + 3) * 2);
+  CHECK(r["agreement"].size() == (4 * 2 * 5 + 4) * 2);
   CHECK(r["agreement"][0]["layer"] == 1);
   CHECK(r["agreement"][0]["head"].is_null());
   CHECK(r["agreement"][0]["offset"] == "input");
-  CHECK(r["faithfulness"].size() == 4 * 2 + 3 + 4);
+  CHECK(r["faithfulness"].size() == 4 * 2 + 4 + 4);
   CHECK(r["heads"][2]["place"] == "cross");
   CHECK(r["heads"][2]["importance"].size() == 2);
   CHECK(r["heads"][2]["importance"][0].size() == 4);
@@ -117,7 +118,7 @@ TEST_CASE("CSV has a line for every number, and quotes what it must") {
   const std::string csv = to_csv(f.report);
   // Heads and layers of four measures, three that have one matrix; source 5, target 4.
   const int64_t cells = 4 * 5 + 5 * 5 + 4 * 4, tokens = 4 * 5 + 4;
-  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + (4 * 2 * 4 + 3) * cells + tokens);
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + (4 * 2 * 4 + 4) * cells + tokens);
   CHECK(
       csv.starts_with("sentence,measure,place,layer,head,row,column,row_token,column_token,value\n"
                       "1,weights,cross,1,1,1,1,<s>,</script><b>,"));

@@ -51,7 +51,7 @@ TEST_CASE("every measure says what it is, and gives maps or tokens") {
     CHECK(!m.words.empty());
     CHECK((m.maps == nullptr) != (m.tokens == nullptr));
   }
-  CHECK(names.size() == 12);
+  CHECK(names.size() == 13);
 }
 
 TEST_CASE("maps are those of nn/inspect") {
