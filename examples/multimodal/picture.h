@@ -72,6 +72,7 @@ inline void draw_svg(const std::string& file, const Look& look) {
   constexpr size_t kLeft = 340, kPitch = 96, kTop = 84;
   const size_t width = kLeft + kPitch * static_cast<size_t>(look.attention.size(0));
   std::ofstream svg(file);
+  if (!svg) throw weft::Error("the picture cannot be written to " + file);
   svg << "<svg xmlns='http://www.w3.org/2000/svg' width='" << width << "' height='320' "
       << "font-family='Helvetica, Arial, sans-serif' font-size='14' fill='#1d2333'>\n"
       << "<rect width='100%' height='100%' fill='#fff'/>\n";

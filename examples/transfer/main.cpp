@@ -158,6 +158,10 @@ void print(const char* what, int64_t updates, double seconds) {
 
 int main(int argc, char** argv) {
   const int seeds = argc > 1 ? std::atoi(argv[1]) : 3;
+  if (seeds < 1) {
+    std::fprintf(stderr, "transfer: expected a number of seeds, at least 1; got %s\n", argv[1]);
+    return 1;
+  }
   const Data highland = draw_data(languages::highland, 4000, 1);
   const Data lowland = draw_data(languages::lowland, 400, 2);
   show("Highland", highland.valid);

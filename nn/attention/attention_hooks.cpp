@@ -24,6 +24,20 @@ HookHandle MultiheadAttention::register_weights_hook(WeightsHook hook) {
   return inner_hooks().weights.add(std::move(hook));
 }
 
+namespace {
+
+// What no query weighs must not spread, although 0 times NaN is NaN: such values are zeros.
+Tensor contained(const Tensor& v, const Tensor& weights) {
+  if (weights.numel() == 0) return v;
+  const Tensor zero = v.detach() - v.detach();  // NaN where v is not finite
+  const Tensor broken = max(to(ne(zero, zero), kFloat32), {-1});
+  if (max(broken).item() == 0) return v;
+  const Tensor weighed = max(to(ne(weights.detach(), 0), kFloat32), {2});  // [B, H, Tk]
+  return masked_fill(v, unsqueeze(gt(broken, weighed), 3), 0);
+}
+
+}  // namespace
+
 // Puts weights hooks between softmax and dropout.
 void MultiheadAttention::edit_weights(AttentionStep& step) const {
   for (const auto& hook : inner_hooks_->weights.all()) {
@@ -33,7 +47,8 @@ void MultiheadAttention::edit_weights(AttentionStep& step) const {
           step.softmax.shape(),
           step.weights.defined() ? to_string(step.weights.shape()) : "an undefined tensor");
   }
-  step.output = matmul(dropout(step.weights, step.options.dropout, step.options.key), step.v);
+  step.output = matmul(dropout(step.weights, step.options.dropout, step.options.key),
+                       contained(step.v, step.weights));
 }
 
 AttentionResult MultiheadAttention::attend_with_hooks(AttentionStep step, AttentionWeights form) {

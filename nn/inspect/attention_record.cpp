@@ -52,7 +52,11 @@ AttentionRecord::AttentionRecord(std::string path, std::vector<int64_t> rows,
       v_(chosen(step.v)),
       y_(chosen(step.output)) {
   if (options_.mask.defined()) options_.mask = chosen(options_.mask);
-  if (step.weights.defined()) weights_ = chosen(step.weights);
+  // Not kept where gradients come to the values alone: dA and dS are then made from dO.
+  const bool edited = !step.weights.same_handle(step.softmax);
+  if (step.weights.defined() &&
+      (edited || step.weights.requires_grad() || !step.output.requires_grad()))
+    weights_ = chosen(step.weights);
 }
 
 // x, or a mask that broadcasts to [B, H, Tq, Tk].

@@ -1,4 +1,5 @@
 #include <weft/autograd/graph/grad_mode.h>
+#include <weft/core/detail/check.h>
 #include <weft/core/random.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/seq2seq/lab/detail/hooks.h>
@@ -52,6 +53,7 @@ void shuffle(std::vector<Head>& heads, Generator& generator) {
 
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
                                           const std::function<double()>& value) {
+  check(points >= 1, "take_out: points must be positive; got {}", points);
   std::vector<PruningCurve::Point> found;
   const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
   for (size_t gone = 0; gone < n + step; gone += step) {

@@ -12,6 +12,11 @@
 namespace weft {
 namespace {
 
+bool all_finite(const Tensor& x) {
+  const std::vector<double> numbers = to(x, kFloat64).to_vector<double>();
+  return std::all_of(numbers.begin(), numbers.end(), [](double n) { return std::isfinite(n); });
+}
+
 using Index = std::optional<int64_t>;
 
 AttentionMap to_map(const Tensor& m) { return {m.size(0), m.size(1), m.to_vector<double>()}; }
@@ -88,6 +93,7 @@ void FaithfulnessTable::add_row(const std::string& measure, Index layer, const T
   const int64_t n = study.units(), third = (n + 2) / 3;
   const Tensor& scores = study.all_subsets();
   const Tensor by_unit = to(slice(values, 0, 0, n), kFloat64);
+  if (!all_finite(by_unit) || !all_finite(scores)) return;
   const std::vector<int64_t> order = descending(by_unit);
   const SubsetScore score = looked_up(scores);
   const std::array<double, kNumbers> numbers{comprehensiveness(score, order, {third}).item(),

@@ -50,9 +50,13 @@ class PlotDrawing {
           y_.take(scaled(y));
         }
     check(x_.most >= x_.least, "plot: there are no points to draw");
+    const auto names = static_cast<double>(plot.names.size());
+    check(plot.names.empty() || (x_.least >= 0 && x_.most <= names - 1),
+          "plot: x must be the place of one of {} names; got {} to {}", names, x_.least, x_.most);
     if (!plot.log_y) y_.take(0);
     for (Axis* axis : {&x_, &y_})
-      if (axis->most == axis->least) axis->most += 1;
+      if (axis->most - axis->least <= 1e-9 * std::max(std::abs(axis->least), std::abs(axis->most)))
+        axis->most += std::max(1.0, 1e-3 * std::abs(axis->most));
     x_.from = kLeft + (plot.names.empty() ? 0 : 24);
     x_.to = kRight - 20;
     y_.from = kHeight - kBottom;
@@ -99,6 +103,7 @@ class PlotDrawing {
     const double step = plot_.names.empty() ? round_step(x_) : 1;
     for (double v = std::ceil(x_.least / step) * step; v <= x_.most + step / 1e6; v += step) {
       const auto place = static_cast<size_t>(v);
+      if (!plot_.names.empty() && place >= plot_.names.size()) break;
       const std::string label =
           plot_.names.empty() ? fmt::format("{:.3g}", v) : printable(plot_.names.at(place), 16);
       svg += text(

@@ -20,7 +20,9 @@ struct Tables {
 
 Tables fill_tables(const Subject& subject, const AlignmentOptions& o) {
   const Split& split = subject.sentences;
-  check(!split.gold.empty() && subject.vocabulary.tokens() == Tokens::kWords,
+  check(o.sentences >= 1, "alignment: needs at least one sentence; got {}", o.sentences);
+  check(split.gold.size() == split.text.source.size() &&
+            subject.vocabulary.tokens() == Tokens::kWords,
         "alignment: needs gold links between the tokens of the model; its task has none");
   Tables tables;
   int64_t faithful = 0;
@@ -28,7 +30,8 @@ Tables fill_tables(const Subject& subject, const AlignmentOptions& o) {
   for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
     const Study study(subject.model, encode_source(subject.vocabulary, split.text.source[i]),
                       encode_target(subject.vocabulary, split.text.target[i]));
-    const bool is_short = study.units() <= kFaithfulUnits && faithful < o.faithful;
+    const bool is_short =
+        study.units() >= 2 && study.units() <= kFaithfulUnits && faithful < o.faithful;
     const std::vector<Measured> taken = take(subject.measures, study, is_short);
     tables.agreement.add(study, taken, split.gold[i]);
     if (is_short) tables.faithfulness.add(study, taken);

@@ -37,6 +37,7 @@ double ExperimentTable::at(const std::vector<std::string>& labels,
   check(place < std::ssize(columns), "experiment: the table has no column '{}'", column);
   for (const std::vector<Cell>& row : rows) {
     const bool found =
+        row.size() == columns.size() && labels.size() <= row.size() &&
         std::equal(labels.begin(), labels.end(), row.begin(),
                    [](const std::string& label, const Cell& cell) { return cell == Cell(label); });
     if (found) return std::get<double>(row[static_cast<size_t>(place)]);
@@ -46,6 +47,9 @@ double ExperimentTable::at(const std::vector<std::string>& labels,
 
 std::string to_text(const ExperimentResult& result) {
   const ExperimentTable& table = result.table;
+  for (const auto& row : table.rows)
+    check(row.size() == table.columns.size(),
+          "experiment: expected rows of {} cells; got one of {}", table.columns.size(), row.size());
   std::vector<std::string> lines(table.rows.size() + 1);
   for (size_t c = 0; c < table.columns.size(); ++c) {
     std::vector<std::string> cells{table.columns[c]};

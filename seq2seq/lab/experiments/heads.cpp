@@ -105,6 +105,8 @@ std::string verdict(const Plot& plot) {
 }  // namespace
 
 ExperimentResult heads_experiment(const Subject& subject, const HeadsOptions& o) {
+  check(o.sentences >= 1, "heads: needs at least one sentence; got {}", o.sentences);
+  check(o.points >= 1, "heads: points must be positive; got {}", o.points);
   check(o.orders > 1, "heads: orders must be at least 2; got {}", o.orders);
   const std::vector<Pair> pairs = first_pairs(subject, o.sentences);
   std::vector<Head> heads = measured_heads(subject.model, pairs);

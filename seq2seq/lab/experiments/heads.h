@@ -2,8 +2,8 @@
 //
 // A mask xi_h multiplies the output of head h before the output projection; 0 takes it out. L is
 // the loss, the mean over target tokens. Heads go out, the smallest number first, by
-//   importance  |dL/dxi_h|, of the loss of each sentence, a mean over sentences (Michel, Levy and
-//               Neubig 2019; nn/inspect/head_importance.h)
+//   importance  |d log p/dxi_h|, of each sentence's log-probability, a mean over sentences (Michel,
+//               Levy and Neubig 2019; nn/inspect/head_importance.h)
 //   curvature   what L grows by without head h, to second order (lab/head_curvature.h)
 //   random      a mean over several orders.
 // All are computed once, at the whole model. The value is the share of validation sentences whose

@@ -243,5 +243,5 @@ function addTablesView() {
   else
     section.append(
         el("p", {class: "quiet"},
-           "Faithfulness was not measured: it needs sentences of 2 to 12 source tokens."));
+           "Faithfulness was not measured: it needs sentences of 2 to 8 source tokens."));
 }

@@ -115,7 +115,8 @@ class Lab {
     std::vector<Text> texts;
     if (!corpus_) return texts;
     const Split& valid = corpus_->valid;
-    const bool aligned = !valid.gold.empty() && loaded_.vocabulary->tokens() == Tokens::kWords;
+    const bool aligned = valid.gold.size() == valid.text.source.size() &&
+                         loaded_.vocabulary->tokens() == Tokens::kWords;
     for (size_t i = 0; i < valid.text.source.size() && std::ssize(texts) < count; ++i) {
       if (!fits(valid.text.source[i]) || !fits(valid.text.target[i])) continue;
       texts.push_back({valid.text.source[i], valid.text.target[i], {}});
@@ -195,7 +196,8 @@ class Lab {
       const Pair& pair = pairs.emplace_back(Pair{source, target_of(text, source)});
       study.emplace(*loaded_.model, pair.source, pair.target);
       report_.heads.add(*study);
-      const bool is_short = study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
+      const bool is_short =
+          study->units() >= 2 && study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
       if (!text.gold && !is_short) continue;
       const std::vector<Measured> taken = take(catalog_.measures, *study, is_short);
       if (text.gold) report_.agreement.add(*study, taken, *text.gold);

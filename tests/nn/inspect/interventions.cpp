@@ -206,3 +206,15 @@ TEST_CASE("interventions say what they expect") {
         }).find("patch: expected float64 that broadcasts to [2, 4, 6]; got float64 [7]") !=
         std::string::npos);
 }
+
+TEST_CASE("under a change of weights, too, what the mask hides changes no output") {
+  Fixture f;
+  const Tensor expected = f.run();
+  f.memory = cat({slice(f.memory, 1, 0, kKeys - 1),  // no query sees the last key
+                  full({kBatch, 1, kWidth}, std::nan(""), kFloat64)},
+                 1);
+  CHECK(largest_difference(f.run(), expected) < kTight);
+  HookHandle same = scale_weights(f.layer, scalar(1, kFloat64));
+  CHECK(largest_difference(f.run(), expected) < kTight);
+  same.remove();
+}

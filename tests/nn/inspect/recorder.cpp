@@ -356,3 +356,21 @@ TEST_CASE("recorders say what they expect") {
   CHECK(message_of([&] { seen["encoder.layers.0.self_attn"].dscores(); }) ==
         "attention record: no gradient has come to \"encoder.layers.0.self_attn\"");
 }
+
+TEST_CASE("scores have their gradient where only values are learned, whatever is asked for") {
+  MultiheadAttention layer({.embed_dim = 6, .num_heads = 2, .vdim = 5, .batch_first = true},
+                           Generator(1));
+  layer.to(kFloat64);
+  for (Tensor* fixed : {&layer.q_proj_weight, &layer.k_proj_weight, &layer.in_proj_bias})
+    fixed->set_requires_grad(false);
+  const Tensor query = normal({2, 3, 6}, 1), key = normal({2, 4, 6}, 2),
+               value = normal({2, 4, 5}, 3);
+  const auto dscores = [&](AttentionWeights form) {
+    const AttentionRecorder seen(layer);
+    sum(tanh(layer(query, key, value, {.weights = form}).output)).backward();
+    return seen[""].dscores();
+  };
+  const Tensor fused = dscores(AttentionWeights::none);
+  CHECK(max(abs(fused)).item() > 1e-4);
+  CHECK(largest_difference(dscores(AttentionWeights::per_head), fused) < 1e-14);
+}

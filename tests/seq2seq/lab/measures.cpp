@@ -170,3 +170,22 @@ TEST_CASE("what takes too long for a long sentence is left out") {
   CHECK(named("flow").maps(longer).empty());
   CHECK(named("rollout").maps(longer).size() == 3);
 }
+
+TEST_CASE("numbers of a measure that do not fit the sentence are an error that names it") {
+  LabPair p;
+  const Study study(*p.model, p.source, p.target);  // 5 source positions, 4 of the target
+  const auto taken = [&](std::vector<Maps> maps, std::vector<TokenNumbers> tokens) {
+    const Measure mine{.name = "mine",
+                       .maps = [maps](const Study&) { return maps; },
+                       .tokens = [tokens](const Study&) { return tokens; }};
+    return take({&mine, 1}, study, true)[0].maps.size();
+  };
+  CHECK(taken({{Place::cross, {zeros({2, 4, 5})}}, {Place::decoder, {}}},
+              {{Place::encoder, zeros({5})}}) == 1);
+  CHECK(message_of([&] {
+          taken({{Place::cross, {zeros({2, 4, 6})}}}, {});
+        }) == "measure mine: expected maps of cross as tensors [H, 4, 5]; got [2, 4, 6]");
+  CHECK(message_of([&] {
+          taken({}, {{Place::decoder, zeros({5})}});
+        }) == "measure mine: expected numbers of tokens as a tensor [4]; got [5]");
+}

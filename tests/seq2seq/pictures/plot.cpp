@@ -2,6 +2,7 @@
 #include <weft/seq2seq/pictures/plot.h>
 #include <weft/tests/catch.h>
 
+#include <cmath>
 #include <limits>
 
 using namespace weft;
@@ -49,4 +50,20 @@ TEST_CASE("a plot without points is an error") {
   CHECK(message_of([&] {
           draw_plot({.title = "", .x_label = "", .y_label = "", .series = {{"s", {{0, kNaN}}}}});
         }) == "plot: there are no points to draw");
+}
+
+TEST_CASE(
+    "numbers that are equal but for rounding make a plot of ordinary size; names are kept to") {
+  const double next = std::nextafter(2.0, 3.0);
+  const Plot flat{.title = "",
+                  .x_label = "",
+                  .y_label = "",
+                  .series = {{"s", {{0.3, 100}, {0.1 + 0.2, std::pow(10, next)}}}},
+                  .log_y = true};
+  CHECK(draw_plot(flat).size() < 5000);
+  Plot one{.title = "", .x_label = "", .y_label = "", .series = {{"s", {{0, 1}}}}, .names = {"a"}};
+  CHECK(count(draw_plot(one), ">a</text>") == 1);
+  one.series[0].points = {{1, 1}};
+  CHECK(message_of([&] { draw_plot(one); }) ==
+        "plot: x must be the place of one of 1 names; got 1 to 1");
 }
