@@ -63,8 +63,9 @@ std::vector<Measured> take(std::span<const Measure> measures, const Study& study
 /// Sentences of more source tokens than this get no Shapley values: 2^n subsets are scored.
 inline constexpr int64_t kMostShapleyUnits = 12;
 
-/// Of attention: weights, gradient, gradient_attention, norm_weights, relevance, rollout, flow. Of
-/// tokens: entropy, gradient_input, integrated_gradients, leave_one_out, shapley.
+/// Of attention: weights, gradient, gradient_attention, norm_weights, relevance, rollout,
+/// contributions, flow. Of tokens: entropy, gradient_input, integrated_gradients, leave_one_out,
+/// shapley.
 const std::vector<Measure>& builtin_measures();
 
 }  // namespace weft
