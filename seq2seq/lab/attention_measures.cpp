@@ -2,6 +2,7 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/inspect/contributions.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/norm_weights.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
@@ -80,7 +81,7 @@ std::vector<Maps> rollouts(const Study& study) {
 
 bool has_transformer_layers(Module& model) {
   bool found = false;
-  for_each_module(
+  detail::for_each_module(
       model, [&](Module& m) { found |= dynamic_cast<TransformerDecoderLayer*>(&m) != nullptr; });
   return found;
 }

@@ -1,7 +1,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/autograd/transforms/functional.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/head_importance.h>
-#include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/head_curvature.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class MaskedLoss {
 
  private:
   Tensor at(const Tensors& masks) const {
-    Hooks hooks;
+    detail::ScopedHooks hooks;
     for (size_t i = 0; i < masks.size(); ++i) hooks.add(mask_heads(*attentions_[i], masks[i]));
     return model_.loss(source_, target_, 0);
   }

@@ -1,8 +1,8 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/random.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/head_importance.h>
-#include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/pruning.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ double value_without(std::span<const Head> removed, const std::function<double()
     mask.resize(static_cast<size_t>(head.attention->options().num_heads), 1);
     mask[static_cast<size_t>(head.number)] = 0;
   }
-  Hooks hooks;
+  detail::ScopedHooks hooks;
   for (const auto& [attention, mask] : masks)
     hooks.add(mask_heads(*attention, from_vector(mask, {std::ssize(mask)})));
   return value();

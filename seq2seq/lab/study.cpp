@@ -2,9 +2,9 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/nn/embedding.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/seq2seq/decoding/forced_scoring.h>
-#include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/study.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
@@ -15,9 +15,9 @@ namespace {
 
 // `see` gets what any Embedding gives for these ids, [1, T, D], and may replace it. Ids tell the
 // source from the target: only one of them begins with kBegin.
-void watch_embedding(Module& model, const Ids& ids, Hooks& hooks,
+void watch_embedding(Module& model, const Ids& ids, detail::ScopedHooks& hooks,
                      const std::function<void(Tensor& found)>& see) {
-  for_each_module(model, [&](Module& module) {
+  detail::for_each_module(model, [&](Module& module) {
     if (dynamic_cast<Embedding*>(&module) == nullptr) return;
     hooks.add(module.register_forward_hook([ids, see](ModuleCall& call) {
       const Tensor& read = *call.inputs[0];
@@ -43,11 +43,6 @@ void subtract(Tensors& from, const Tensors& others) {
 }
 
 }  // namespace
-
-void for_each_module(Module& root, const std::function<void(Module&)>& act) {
-  act(root);
-  for (const auto& child : root.children()) for_each_module(*child.second, act);
-}
 
 Study::Study(Seq2SeqModel& m, Ids s, Ids t, std::optional<int64_t> token)
     : model(m), source(std::move(s)), target(std::move(t)) {
@@ -77,9 +72,9 @@ Study::Study(Seq2SeqModel& m, Ids s, Ids t, std::optional<int64_t> token)
 
 // The trace, with what attention layers and the embedding do on the way.
 void Study::run() {
-  Hooks hooks;
+  detail::ScopedHooks hooks;
   watch_embedding(model, source, hooks, [&](Tensor& found) { embeddings = found.detach(); });
-  for_each_module(model, [&](Module& module) {
+  detail::for_each_module(model, [&](Module& module) {
     auto* attention = dynamic_cast<MultiheadAttention*>(&module);
     if (attention == nullptr) return;
     hooks.add(module.register_forward_hook([this, attention](ModuleCall& call) {
@@ -124,7 +119,7 @@ Tensor Study::log_prob_of_first(int64_t count) const {
 }
 
 Tensor Study::score_at(const Tensor& replaced) const {
-  Hooks hooks;
+  detail::ScopedHooks hooks;
   watch_embedding(model, source, hooks, [&](Tensor& found) { found = replaced; });
   const Tensor score = log_prob_of_first(end_), before = log_prob_of_first(begin_);
   return before.defined() ? score - before : score;

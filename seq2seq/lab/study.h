@@ -77,7 +77,4 @@ class Study {
   mutable Tensor subsets_;
 };
 
-/// Calls `act` on `root` and every module below it.
-void for_each_module(Module& root, const std::function<void(Module&)>& act);
-
 }  // namespace weft

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/init.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/seq2seq/lab/experiments/depth.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 
@@ -36,7 +37,7 @@ double query_factor(const DepthOptions& o, const Case& c) {
 
 // W_Q' in place of W_Q.
 void lengthen_queries(Module& model, int64_t d, double factor) {
-  for_each_module(model, [&](Module& module) {
+  detail::for_each_module(model, [&](Module& module) {
     if (const auto* attention = dynamic_cast<MultiheadAttention*>(&module)) {
       const Tensor queries = slice(attention->in_proj_weight.detach(), 0, 0, d);
       init::copy(queries, queries * factor);

@@ -1,6 +1,6 @@
 #include <weft/autograd/ops.h>
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/interventions.h>
-#include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/experiments/detail/one_attention.h>
 
 #include <vector>
@@ -59,7 +59,7 @@ OneAttentionResult OneAttention::forward(const Letters& letters, const Tensor& w
   const bool context = sees_ == Sees::context;
   const Tensor memory = context ? (*encoder_)(source).output : tanh((*token_)(source));
   const Tensor query = context ? (*decoder_)(read).output : read;
-  weft::Hooks hooks;
+  detail::ScopedHooks hooks;
   if (weights.defined()) hooks.add(set_weights(attention_, weights));
   const AttentionResult found =
       attention_(query, memory, memory, {.weights = AttentionWeights::per_head});

@@ -1,6 +1,6 @@
+#include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/lab/detail/hooks.h>
 #include <weft/seq2seq/lab/experiments/heads.h>
 #include <weft/seq2seq/lab/head_curvature.h>
 #include <weft/seq2seq/metrics/exact_match.h>
@@ -15,7 +15,7 @@ namespace {
 
 std::vector<MultiheadAttention*> attentions(Module& model) {
   std::vector<MultiheadAttention*> found;
-  for_each_module(model, [&](Module& module) {
+  detail::for_each_module(model, [&](Module& module) {
     if (auto* attention = dynamic_cast<MultiheadAttention*>(&module)) found.push_back(attention);
   });
   return found;
@@ -28,7 +28,7 @@ TEST_CASE("heads: all kept is the model as it is, none kept the model without at
   toy.split.text.target = translate_all(*toy.model, *toy.vocabulary, toy.split.text.source);
   const ExperimentTable table =
       heads_experiment(toy.with({}), {.sentences = 2, .points = 4, .orders = 2}).table;
-  weft::Hooks hooks;
+  detail::ScopedHooks hooks;
   for (MultiheadAttention* attention : attentions(*toy.model))
     hooks.add(mask_heads(*attention, zeros({4})));
   const double none = exact_match(translate_all(*toy.model, *toy.vocabulary, toy.split.text.source),
@@ -51,7 +51,7 @@ TEST_CASE("growth without a head is the second order of the loss in its mask") {
   MultiheadAttention& attention = *attentions(*toy.model).back();
   const std::vector<Head> heads{{&attention, 2, 0}, {attentions(*toy.model).front(), 0, 0}};
   const auto loss = [&](double mask) {
-    weft::Hooks hooks;
+    detail::ScopedHooks hooks;
     hooks.add(mask_heads(attention, from_vector<double>({1, 1, mask, 1}, {4})));
     return toy.model
         ->loss(pad_ids(pairs, {0, 1}, &Pair::source), pad_ids(pairs, {0, 1}, &Pair::target), 0)
