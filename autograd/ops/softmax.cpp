@@ -4,6 +4,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/softmax_grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/softmax.h>
 #include <weft/core/parallel.h>
@@ -44,13 +45,6 @@ int checked_dim(const char* who, const Tensor& x, int dim) {
   return normalize_dim(who, dim, x.shape());
 }
 
-Tensor softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
-  return map_rows<2>("softmax", {y, dy}, dim,
-                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
-                       kernels::softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
-                     });
-}
-
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
   return map_rows<2>("log_softmax", {y, dy}, dim,
                      []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
@@ -60,6 +54,13 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
 
 }  // namespace
 
+Tensor detail::softmax_grad(const Tensor& y, const Tensor& dy, int dim) {
+  return map_rows<2>("softmax", {y, dy}, dim,
+                     []<class T>(const auto& in, T* dx, int64_t rows, int64_t n) {
+                       kernels::softmax_grad_rows<T>(in[0], in[1], dx, rows, n);
+                     });
+}
+
 Tensor softmax(const Tensor& x, int dim) {
   const int d = checked_dim("softmax", x, dim);
   Tensor y =
@@ -68,7 +69,7 @@ Tensor softmax(const Tensor& x, int dim) {
       });
   return record(kSoftmax, y, {x}, [y = save_output(y), d](Backward& b) {
     const Tensor p = b.saved(y), dy = b.dy();
-    if (b.first_order()) return softmax_grad(p, dy, d);
+    if (b.first_order()) return detail::softmax_grad(p, dy, d);
     return p * (dy - sum(p * dy, {d}, true));
   });
 }

@@ -1,8 +1,10 @@
 // What a recorded call of attention computed, made again from what was kept of it.
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/softmax_grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
+#include <weft/core/parallel.h>
 #include <weft/nn/inspect/detail/length.h>
 #include <weft/nn/inspect/recorder.h>
 
@@ -74,21 +76,24 @@ Tensor AttentionRecord::value_norms() const {
 }
 
 Tensor AttentionRecord::scores() const {
-  const OpScope unseen;
-  Tensor s = matmul(q_ * scale(), transpose(k_, 2, 3));
-  const Tensor hidden = scalar(-kInfinity, s.dtype()), &mask = options_.mask;
-  if (mask.defined() && mask.dtype() == kBool) s = where(mask, s, hidden);
-  if (mask.defined() && mask.dtype() != kBool)
-    s = where(eq(mask, -kInfinity), hidden, s + to(mask, s.dtype()));
-  if (options_.causal) s = where(ge(unsqueeze(arange(s.size(2)), 1), arange(s.size(3))), s, hidden);
-  return s;
+  return once(made_.scores, [&] {
+    Tensor s = matmul(q_ * scale(), transpose(k_, 2, 3));
+    const Tensor hidden = scalar(-kInfinity, s.dtype()), &mask = options_.mask;
+    if (mask.defined() && mask.dtype() == kBool) s = where(mask, s, hidden);
+    if (mask.defined() && mask.dtype() != kBool)
+      s = where(eq(mask, -kInfinity), hidden, s + to(mask, s.dtype()));
+    if (options_.causal)
+      s = where(ge(unsqueeze(arange(s.size(2)), 1), arange(s.size(3))), s, hidden);
+    return s;
+  });
 }
 
 Tensor AttentionRecord::softmax_of_scores() const {
   return once(made_.softmax, [&] {
-    AttentionOptions plain = options_;
-    plain.dropout = 0;  // and one column of values: their product is of no use
-    return attention_with_weights(q_, k_, slice(v_, 3, 0, 1), plain).weights;
+    const Tensor s = scores(), a = softmax(s, -1);
+    if (!options_.mask.defined() || s.numel() == 0) return a;
+    const Tensor all_hidden = eq(max(s, {-1}, true), -kInfinity);  // there the softmax is 0/0
+    return max(to(all_hidden, s.dtype())).item() == 0 ? a : masked_fill(a, all_hidden, 0);
   });
 }
 
@@ -105,12 +110,15 @@ Tensor AttentionRecord::with_dropout(const Tensor& x) const {
     using T = typename decltype(tag)::type;
     const T* from = dense.data<T>();
     T* into = static_cast<T*>(y.raw());
-    for (const int64_t row : rows_)
-      for (const int64_t head : heads_) {
-        const int64_t first = (row * whole_[1] + head) * map;
-        kernels::dropout<T>(from, into, first, map, options_.dropout, options_.key);
-        from += map, into += map;
+    const int64_t each = std::ssize(heads_);
+    parallel_for(std::ssize(rows_) * each, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = rows_[static_cast<size_t>(i / each)],
+                      head = heads_[static_cast<size_t>(i % each)];
+        kernels::dropout<T>(from + i * map, into + i * map, (row * whole_[1] + head) * map, map,
+                            options_.dropout, options_.key);
       }
+    });
   });
   return y;
 }
@@ -129,7 +137,7 @@ Tensor AttentionRecord::dweights() const {
 Tensor AttentionRecord::dscores() const {
   return once(made_.dscores, [&] {
     const Tensor a = softmax_of_scores(), da = weights_.defined() ? dsoftmax_ : dweights();
-    if (da.defined()) return a * (da - sum(a * da, {-1}, true));
+    if (da.defined()) return detail::softmax_grad(a, da, -1);
     doutputs();  // an Error unless backward came by: then interventions held the gradient back
     return zeros(a.shape(), a.dtype());
   });

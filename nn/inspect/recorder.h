@@ -27,9 +27,9 @@ namespace weft {
 enum class AttentionKind { encoder_self, decoder_self, self, cross };
 
 /// One call of an attention, for the rows of the batch and the heads that were chosen: B and H are
-/// their numbers. Results are plain numbers of the run's dtype, not differentiable; A, dA and dS
-/// are kept from when they are first asked for. Hidden positions must hold finite numbers, as for
-/// the gradients of the layer itself.
+/// their numbers. Results are plain numbers of the run's dtype, not differentiable; S, A, dA and
+/// dS are kept from when they are first asked for. Hidden positions must hold finite numbers, as
+/// for the gradients of the layer itself.
 class AttentionRecord {
  public:
   const std::string& path() const { return path_; }
@@ -78,7 +78,7 @@ class AttentionRecord {
   // Where the run made weights: these, and the gradients after and before interventions.
   Tensor weights_, dweights_, dsoftmax_;
   struct Made {
-    Tensor softmax, dweights, dscores;
+    Tensor scores, softmax, dweights, dscores;
   };
   mutable Made made_;
 };
