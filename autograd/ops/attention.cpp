@@ -10,6 +10,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/attention_samples.h>
+#include <weft/autograd/ops/detail/query_heads.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/broadcast.h>
 #include <weft/core/detail/check.h>
@@ -292,28 +293,28 @@ AttentionOptions normalized(const AttentionOptions& options, const Tensor& q) {
   return o;
 }
 
-// Each head of keys and values serves a run of query heads (Ainslie et al. 2023, arXiv:2305.13245):
-// [B, H / n, T, D] -> [B, H, T, D].
-Tensor for_heads(const Tensor& x, int64_t heads) {
+}  // namespace
+
+Tensor detail::for_query_heads(const Tensor& x, int64_t heads) {
   if (x.size(1) == heads) return x;
   const int64_t b = x.size(0), h = x.size(1), t = x.size(2), d = x.size(3);
   return reshape(expand(unsqueeze(x, 2), {b, h, heads / h, t, d}), {b, heads, t, d});
 }
 
-}  // namespace
-
 AttentionWithWeights attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v,
                                             const AttentionOptions& options) {
   check_operands("attention_with_weights", q, k, v, options);
   const int64_t heads = q.size(1);
-  return compose(q, for_heads(k, heads), for_heads(v, heads), normalized(options, q));
+  return compose(q, detail::for_query_heads(k, heads), detail::for_query_heads(v, heads),
+                 normalized(options, q));
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Tensor& value,
                                     const AttentionOptions& options) {
   check_operands("scaled_dot_product_attention", q, key, value, options);
   const AttentionOptions o = normalized(options, q);
-  const Tensor k = for_heads(key, q.size(1)), v = for_heads(value, q.size(1));
+  const Tensor k = detail::for_query_heads(key, q.size(1)),
+               v = detail::for_query_heads(value, q.size(1));
   const bool composed = q.numel() == 0 || k.numel() == 0 || (hides(o) && !all_finite(q, k, v));
   return composed ? compose(q, k, v, o).output : fused(q, k, v, o);
 }

@@ -64,7 +64,8 @@ AttentionResult GroupedQueryAttention::forward(const Tensor& query, const Tensor
     how.dropout = options_.dropout;
     how.key = generator_.next_key();
   }
-  const AttentionResult found = detail::attend(q, memory.keys, memory.values, how, call.weights);
+  const AttentionResult found =
+      attend({query.same_handle(key), q, memory.keys, memory.values, how}, call.weights);
   return {out_proj_(merge_heads(found.output)), found.weights};
 }
 

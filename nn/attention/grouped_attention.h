@@ -21,7 +21,7 @@ struct GroupedQueryAttentionOptions {
 };
 
 /// Parameters: `q_proj.*`, `k_proj.*`, `v_proj.*`, `out_proj.*`, those of Linear.
-class GroupedQueryAttention : public Layer<GroupedQueryAttention> {
+class GroupedQueryAttention : public Layer<GroupedQueryAttention>, public SoftmaxAttention {
  public:
   using Options = GroupedQueryAttentionOptions;
   using Call = AttentionCall;
@@ -30,6 +30,8 @@ class GroupedQueryAttention : public Layer<GroupedQueryAttention> {
   /// query [B, Tq, embed_dim], key [B, Tk, kdim], value [B, Tk, vdim] -> [B, Tq, embed_dim].
   AttentionResult forward(const Tensor& query, const Tensor& key, const Tensor& value,
                           const AttentionCall& call = {});
+
+  int64_t num_heads() const override { return options_.num_heads; }
 
  private:
   KeysValues project_memory(const Tensor& key, const Tensor& value, int64_t first);

@@ -1,4 +1,3 @@
-#include <weft/autograd/graph/named.h>
 #include <weft/core/detail/check.h>
 #include <weft/nn/attention/heads.h>
 
@@ -52,23 +51,6 @@ void check_sequences(const char* who, const Tensor& query, const Tensor& key, co
   check(query.dim() == 3 && fits(key) && fits(value) && key.size(1) == value.size(1),
         "{}: expected query [B, Tq, width], key and value [B, Tk, width]; got {}, {} and {}", who,
         query.shape(), key.shape(), value.shape());
-}
-
-bool needs_weights(AttentionWeights form) {
-  const bool seen = is_wanted("weights") || is_wanted("scores");
-  return seen || form != AttentionWeights::none;
-}
-
-Tensor in_form(const Tensor& weights, AttentionWeights form) {
-  if (form == AttentionWeights::none) return {};
-  return form == AttentionWeights::averaged ? mean(weights, {1}) : weights;
-}
-
-AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v,
-                       const AttentionOptions& options, AttentionWeights form) {
-  if (!needs_weights(form)) return {scaled_dot_product_attention(q, k, v, options), {}};
-  const AttentionWithWeights found = attention_with_weights(q, k, v, options);
-  return {found.output, in_form(found.weights, form)};
 }
 
 }  // namespace detail

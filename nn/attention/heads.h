@@ -23,14 +23,5 @@ void check_sequences(const char* who, const Tensor& query, const Tensor& key, co
 /// exchanged.
 void check_mask(const char* who, const Tensor& mask, const Shape& scores, const char* layout = "");
 
-/// Whether weights are asked for, by a call or by Intermediates: the fused path has none.
-bool needs_weights(AttentionWeights form);
-/// Weights per head as a call asks for them.
-Tensor in_form(const Tensor& weights, AttentionWeights form);
-
-/// scaled_dot_product_attention, fused unless weights are asked for.
-AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& v,
-                       const AttentionOptions& options, AttentionWeights form);
-
 }  // namespace detail
 }  // namespace weft

@@ -74,11 +74,8 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
     how.dropout = options_.dropout;
     how.key = generator_.next_key();
   }
-  const Tensor &q = heads.queries, &k = memory.keys, &v = memory.values;
-  const AttentionResult found =
-      inner_hooks_
-          ? attend_with_hooks({query.same_handle(key), q, k, v, how, {}, {}, {}}, call.weights)
-          : detail::attend(q, k, v, how, call.weights);
+  const AttentionResult found = attend(
+      {query.same_handle(key), heads.queries, memory.keys, memory.values, how}, call.weights);
   return {out_proj_(merge_heads(found.output)), found.weights};
 }
 

@@ -7,20 +7,13 @@
 #pragma once
 
 #include <weft/nn/attention/attention_cache.h>
-#include <weft/nn/attention/attention_hooks.h>
+#include <weft/nn/attention/softmax_attention.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
 
-#include <array>
-#include <memory>
 #include <optional>
 
 namespace weft {
-
-/// Which attention weights a call returns: none, [B, Tq, Tk] averaged over heads, or [B, H, Tq,
-/// Tk]. Those per head are the ones that make the output: with retain_grad() they hold dL/dA
-/// afterwards. They are taken before dropout (PyTorch: after it).
-enum class AttentionWeights { none, averaged, per_head };
 
 struct MultiheadAttentionOptions {
   int64_t embed_dim;
@@ -40,13 +33,7 @@ struct AttentionCall {
   AttentionCache* cache = nullptr;  ///< for decoding step by step
 };
 
-struct AttentionResult {
-  Tensor output;   ///< laid out like the query
-  Tensor weights;  ///< undefined unless asked for
-  std::array<Tensor*, 2> tensors() { return {&output, &weights}; }
-};
-
-class MultiheadAttention : public Layer<MultiheadAttention> {
+class MultiheadAttention : public Layer<MultiheadAttention>, public SoftmaxAttention {
  public:
   using Options = MultiheadAttentionOptions;
   using Call = AttentionCall;
@@ -61,12 +48,7 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
                           const AttentionCall& call = {});
 
   const Options& options() const { return options_; }
-
-  /// Hooks that run in every call from now on, in the order of registration. Those on the weights
-  /// come between softmax and dropout, on the composed path; what they return makes the output and
-  /// is what the call returns, while Intermediates sees the weights before them.
-  HookHandle register_attention_hook(AttentionHook hook);
-  HookHandle register_weights_hook(WeightsHook hook);
+  int64_t num_heads() const override { return options_.num_heads; }
 
   Tensor in_proj_weight;                               // [3 D, D] where all widths are equal
   Tensor q_proj_weight, k_proj_weight, v_proj_weight;  // [D, width] elsewhere
@@ -88,15 +70,10 @@ class MultiheadAttention : public Layer<MultiheadAttention> {
   Tensors query_and_memory_parts(const Tensor& packed) const;
   KeysValues with_extra_keys(const KeysValues& memory) const;
   Tensor merge_heads(const Tensor& y) const;
-  struct InnerHooks;
-  InnerHooks& inner_hooks();
-  void edit_weights(AttentionStep& step) const;
-  AttentionResult attend_with_hooks(AttentionStep step, AttentionWeights form);
 
   Options options_;
   Generator generator_;
   Linear& out_proj_;
-  std::shared_ptr<InnerHooks> inner_hooks_;  // null until there is one
 };
 
 }  // namespace weft

@@ -15,12 +15,16 @@ void check_inputs(const char* who, const Tensor& query, const Tensor& memory,
 }
 
 // One head, whose scores are q k^T plus the mask.
-AttentionResult attend(const Tensor& q, const Tensor& k, const Tensor& memory, const Mask& mask,
-                       AttentionWeights form) {
+AttentionStep one_head(const Tensor& q, const Tensor& k, const Tensor& memory, const Mask& mask) {
   const auto [resolved, causal] = mask.resolve(q.size(1), k.size(1));
-  const AttentionResult found =
-      detail::attend(unsqueeze(q, 1), unsqueeze(k, 1), unsqueeze(memory, 1),
-                     {.mask = resolved, .causal = causal, .scale = 1.0}, form);
+  return {false,
+          unsqueeze(q, 1),
+          unsqueeze(k, 1),
+          unsqueeze(memory, 1),
+          {.mask = resolved, .causal = causal, .scale = 1.0}};
+}
+
+AttentionResult without_head(const AttentionResult& found) {
   return {squeeze(found.output, 1), found.weights};
 }
 
@@ -48,7 +52,8 @@ AttentionResult BahdanauAttention::forward(const Tensor& query, const Tensor& pr
   // ones.
   const Tensor q = zeros({query.size(0), query.size(1), 1}, query.dtype()),
                k = zeros({memory.size(0), memory.size(1), 1}, memory.dtype());
-  return attend(q, k, memory, Mask::additive(scores) & call.mask, call.weights);
+  return without_head(
+      attend(one_head(q, k, memory, Mask::additive(scores) & call.mask), call.weights));
 }
 
 LuongAttention::LuongAttention(int64_t query_dim, int64_t memory_dim, Generator generator)
@@ -57,8 +62,8 @@ LuongAttention::LuongAttention(int64_t query_dim, int64_t memory_dim, Generator 
 AttentionResult LuongAttention::forward(const Tensor& query, const Tensor& memory,
                                         const AttentionCall& call) {
   check_inputs("luong attention", query, memory, call);
-  return attend(query_proj_ ? (*query_proj_)(query) : query, memory, memory, call.mask,
-                call.weights);
+  const Tensor q = query_proj_ ? (*query_proj_)(query) : query;
+  return without_head(attend(one_head(q, memory, memory, call.mask), call.weights));
 }
 
 }  // namespace weft

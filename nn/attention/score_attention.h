@@ -9,7 +9,7 @@ namespace weft {
 /// Additive attention (Bahdanau, Cho and Bengio 2015, arXiv:1409.0473): the score of query q and
 /// memory m is v^T tanh(W q + U m). The same as Luong's "concat". Parameters `query_proj.weight` W
 /// [hidden, query_dim], `memory_proj.weight` U [hidden, memory_dim], `score.weight` v [1, hidden].
-class BahdanauAttention : public Layer<BahdanauAttention> {
+class BahdanauAttention : public Layer<BahdanauAttention>, public SoftmaxAttention {
  public:
   using Call = AttentionCall;
   BahdanauAttention(int64_t query_dim, int64_t memory_dim, int64_t hidden, Generator generator);
@@ -24,6 +24,8 @@ class BahdanauAttention : public Layer<BahdanauAttention> {
   AttentionResult forward(const Tensor& query, const Tensor& projected, const Tensor& memory,
                           const AttentionCall& call = {});
 
+  int64_t num_heads() const override { return 1; }
+
  private:
   Linear &query_proj_, &memory_proj_, &score_;
 };
@@ -31,7 +33,7 @@ class BahdanauAttention : public Layer<BahdanauAttention> {
 /// Multiplicative attention (Luong, Pham and Manning 2015, arXiv:1508.04025): the score is q^T m
 /// ("dot"), or (W q)^T m ("general") with the parameter `query_proj.weight` W [memory_dim,
 /// query_dim].
-class LuongAttention : public Layer<LuongAttention> {
+class LuongAttention : public Layer<LuongAttention>, public SoftmaxAttention {
  public:
   using Call = AttentionCall;
   /// "dot": queries have the width of the memory, and there is nothing to learn.
@@ -42,6 +44,8 @@ class LuongAttention : public Layer<LuongAttention> {
   /// As above.
   AttentionResult forward(const Tensor& query, const Tensor& memory,
                           const AttentionCall& call = {});
+
+  int64_t num_heads() const override { return 1; }
 
  private:
   Linear* query_proj_ = nullptr;  // null for "dot"

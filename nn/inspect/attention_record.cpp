@@ -1,6 +1,7 @@
 // What a recorded call of attention computed, made again from what was kept of it.
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/query_heads.h>
 #include <weft/autograd/ops/detail/softmax_grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/dropout.h>
@@ -50,8 +51,8 @@ AttentionRecord::AttentionRecord(std::string path, std::vector<int64_t> rows,
       heads_(std::move(heads)),
       options_(step.options),
       q_(chosen(step.q)),
-      k_(chosen(step.k)),
-      v_(chosen(step.v)),
+      k_(chosen(detail::for_query_heads(step.k.detach(), whole_[1]))),
+      v_(chosen(detail::for_query_heads(step.v.detach(), whole_[1]))),
       y_(chosen(step.output)) {
   if (options_.mask.defined()) options_.mask = chosen(options_.mask);
   // Not kept where gradients come to the values alone: dA and dS are then made from dO.

@@ -37,7 +37,7 @@ Tensor edges(const Shape& shape, const std::vector<AttentionEdge>& list) {
   return found;
 }
 
-HookHandle scale_weights(MultiheadAttention& attention, const Tensor& factors) {
+HookHandle scale_weights(SoftmaxAttention& attention, const Tensor& factors) {
   check(factors.defined(), "scale_weights: the factors are undefined");
   return attention.register_weights_hook([factors](const Tensor& weights) {
     check_fits("scale_weights", factors, weights.dtype(), weights.shape());
@@ -45,7 +45,7 @@ HookHandle scale_weights(MultiheadAttention& attention, const Tensor& factors) {
   });
 }
 
-HookHandle set_weights(MultiheadAttention& attention, const Tensor& weights, const Tensor& at) {
+HookHandle set_weights(SoftmaxAttention& attention, const Tensor& weights, const Tensor& at) {
   check(weights.defined(), "set_weights: the weights are undefined");
   return attention.register_weights_hook(
       [=](const Tensor& found) { return replaced("set_weights", found, weights, at); });

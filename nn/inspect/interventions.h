@@ -8,7 +8,8 @@
 // A head is taken out by mask_heads() (head_importance.h).
 #pragma once
 
-#include <weft/nn/attention/multihead_attention.h>
+#include <weft/nn/attention/softmax_attention.h>
+#include <weft/nn/module.h>
 
 #include <vector>
 
@@ -25,13 +26,13 @@ Tensor edges(const Shape& shape, const std::vector<AttentionEdge>& list);
 /// Multiplies attention weights, after softmax and before dropout, by `factors`, which broadcast to
 /// [B, H, Tq, Tk] and have the dtype of the layer. Rows need not sum to 1 then. The layer takes the
 /// composed path. An Error, when the layer runs, if the factors do not fit.
-HookHandle scale_weights(MultiheadAttention& attention, const Tensor& factors);
+HookHandle scale_weights(SoftmaxAttention& attention, const Tensor& factors);
 
 /// Puts `weights`, which broadcast to [B, H, Tq, Tk], in place of the attention weights, or only
 /// `at` those where this is true (bool, broadcasts likewise). They are used as they are: also where
 /// the mask hides, and whatever a row sums to. Those of a recorded run freeze attention: no
 /// gradient flows to queries and keys. Path and errors as above.
-HookHandle set_weights(MultiheadAttention& attention, const Tensor& weights, const Tensor& at = {});
+HookHandle set_weights(SoftmaxAttention& attention, const Tensor& weights, const Tensor& at = {});
 
 /// Puts `activation`, of a run before, in place of the (first) output of a module, or only `at`
 /// where this is true (bool). Both broadcast to the output: unsqueeze(positions, -1) are some

@@ -9,10 +9,10 @@
 namespace weft {
 namespace {
 
-using Attentions = std::vector<std::pair<std::string, MultiheadAttention*>>;
+using Attentions = std::vector<std::pair<std::string, SoftmaxAttention*>>;
 
 void collect(Module& module, const std::string& path, Attentions& into) {
-  if (auto* attention = dynamic_cast<MultiheadAttention*>(&module))
+  if (auto* attention = dynamic_cast<SoftmaxAttention*>(&module))
     into.emplace_back(path, attention);
   for (const auto& [name, child] : module.children())
     collect(*child, path.empty() ? name : path + "." + name, into);
@@ -26,7 +26,7 @@ Attentions asked_for(const Attentions& all, const std::vector<std::string>& path
   Attentions found;
   for (const std::string& path : paths) {
     const auto at = std::find(known.begin(), known.end(), path);
-    check(at != known.end(), "attention recorder: there is no MultiheadAttention \"{}\"{}", path,
+    check(at != known.end(), "attention recorder: there is no attention \"{}\"{}", path,
           nearest(path, known));
     found.push_back(all[static_cast<size_t>(at - known.begin())]);
   }
@@ -54,12 +54,12 @@ AttentionRecorder::AttentionRecorder(Module& module, AttentionRecorderOptions op
     : options_(std::move(options)) {
   Attentions all;
   collect(module, "", all);
-  check(!all.empty(), "attention recorder: the module has no MultiheadAttention");
+  check(!all.empty(), "attention recorder: the module has no attention with softmax");
   for (const int64_t row : options_.rows)
     check(row >= 0, "attention recorder: rows must not be negative; got {}", row);
   const Attentions watched = asked_for(all, options_.paths);
   for (const auto& [path, attention] : watched)
-    check_heads(options_.heads, path, attention->options().num_heads);
+    check_heads(options_.heads, path, attention->num_heads());
   for (const auto& [path, attention] : watched)
     in_modules_.push_back(attention->register_attention_hook(
         [this, path = path](const AttentionStep& step) { record(path, step); }));

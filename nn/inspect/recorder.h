@@ -14,7 +14,8 @@
 //   dV = (M A)^T dO
 #pragma once
 
-#include <weft/nn/attention/multihead_attention.h>
+#include <weft/nn/attention/softmax_attention.h>
+#include <weft/nn/module.h>
 
 #include <deque>
 #include <string>
@@ -39,7 +40,9 @@ class AttentionRecord {
   const std::vector<int64_t>& heads() const { return heads_; }
 
   const Tensor& queries() const { return q_; }  ///< [B, H, Tq, Dh]
-  const Tensor& keys() const { return k_; }     ///< [B, H, Tk, Dh], with those that the layer adds
+  /// [B, H, Tk, Dh], with those that the layer adds. Where heads of keys and values serve several
+  /// query heads, each of these has a copy, and its own part of their gradient.
+  const Tensor& keys() const { return k_; }
   const Tensor& values() const { return v_; }   ///< the same
   const Tensor& outputs() const { return y_; }  ///< of heads, before W_O: [B, H, Tq, Dh]
   Tensor value_norms() const;                   ///< |v_j|, [B, H, Tk]
@@ -90,7 +93,7 @@ struct AttentionRecorderOptions {
   std::vector<int64_t> rows = {};  ///< of the batch; those that a batch lacks are left out
 };
 
-/// Records every call of every MultiheadAttention in a module while it lives. Outputs and gradients
+/// Records every call of every SoftmaxAttention in a module while it lives. Outputs and gradients
 /// of the run are the same bits as without it, under interventions too; gradients are those of
 /// backward() and grad() of first order. Calls under checkpoint() are recorded twice: the second
 /// time, in backward, they get their gradients. Without a choice of rows or heads nothing is

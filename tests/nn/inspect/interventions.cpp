@@ -198,7 +198,7 @@ TEST_CASE("interventions say what they expect") {
   hook.remove();
   hook = f.layer.register_weights_hook([](const Tensor& a) { return sum(a, {3}); });
   CHECK(message_of([&] { f.run(); }) ==
-        "multihead attention: a weights hook must return weights [2, 3, 4, 5]; got [2, 3, 4]");
+        "attention: a weights hook must return weights [2, 3, 4, 5]; got [2, 3, 4]");
   hook.remove();
   patch(f.layer, ones({7}, kFloat64));
   CHECK(message_of([&] {

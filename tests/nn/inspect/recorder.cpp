@@ -340,7 +340,7 @@ TEST_CASE("nothing stays behind, in the module or in graphs, however the scope e
 TEST_CASE("recorders say what they expect") {
   Training t;
   CHECK(message_of([&] { AttentionRecorder(t.model, {.paths = {"encoder.layers.0.attn"}}); })
-            .starts_with("attention recorder: there is no MultiheadAttention "
+            .starts_with("attention recorder: there is no attention "
                          "\"encoder.layers.0.attn\"; nearest: encoder.layers.0.self_attn"));
   CHECK(message_of([&] { AttentionRecorder(t.model, {.heads = {4}}); }) ==
         "attention recorder: heads of \"encoder.layers.0.self_attn\" are 0 to 3; got 4");
@@ -348,7 +348,7 @@ TEST_CASE("recorders say what they expect") {
         "attention recorder: rows must not be negative; got -1");
   Linear linear(2, 2, Generator(1));
   CHECK(message_of([&] { const AttentionRecorder seen(linear); }) ==
-        "attention recorder: the module has no MultiheadAttention");
+        "attention recorder: the module has no attention with softmax");
   const AttentionRecorder seen(t.model, {.paths = {"encoder.layers.0.self_attn"}});
   CHECK(message_of([&] { seen["encoder.layers.0.self_attn"]; }) ==
         "attention recorder: no call of \"encoder.layers.0.self_attn\" was recorded");
