@@ -63,22 +63,31 @@ std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t p
   return found;
 }
 
-std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
-                                std::span<const Pair> pairs, int64_t points) {
-  std::vector<Head> heads = heads_of(study, table);
-  if (heads.empty() || pairs.empty()) return {};
-  const NoGrad no_grad;
+PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs) {
+  check(!pairs.empty(), "log_probability: needs at least one pair");
   Batch all(pairs.size());
   std::iota(all.begin(), all.end(), 0);
-  const PaddedIds sources = pad_ids(pairs, all, &Pair::source),
-                  targets = pad_ids(pairs, all, &Pair::target);
-  const auto value = [&] { return -study.model.loss(sources, targets, 0).item(); };
-  const char* metric = "log-probability per token";
+  const auto value = [&model, sources = pad_ids(pairs, all, &Pair::source),
+                      targets = pad_ids(pairs, all, &Pair::target)] {
+    const NoGrad no_grad;
+    return -model.loss(sources, targets, 0).item();
+  };
+  return {"log-probability per token", value};
+}
+
+std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
+                                std::span<const PruningScore> scores, int64_t points) {
+  std::vector<Head> heads = heads_of(study, table);
+  if (heads.empty()) return {};
   sort_by_importance(heads);
-  std::vector<PruningCurve> curves{{"importance", metric, take_out(heads, points, value)}};
+  std::vector<Head> shuffled = heads;
   Generator generator(1);
-  shuffle(heads, generator);
-  curves.push_back({"random", metric, take_out(heads, points, value)});
+  shuffle(shuffled, generator);
+  std::vector<PruningCurve> curves;
+  for (const PruningScore& score : scores) {
+    curves.push_back({"importance", score.metric, take_out(heads, points, score.value)});
+    curves.push_back({"random", score.metric, take_out(shuffled, points, score.value)});
+  }
   return curves;
 }
 

@@ -39,9 +39,17 @@ struct PruningCurve {
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
                                           const std::function<double()>& value);
 
-/// The mean log-probability, in nats, of a target token of `pairs` (one batch) with heads taken
-/// out by importance and at random.
+/// What a model is judged by while it loses heads.
+struct PruningScore {
+  std::string metric;
+  std::function<double()> value;
+};
+/// The mean log-probability, in nats, of a target token of `pairs` (one batch).
+PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs);
+
+/// Of each score two curves: heads go by importance, and at random. Nothing if the model's
+/// attention is no MultiheadAttention.
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
-                                std::span<const Pair> pairs, int64_t points = 8);
+                                std::span<const PruningScore> scores, int64_t points = 8);
 
 }  // namespace weft

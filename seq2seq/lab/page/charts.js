@@ -194,21 +194,22 @@ function drawHeads({width, theme, still}) {
       width, still ? 120 : 200, theme, "Importance, entropy and distance of heads", makers);
 }
 
-function drawPruning({width, theme, still}) {
-  const points =
-      report.pruning.flatMap(({order, points: list}) => list.map((p) => ({...p, order})));
-  const orders = report.pruning.map((curve) => curve.order), metric = report.pruning[0].metric;
-  const full = Math.min(width, 640);
+const pruningMetrics = () => [...new Set(report.pruning.map((curve) => curve.metric))];
+
+function pruningPanel(metric, width, theme, still) {
+  const curves = report.pruning.filter((curve) => curve.metric === metric);
+  const points = curves.flatMap(({order, points: list}) => list.map((p) => ({...p, order})));
+  const orders = curves.map((curve) => curve.order);
   const name = {importance: "least important first", random: "random order"};
   return chart(
       {
-        width: full,
+        width,
         height: 270,
         marginLeft: 46,
         marginRight: 14,
         marginBottom: 38,
         marginTop: 44,
-        x: {label: "heads kept →", labelAnchor: "center", labelArrow: "none", ticks: full / 80},
+        x: {label: "heads kept →", labelAnchor: "center", labelArrow: "none", ticks: width / 80},
         y: {label: `↑ ${metric}`, labelArrow: "none", grid: true, zero: true, tickFormat: format},
         color: {domain: orders, range: theme.series},
         symbol: {domain: orders, range: ["circle", "square", "triangle", "diamond"]},
@@ -225,6 +226,13 @@ function drawPruning({width, theme, still}) {
         ],
       },
       theme, `${metric} by the number of heads kept`);
+}
+
+function drawPruning({width, theme, still}) {
+  const makers =
+      pruningMetrics().map((metric) => (each) => pruningPanel(metric, each, theme, still));
+  return chartsInRows(
+      Math.min(width, 640 * makers.length), 330, theme, "By the number of heads kept", makers);
 }
 
 // What colour and sign stand for, above a chart's frame, from `start` px right of its left: up to
@@ -260,8 +268,8 @@ function addHeadsView() {
          "Heads of all places are taken out, in two orders; the better the measure of " +
              "importance, the longer its curve stays up."));
   addFigure(
-      section, "pruning", `${spelled(report.pruning[0].metric)} by the number of heads kept`,
-      drawPruning);
+      section, "pruning",
+      `${pruningMetrics().map(spelled).join(" and ")} by the number of heads kept`, drawPruning);
 }
 
 // --- training ---

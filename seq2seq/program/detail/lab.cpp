@@ -204,8 +204,28 @@ class Lab {
       if (is_short) report_.faithfulness.add(*study, taken);
       faithful += is_short;
     }
-    pairs.resize(std::min(pairs.size(), kPruningSentences));
-    report_.pruning = prune(*study, report_.heads, pairs);
+    texts.resize(std::min(texts.size(), kPruningSentences));
+    pairs.resize(texts.size());
+    report_.pruning = prune(*study, report_.heads, pruning_scores(texts, pairs));
+  }
+
+  // By log-probability, and where there are references by the metric that chose the model.
+  std::vector<PruningScore> pruning_scores(const std::vector<Text>& texts,
+                                           std::span<const Pair> pairs) const {
+    std::vector<PruningScore> scores{log_probability(*loaded_.model, pairs)};
+    if (!texts[0].target) return scores;
+    const Metric& metric = find_named(catalog_.metrics, run_.train.metric, "metric");
+    std::vector<std::string> sources, references;
+    for (const Text& text : texts) {
+      sources.push_back(text.source);
+      references.push_back(*text.target);
+    }
+    scores.push_back({metric.title, [this, &metric, sources, references] {
+                        return metric.score(
+                            translate_all(*loaded_.model, *loaded_.vocabulary, sources),
+                            references);
+                      }});
+    return scores;
   }
 
   const LabOptions& options_;

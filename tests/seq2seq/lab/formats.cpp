@@ -42,7 +42,8 @@ struct Filled {
     report.faithfulness.add(study, taken);
     report.heads.add(study);
     const Pair ids{pair.source, pair.target};
-    report.pruning = prune(study, report.heads, {&ids, 1}, 4);
+    const PruningScore by_log_prob = log_probability(*pair.model, {&ids, 1});
+    report.pruning = prune(study, report.heads, {&by_log_prob, 1}, 4);
     report.history = {{"update", "loss"}, {{1, 3.25}, {2, std::nan("")}}};
   }
 };

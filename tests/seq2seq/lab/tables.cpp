@@ -140,8 +140,15 @@ TEST_CASE("pruning goes from all heads to none, whatever the order") {
   HeadTable heads;
   heads.add(study);
   const std::vector<Pair> pairs{{p.source, p.target}, {{12, 6, kEnd}, {kBegin, 7, kEnd}}};
-  const std::vector<PruningCurve> curves = prune(study, heads, pairs, 5);
-  REQUIRE(curves.size() == 2);
+  double left = 3;
+  const std::vector<PruningScore> scores{log_probability(*p.model, pairs),
+                                         {"countdown", [&] { return left--; }}};
+  const std::vector<PruningCurve> all = prune(study, heads, scores, 5);
+  REQUIRE(all.size() == 4);
+  CHECK(all[2].order == "importance");
+  CHECK(all[3].metric == "countdown");
+  CHECK(all[3].points[6].value == 3 - 13);
+  const std::vector<PruningCurve> curves(all.begin(), all.begin() + 2);
   CHECK(curves[0].order == "importance");
   CHECK(curves[1].order == "random");
   std::vector<int64_t> kept;

@@ -130,10 +130,12 @@ class Maker:
 
     def pruning(self):
         total = 3 * LAYERS * HEADS
-        for order, bend in (("importance", 4), ("random", 1.3)):
-            yield {"order": order, "metric": "exact match",
-                   "points": [{"kept": kept, "value": digits(0.97 * (1 - (1 - kept / total) ** bend))}
-                              for kept in range(0, total + 1, 6)]}
+        for metric, low, high in (("log-probability per token", -9, -0.1), ("exact match", 0, 97)):
+            for order, bend in (("importance", 4), ("random", 1.3)):
+                yield {"order": order, "metric": metric,
+                       "points": [{"kept": kept,
+                                   "value": digits(high - (high - low) * (1 - kept / total) ** bend)}
+                                  for kept in range(0, total + 1, 6)]}
 
     def history(self):
         rows = []
