@@ -5,7 +5,9 @@
 // layer, and in a measure's one matrix where it has no layers; at the step that reads the word (its
 // offset is "input") and at the one that predicts it ("output"). The error rate is against the
 // links of the task's grammar, all sure (metrics/alignment.h). Of each measure and offset the table
-// has the layer and head with the lowest rate on these same sentences.
+// has one layer and head: that with the lowest rate on as many other sentences, those that follow
+// (on the same ones if none do). What is left where each of these links is right, of words that
+// have several, the verdict tells.
 //
 // Beside it stands whether the measure names the source words that the score of the whole target
 // rests on: normalized AOPC and the rank correlation with exact Shapley values (lab/tables.h), of

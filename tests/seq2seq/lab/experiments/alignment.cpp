@@ -62,3 +62,26 @@ TEST_CASE("alignment needs gold links") {
   CHECK(message_of([&] { alignment_experiment(toy.with(builtin_measures()), {}); }) ==
         "alignment: needs gold links between the tokens of the model; its task has none");
 }
+
+TEST_CASE("alignment: other sentences choose the layer and the head") {
+  const ToySubject toy;
+  // Layer 1 has the links of the first sentence, layer 2 those of the second.
+  const auto of_one = [](const Study& study) {
+    const Tensor right = gold(study)[0].layers[0], wrong = zeros(right.shape());
+    const bool first = study.units() == 3;
+    return std::vector<Maps>{{Place::cross, {first ? right : wrong, first ? wrong : right}}};
+  };
+  const std::vector<Measure> measures{{.name = "of one", .maps = of_one}};
+  const ExperimentTable table = alignment_experiment(toy.with(measures), {.sentences = 1}).table;
+  // Zeros link each word to the first one, as one of the 3 is.
+  CHECK(table.at({"of one", "output", "2"}, "AER %") == Approx(100 * (1 - 2. / 6)));
+}
+
+TEST_CASE("alignment: what one link a word cannot reach") {
+  ToySubject toy;
+  toy.split.gold = {{{0, 0}, {0, 1}, {1, 1}, {2, 2}, {0, 2}}, {{0, 0}}};
+  const std::vector<Measure> measures{{.name = "weights", .maps = gold}};
+  const ExperimentResult result = alignment_experiment(toy.with(measures), {.sentences = 2});
+  // Of 6 links, 3 + 1 in either sentence: 1 - 2 * 4 / (4 + 6).
+  CHECK(result.verdict.ends_with("One right link of each target word would leave 20.0 %."));
+}
