@@ -232,7 +232,7 @@ function drawPruning({width, theme, still}) {
   const makers =
       pruningMetrics().map((metric) => (each) => pruningPanel(metric, each, theme, still));
   return chartsInRows(
-      Math.min(width, 640 * makers.length), 330, theme, "By the number of heads kept", makers);
+      Math.min(width, 640 * makers.length), 300, theme, "By the number of heads kept", makers);
 }
 
 // What colour and sign stand for, above a chart's frame, from `start` px right of its left: up to
