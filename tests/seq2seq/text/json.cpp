@@ -30,6 +30,22 @@ TEST_CASE("json: what is not finite is null") {
   CHECK(std::isnan(number_at(parse_json(R"({"loss": null})"), "loss")));
 }
 
+TEST_CASE("json: lists of numbers") {
+  const std::string line = R"({"a":[1.5,null,-2.0],"b":[]})";
+  const JsonObject object = parse_json(line);
+  const std::vector<double> a = numbers_at(object, "a");
+  REQUIRE(a.size() == 3);
+  CHECK(a[0] == 1.5);
+  CHECK(std::isnan(a[1]));
+  CHECK(a[2] == -2);
+  CHECK(numbers_at(object, "b").empty());
+  CHECK(strings_at(object, "b").empty());
+  CHECK(to_json_line(object) == line);
+  CHECK(message_of([&] { strings_at(object, "a"); }) == "\"a\" must be a list of strings");
+  CHECK(message_of([&] { numbers_at(parse_json(R"({"s":["x"]})"), "s"); }) ==
+        "\"s\" must be a list of numbers");
+}
+
 TEST_CASE("json: values have types") {
   const JsonObject object = parse_json(R"({"n": 2, "x": 2.5})");
   CHECK(number_at(object, "n") == 2);
