@@ -62,7 +62,7 @@ int64_t count_at(const JsonObject& line, const std::string& key, int64_t least, 
   return value;
 }
 
-std::vector<double> numbers_at(const JsonObject& line, const std::string& key, int64_t count) {
+std::vector<double> numbers_of(const JsonObject& line, const std::string& key, int64_t count) {
   std::vector<double> values = numbers_at(line, key);
   check(std::ssize(values) == count, "\"{}\" must have {} numbers; got {}", key, count,
         values.size());
@@ -83,7 +83,7 @@ Film read_subject(const JsonObject& line) {
   film.layers = strings_at(line, "layers");
   check(!film.layers.empty(), "\"layers\" must not be empty");
   const std::vector<std::string>& paths = strings_at(line, "attention");
-  const std::vector<double> heads = numbers_at(line, "heads", std::ssize(paths));
+  const std::vector<double> heads = numbers_of(line, "heads", std::ssize(paths));
   for (size_t i = 0; i < paths.size(); ++i) {
     check(heads[i] >= 1 && heads[i] <= kMostHeads, "heads must be in [1, {}]; got {}", kMostHeads,
           heads[i]);
@@ -103,11 +103,11 @@ Film::Frame read_frame(const JsonObject& line, const Film& film) {
   return {
       .update = count_at(line, "update", last + 1, kMostUpdates),
       .gradients = count_at(line, "gradients", 0, kMostUpdates),
-      .norm = numbers_at(line, "norm", layers),
-      .snr = numbers_at(line, "snr", layers),
-      .head_norm = numbers_at(line, "head_norm", heads),
-      .head_snr = numbers_at(line, "head_snr", heads),
-      .maps = numbers_at(line, "maps",
+      .norm = numbers_of(line, "norm", layers),
+      .snr = numbers_of(line, "snr", layers),
+      .head_norm = numbers_of(line, "head_norm", heads),
+      .head_snr = numbers_of(line, "head_snr", heads),
+      .maps = numbers_of(line, "maps",
                          film.map_layers * std::ssize(film.source) * std::ssize(film.predicted))};
 }
 
