@@ -146,7 +146,9 @@ function headChart({key, title}, width, theme, still) {
       line: (c) => c.row,
       text: (c) => `${names[c.row]}, head ${c.column + 1}: ${format(c.value)}`
     });
-  return titled(svg, `${title} by head`, theme);
+  const [least, most] = extentOf(key);
+  const ends = cell > 30 ? "" : `, ${brief(least)} to ${brief(most)}`;
+  return titled(svg, `${title} by head${ends}`, theme);
 }
 
 // Cross-attention of one layer, the mean of its heads.
@@ -186,7 +188,7 @@ function drawFilm({width, theme, still}) {
       kGradientNumbers.map(({key, title}) => ({key: `head_${key}`, title}))
           .filter(({key}) => filled(key))
           .map((number) => (each) => headChart(number, each, theme, still)));
-  add("Attention", still ? 190 : 240,
+  add("Attention", still ? 190 : 150,
       range(film.map_layers).map((layer) => (each) => filmMap(layer, each, theme)));
   return arrange(rows, 1, 18, theme, `Training at update ${frameNow().update}`);
 }

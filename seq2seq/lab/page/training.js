@@ -39,7 +39,7 @@ function lineChart({points, names, title, domain, log, at, height}, width, theme
           Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
           Plot.dot(points.filter((p) => few(p.name)), {x: "x", y: "y", fill: "name", r: 2.5}),
           Plot.dot(now.filter(Boolean), {x: "x", y: "y", fill: "name", r: 5}),
-          ...(names.length > 1 ? keyMarks(names.map(spelled), theme, 0) : []),
+          ...(names.length > 1 ? keyMarks(names.map(spelled), theme, width < 240 ? -44 : 0) : []),
           ...(still ? [] : [Plot.tip(points, Plot.pointerX({
             x: "x",
             y: "y",
