@@ -222,6 +222,7 @@ const kHeadNumbers = ["importance", "entropy", "distance"];
 
 function headMap(title, table, width, theme, still) {
   const cells = cellsOf(table), across = d3.max(table, (row) => row.length);
+  const marginRight = Math.max(2, width - 34 - 72 * across);  // few heads need no wide cells
   const scale = colourScale(table.flat(), theme, false), fits = (width - 36) / across > 22;
   const svg = chart(
       {
@@ -229,7 +230,7 @@ function headMap(title, table, width, theme, still) {
         height: table.length * 28 + 42,
         marginLeft: 34,
         marginTop: 34,
-        marginRight: 2,
+        marginRight,
         marginBottom: 4,
         x: {
           domain: range(across),
@@ -327,8 +328,9 @@ function addHeadsView() {
   if (report.heads.length === 0 && report.pruning.length === 0) return;
   const section = addSection(
       "heads", "Heads",
-      "What each head does, as a mean over sentences, and how the model does with fewer of them. " +
-          "Entropy is in nats, distance in positions.");
+      "What each head does, as a mean over sentences" +
+          (report.pruning.length ? ", and how the model does with fewer of them" : "") +
+          ". Entropy is in nats, distance in positions.");
   if (report.heads.length)
     addFigure(
         section, "heads",

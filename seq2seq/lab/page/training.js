@@ -17,37 +17,44 @@ function lineChart({points, names, title, domain, log, at, height}, width, theme
   const few = (name) => points.filter((p) => p.name === name).length < 30;
   const text = (p) => `${spelled(p.name)}: ${format(p.y)}`;
   const now = names.map((name) => points.findLast((p) => p.name === name && p.x <= at));
-  const svg = chart(
-      {
-        width,
-        height,
-        marginLeft: 48,
-        marginRight: 14,
-        marginBottom: 36,
-        marginTop: names.length > 1 ? 34 : 14,
-        x: {
-          domain,
-          label: xName,
-          labelAnchor: "center",
-          labelArrow: "none",
-          ticks: width / 80
-        },
-        y: {label: null, type: isLog ? "log" : "linear", grid: true, ticks: 5, tickFormat: format},
-        color: {domain: names, range: theme.series},
-        marks: [
-          ...(at === undefined ? [] : [Plot.ruleX([at], {stroke: theme.muted})]),
-          Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
-          Plot.dot(points.filter((p) => few(p.name)), {x: "x", y: "y", fill: "name", r: 2.5}),
-          Plot.dot(now.filter(Boolean), {x: "x", y: "y", fill: "name", r: 5}),
-          ...(names.length > 1 ? keyMarks(names.map(spelled), theme, width < 240 ? -44 : 0) : []),
-          ...(still ? [] : [Plot.tip(points, Plot.pointerX({
-            x: "x",
-            y: "y",
-            title: (p) => `${text(p)}\n${xName} ${p.x}`
-          }))]),
-        ],
-      },
-      theme, `${title} by ${xName}`);
+  const svg =
+      chart(
+          {
+            width,
+            height,
+            marginLeft: 48,
+            marginRight: 14,
+            marginBottom: 36,
+            marginTop: names.length > 1 ? 34 : 14,
+            x: {domain, label: xName, labelAnchor: "center", labelArrow: "none", ticks: width / 80},
+            y: {
+              label: null,
+              type: isLog ? "log" : "linear",
+              grid: true,
+              ticks: 5,
+              tickFormat: format
+            },
+            color: {domain: names, range: theme.series},
+            marks:
+                [
+                  ...(at === undefined ? [] : [Plot.ruleX([at], {stroke: theme.muted})]),
+                  Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
+                  Plot.dot(
+                      points.filter((p) => few(p.name)), {x: "x", y: "y", fill: "name", r: 2.5}),
+                  Plot.dot(now.filter(Boolean), {x: "x", y: "y", fill: "name", r: 5}),
+                  ...(names.length > 1 ?
+                          keyMarks(names.map(spelled), theme, width < 240 ? -44 : 0) :
+                          []),
+                  ...(still ? [] : [Plot
+                                        .tip(
+                                            points, Plot.pointerX({
+                                              x: "x",
+                                              y: "y",
+                                              title: (p) => `${text(p)}\n${xName} ${p.x}`
+                                            }))]),
+                ],
+          },
+          theme, `${title} by ${xName}`);
   if (!still)
     reachable(svg, points, theme, {
       x: (p) => p.x,
