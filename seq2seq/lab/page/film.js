@@ -314,9 +314,9 @@ function addFilmView() {
       el("p", {class: "how"},
          "A dot is the layer now, the bar behind it where it has been. Scales are those of the " +
              "whole film; colours and dots go by logarithms."));
-  const go = addFilmControls(section, () => figure.redraw());
-  const figure = addFigure(section, "film", frameText, drawFilm);
   reel.at = film.frames.length - 1;
+  const figure = addFigure(section, "film", frameText, drawFilm);
+  const go = addFilmControls(section, () => figure.redraw());
   go(reel.at);
   section.append(el("h3", {}, "Over the whole of it"));
   addFigure(
