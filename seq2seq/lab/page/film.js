@@ -208,7 +208,7 @@ function layerLines({key, title}, width, theme, still) {
         width,
         height: names.length * high + 44,
         marginLeft,
-        marginRight: 44,
+        marginRight: 54,
         marginTop,
         marginBottom: 38,
         x: {label: "update", labelAnchor: "center", labelArrow: "none", ticks: width / 110},
