@@ -5,6 +5,7 @@
 #include <weft/seq2seq/lab/film.h>
 #include <weft/seq2seq/text/text_file.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -129,8 +130,9 @@ void Film::add(Frame frame) {
   frames.push_back(std::move(frame));
   if (frames.size() < kMostFrames) return;
   detail::thin_out(frames);
-  // Epochs may differ a little in length.
-  gap = 3 * (frames.back().update - frames.front().update) / (4 * (std::ssize(frames) - 1));
+  gap = frames[1].update - frames[0].update;  // or less, as epochs may differ a little in length
+  for (size_t i = 2; i < frames.size(); ++i)
+    gap = std::min(gap, frames[i].update - frames[i - 1].update);
 }
 
 void save_film(const std::filesystem::path& file, const Film& film) {
