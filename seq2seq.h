@@ -12,6 +12,8 @@
 #include <weft/seq2seq/lab/experiments/experiment.h>
 #include <weft/seq2seq/lab/experiments/explanation.h>
 #include <weft/seq2seq/lab/experiments/heads.h>
+#include <weft/seq2seq/lab/film.h>
+#include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/lab/formats.h>
 #include <weft/seq2seq/lab/head_curvature.h>
 #include <weft/seq2seq/lab/measure.h>

@@ -158,6 +158,27 @@ Json history(const Report& report) {
   return {{"columns", report.history.columns}, {"rows", rows(report.history.rows)}};
 }
 
+Json frame(const Film::Frame& f) {
+  return {{"update", f.update},
+          {"gradients", f.gradients},
+          {"norm", numbers(f.norm)},
+          {"snr", numbers(f.snr)},
+          {"head_norm", numbers(f.head_norm)},
+          {"head_snr", numbers(f.head_snr)},
+          {"maps", numbers(f.maps)}};
+}
+
+Json film(const Report& report) {
+  const Film& f = report.film;
+  if (f.frames.empty()) return nullptr;
+  Json attention = Json::array(), frames = Json::array();
+  for (const Film::Attention& a : f.attention)
+    attention.push_back({{"path", a.path}, {"heads", a.heads}});
+  for (const Film::Frame& each : f.frames) frames.push_back(frame(each));
+  return {{"layers", f.layers},       {"attention", attention},     {"source", f.source},
+          {"predicted", f.predicted}, {"map_layers", f.map_layers}, {"frames", frames}};
+}
+
 }  // namespace
 
 std::string to_json(const Report& report) {
@@ -167,7 +188,7 @@ std::string to_json(const Report& report) {
                  {"sentences", sentences},         {"measures", measures(report)},
                  {"agreement", agreement(report)}, {"faithfulness", faithfulness(report)},
                  {"heads", heads(report)},         {"pruning", pruning(report)},
-                 {"history", history(report)}};
+                 {"history", history(report)},     {"film", film(report)}};
   // A directory may have any bytes for a name.
   return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

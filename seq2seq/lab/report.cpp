@@ -1,6 +1,7 @@
-#include <weft/core/error.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/lab/detail/json_lines.h>
+#include <weft/seq2seq/lab/detail/thin_out.h>
 #include <weft/seq2seq/lab/report.h>
-#include <weft/seq2seq/text/text_file.h>
 
 #include <algorithm>
 #include <limits>
@@ -9,6 +10,7 @@ namespace weft {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr size_t kMostRows = 4096, kMostColumns = 64;  // of the history
 
 std::vector<std::string> pieces(const Vocabulary& vocabulary, std::span<const int64_t> ids) {
   std::vector<std::string> found;
@@ -24,7 +26,10 @@ std::string column_name(const std::string& key) {
 
 void add_number(History& history, const std::string& name, double value) {
   auto column = std::find(history.columns.begin(), history.columns.end(), name);
-  if (column == history.columns.end()) column = history.columns.insert(column, name);
+  if (column == history.columns.end()) {
+    check(history.columns.size() < kMostColumns, "more than {} different numbers", kMostColumns);
+    column = history.columns.insert(column, name);
+  }
   std::vector<double>& row = history.rows.back();
   row.resize(history.columns.size(), kNone);
   row[static_cast<size_t>(column - history.columns.begin())] = value;
@@ -33,7 +38,10 @@ void add_number(History& history, const std::string& name, double value) {
 // Training and validation of one update share a row.
 void add_line(History& history, const JsonObject& line) {
   const auto update = static_cast<double>(integer_at(line, "step"));
-  if (history.rows.empty() || history.rows.back()[0] != update) history.rows.emplace_back();
+  if (history.rows.empty() || history.rows.back()[0] != update) {
+    if (history.rows.size() == kMostRows) detail::thin_out(history.rows);
+    history.rows.emplace_back();
+  }
   add_number(history, "update", update);
   for (const auto& [key, value] : line) {
     if (const auto* whole = std::get_if<int64_t>(&value))
@@ -58,17 +66,10 @@ SentenceReport report_sentence(const Study& study, std::vector<Measured> taken,
           .measured = std::move(taken)};
 }
 
-History read_history(const std::filesystem::path& file) {
+History read_history(const std::filesystem::path& file, std::vector<std::string>& notes) {
   History history;
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) return history;
-  for (const std::string& text : read_lines(file)) {
-    try {
-      add_line(history, parse_json(text));
-    } catch (const Error&) {
-      continue;
-    }
-  }
+  detail::for_each_line(file, notes,
+                        [&](const JsonObject& line, int64_t) { add_line(history, line); });
   for (std::vector<double>& row : history.rows) row.resize(history.columns.size(), kNone);
   return history;
 }

@@ -1,6 +1,7 @@
 // What a report holds, as plain data: the program fills it, and formats.h writes it.
 #pragma once
 
+#include <weft/seq2seq/lab/film.h>
 #include <weft/seq2seq/lab/pruning.h>
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/text/json.h>
@@ -37,14 +38,16 @@ struct Report {
   HeadTable heads;
   std::vector<PruningCurve> pruning;
   History history;
+  Film film;
 };
 
 /// `taken` of one study, with the texts of its tokens.
 SentenceReport report_sentence(const Study& study, std::vector<Measured> taken,
                                const Vocabulary& vocabulary);
 
-/// The numbers of metrics.jsonl, a row for each update that has a line; nothing if there is no such
-/// file. Lines that a crash cut off are left out.
-History read_history(const std::filesystem::path& file);
+/// The numbers of metrics.jsonl, a row for each update that has a line (of more than 4096, for
+/// every second, fourth ...); nothing if there is no such file. Damaged lines are left out, with a
+/// line in `notes` for the first of them.
+History read_history(const std::filesystem::path& file, std::vector<std::string>& notes);
 
 }  // namespace weft

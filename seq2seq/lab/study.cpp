@@ -13,16 +13,21 @@
 namespace weft {
 namespace {
 
-// `see` gets what any Embedding gives for these ids, [1, T, D], and may replace it. Ids tell the
-// source from the target: only one of them begins with kBegin.
+// Whether they are these ids, once or several times.
+bool repeat(const Ids& read, const Ids& ids) {
+  for (size_t i = 0; i < read.size(); ++i)
+    if (read[i] != ids[i % ids.size()]) return false;
+  return !read.empty() && read.size() % ids.size() == 0;
+}
+
+// `see` gets what any Embedding gives for rows of these ids, [N, T, D], and may replace it. Ids
+// tell the source from the target: only one of them begins with kBegin.
 void watch_embedding(Module& model, const Ids& ids, detail::ScopedHooks& hooks,
                      const std::function<void(Tensor& found)>& see) {
   detail::for_each_module(model, [&](Module& module) {
     if (dynamic_cast<Embedding*>(&module) == nullptr) return;
     hooks.add(module.register_forward_hook([ids, see](ModuleCall& call) {
-      const Tensor& read = *call.inputs[0];
-      if (read.numel() == std::ssize(ids) && read.to_vector<int64_t>() == ids)
-        see(*call.outputs[0]);
+      if (repeat(call.inputs[0]->to_vector<int64_t>(), ids)) see(*call.outputs[0]);
     }));
   });
 }
@@ -112,16 +117,20 @@ double Study::score() const {
 }
 
 // Of a model that knows losses alone: the first tokens less those before.
-Tensor Study::log_prob_of_first(int64_t count) const {
+Tensor Study::log_prob_of_first(int64_t count, int64_t times) const {
   if (count == 0) return Tensor();
   const Ids first(target.begin(), target.begin() + count + 1);
-  return model.loss(pad_ids({&source, 1}), pad_ids({&first, 1}), 0) * -static_cast<double>(count);
+  const auto rows = static_cast<size_t>(times);
+  return model.loss(pad_ids(std::vector<Ids>(rows, source)), pad_ids(std::vector<Ids>(rows, first)),
+                    0) *
+         -static_cast<double>(count * times);
 }
 
 Tensor Study::score_at(const Tensor& replaced) const {
   detail::ScopedHooks hooks;
   watch_embedding(model, source, hooks, [&](Tensor& found) { found = replaced; });
-  const Tensor score = log_prob_of_first(end_), before = log_prob_of_first(begin_);
+  const int64_t times = replaced.size(0);
+  const Tensor score = log_prob_of_first(end_, times), before = log_prob_of_first(begin_, times);
   return before.defined() ? score - before : score;
 }
 

@@ -44,7 +44,8 @@ class Study {
   /// What the model's table of vectors gives for the source, [1, Ts, D]; undefined if no Embedding
   /// of the model reads the source's ids.
   Tensor embeddings;
-  /// The score with these in place of `embeddings`: a tensor of one element, differentiable.
+  /// The score with these in place of `embeddings`: a tensor of one element, differentiable. Of
+  /// several, [N, Ts, D], the sum of the scores, in one batch.
   Tensor score_at(const Tensor& replaced) const;
 
   /// The score with some units alone, the others being kUnknown: positions stay as they are, where
@@ -69,7 +70,7 @@ class Study {
   void run();
   std::vector<std::vector<float>> scored(const std::vector<Ids>& sources) const;
   AttentionTrace gradients_of_first(int64_t count) const;
-  Tensor log_prob_of_first(int64_t count) const;
+  Tensor log_prob_of_first(int64_t count, int64_t times) const;
 
   int64_t begin_, end_;  // the predicted tokens that scores are of
   std::vector<Call> calls_;

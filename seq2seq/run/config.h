@@ -80,6 +80,8 @@ struct TrainConfig : SettingGroup {
       "Updates between validations; 0: after each epoch", kCount, kChange}};
   Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
       "Updates between lines of metrics.jsonl", kPositive, kChange}};
+  Setting<int64_t> record_gradients{*this, 8, {"record-gradients", "Training",
+      "Updates before each validation whose gradients film.jsonl tells of; 0: none", kCount, kChange}};
   // clang-format on
 
   std::filesystem::path directory() const { return model_dir.value(); }

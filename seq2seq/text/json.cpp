@@ -11,6 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
 Json to_tree(const JsonObject& object) {
   Json tree = Json::object();
   for (const auto& field : object)
@@ -19,16 +21,22 @@ Json to_tree(const JsonObject& object) {
 }
 
 JsonValue to_value(const std::string& key, const Json& json) {
-  if (json.is_null()) return std::numeric_limits<double>::quiet_NaN();
+  if (json.is_null()) return kNone;
   if (json.is_number_float()) return json.get<double>();
   if (json.is_string()) return json.get<std::string>();
   const bool fits = !json.is_number_unsigned() ||
                     json.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
   if (json.is_number_integer() && fits) return json.get<int64_t>();
-  check(json.is_array() && std::all_of(json.begin(), json.end(),
-                                       [](const Json& item) { return item.is_string(); }),
-        "\"{}\" must be a number, a string or a list of strings", key);
-  return json.get<std::vector<std::string>>();
+  const auto is_list = [&](auto holds) {
+    return json.is_array() && std::all_of(json.begin(), json.end(), holds);
+  };
+  if (is_list([](const Json& item) { return item.is_string(); }))
+    return json.get<std::vector<std::string>>();
+  check(is_list([](const Json& item) { return item.is_number() || item.is_null(); }),
+        "\"{}\" must be a number, a string or a list of either", key);
+  std::vector<double> numbers;
+  for (const Json& item : json) numbers.push_back(item.is_null() ? kNone : item.get<double>());
+  return numbers;
 }
 
 const JsonValue& value_at(const JsonObject& object, const std::string& key) {
@@ -85,6 +93,12 @@ std::string text_at(const JsonObject& object, const std::string& key) {
 
 const std::vector<std::string>& strings_at(const JsonObject& object, const std::string& key) {
   return typed_at<std::vector<std::string>>(object, key, "a list of strings");
+}
+
+std::vector<double> numbers_at(const JsonObject& object, const std::string& key) {
+  const auto* strings = std::get_if<std::vector<std::string>>(&value_at(object, key));
+  if (strings && strings->empty()) return {};
+  return typed_at<std::vector<double>>(object, key, "a list of numbers");
 }
 
 }  // namespace weft

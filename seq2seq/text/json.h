@@ -1,5 +1,5 @@
-// Small JSON files: one flat object of numbers, strings and lists of strings, keys in order, so
-// that people can read them.
+// Small JSON files: one flat object of numbers, strings and lists of either, keys in order, so that
+// people can read them.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 namespace weft {
 
 /// Null stands for a number that is not finite.
-using JsonValue = std::variant<int64_t, double, std::string, std::vector<std::string>>;
+using JsonValue =
+    std::variant<int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
 using JsonObject = std::vector<std::pair<std::string, JsonValue>>;
 
 /// {"step":20,"loss":3.5}
@@ -28,6 +29,8 @@ double number_at(const JsonObject& object, const std::string& key);
 const std::string& string_at(const JsonObject& object, const std::string& key);
 /// A number or a string, as text.
 std::string text_at(const JsonObject& object, const std::string& key);
+/// Lists: an empty one is of either kind.
 const std::vector<std::string>& strings_at(const JsonObject& object, const std::string& key);
+std::vector<double> numbers_at(const JsonObject& object, const std::string& key);
 
 }  // namespace weft

@@ -53,6 +53,8 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
 
 bool Trainer::run() {
   metrics_.emplace(config_.directory() / "metrics.jsonl", at_.step);
+  if (config_.record_gradients > 0)
+    film_.emplace(parts_.model, parts_.vocabulary, valid_, config_.directory() / kFilm, at_.step);
   const InterruptScope scope;
   if (finished())
     progress_.print(
@@ -154,6 +156,7 @@ void Trainer::update(const std::vector<Batch>& batches) {
       std::min<int64_t>(at_.batch + config_.accumulate, static_cast<int64_t>(batches.size()));
   const std::span parts(batches.begin() + at_.batch, batches.begin() + end);
   const BatchLoss loss = accumulate_gradients(parts_.model, pairs_, parts, config_.label_smoothing);
+  if (film_ && updates_to_validation(std::ssize(batches)) <= config_.record_gradients) film_->add();
   at_.batch = end;
   const double rate = parts_.optimizer.lr();
   const double norm = step_optimizer();
@@ -161,6 +164,14 @@ void Trainer::update(const std::vector<Batch>& batches) {
   at_.tokens += loss.tokens;
   ++at_.step;
   note({at_.step, at_.epoch, loss.mean, 0, rate, norm, at_.seconds}, loss.tokens, watch.seconds());
+}
+
+// The next one included. Minutes may bring it earlier.
+int64_t Trainer::updates_to_validation(int64_t batches) const {
+  const TrainConfig& c = config_;
+  const int64_t next = c.validate_every ? c.validate_every - at_.step % c.validate_every
+                                        : (batches - at_.batch + c.accumulate - 1) / c.accumulate;
+  return c.steps > 0 ? std::min(next, c.steps - at_.step) : next;
 }
 
 double Trainer::step_optimizer() {
@@ -208,6 +219,7 @@ void Trainer::validate() {
   const ParallelText& text = parts_.corpus.valid.text;
   const std::vector<std::string> translations =
       translate_all(parts_.model, parts_.vocabulary, text.source);
+  if (film_) film_->record(at_.step);
   parts_.model.train();
   const double score = parts_.metric.score(translations, text.target);
   at_.validated_step = at_.step;

@@ -3,6 +3,7 @@
 
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/schedules.h>
+#include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/tasks/corpus.h>
@@ -61,6 +62,7 @@ class Trainer {
   void say_end();
   void train_epoch();
   void update(const std::vector<Batch>& batches);
+  int64_t updates_to_validation(int64_t batches) const;
   double step_optimizer();
   void note(TrainingRecord record, int64_t tokens, double seconds);
   int64_t total_steps() const;
@@ -81,6 +83,7 @@ class Trainer {
   Settings settings_;
   Position at_;
   std::optional<MetricsLog> metrics_;  // once it runs
+  std::optional<FilmRecorder> film_;   // likewise, if asked for
   Progress progress_;
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;

@@ -1,5 +1,5 @@
 "use strict";
-// Bars of tokens, heads, pruning and training: charts by Observable Plot.
+// Charts by Observable Plot: bars of tokens, heads, pruning.
 
 function chart(options, theme, label) {
   const svg = Plot.plot({
@@ -22,6 +22,67 @@ function chart(options, theme, label) {
       .attr("font-family", kFont)
       .attr("font-size", 11)
       .node();
+}
+
+const chartCursors = new Map();  // by label: {line, at}
+
+// Makes the numbers of a chart readable with the arrow keys: along a line of `points`, and from one
+// line to the next. x, y, line and text tell of a point, and where there are facets, how far below
+// the first one it is; points of a line are in order.
+function reachable(svg, points, theme, {x, y, line, text, below = () => 0}) {
+  const lines = d3.groups(points, line).map(([, list]) => list), last = lines.length - 1;
+  if (last < 0) return;
+  const label = svg.getAttribute("aria-label"), width = Number(svg.getAttribute("width"));
+  const cursor = chartCursors.get(label) ?? {line: 0, at: 0};
+  chartCursors.set(label, cursor);
+  const mark =
+      d3.select(svg).append("g").attr("visibility", "hidden").attr("pointer-events", "none");
+  const ring = mark.append("circle").attr("r", 6).attr("fill", "none").attr("stroke-width", 2);
+  ring.attr("stroke", theme.ink);
+  const words = mark.append("text").attr("font-weight", 600).attr("paint-order", "stroke");
+  words.attr("fill", theme.ink).attr("stroke", theme.paper).attr("stroke-width", 5);
+  const along = (name, value) => {
+    const scale = svg.scale(name);
+    return scale.apply(value) + (scale.bandwidth ?? 0) / 2;
+  };
+  const show = () => {
+    cursor.line = Math.max(0, Math.min(last, cursor.line));
+    const list = lines[cursor.line];
+    cursor.at = Math.max(0, Math.min(list.length - 1, cursor.at));
+    const point = list[cursor.at], px = along("x", x(point)),
+          py = along("y", y(point)) + below(point);
+    mark.attr("visibility", "visible");
+    ring.attr("cx", px).attr("cy", py);
+    const said = fit(text(point), width, 12), half = textWidth(said) * 0.54;
+    words.text(said)
+        .attr("text-anchor", "middle")
+        .attr("x", Math.max(half, Math.min(width - half, px)))
+        .attr("y", py > 26 ? py - 12 : py + 22);
+    document.getElementById("said").textContent = text(point);
+  };
+  const step = (by) => () => (cursor.at += by);
+  const turn = (by) => () => (last === 0 ? (cursor.at += by) : (cursor.line += by));
+  const acts = {
+    ArrowLeft: step(-1),
+    ArrowRight: step(1),
+    ArrowUp: turn(-1),
+    ArrowDown: turn(1),
+    Home: () => (cursor.at = 0),
+    End: () => (cursor.at = Infinity)
+  };
+  d3.select(svg)
+      .attr("tabindex", 0)
+      .attr("role", "application")
+      .attr("aria-roledescription", "chart")
+      .attr("data-key", label)
+      .on("focus", () => svg.matches(":focus-visible") && show())
+      .on("blur", () => mark.attr("visibility", "hidden"))
+      .on("keydown", (event) => {
+        if (!acts[event.key]) return;
+        event.preventDefault();
+        acts[event.key]();
+        show();
+      });
 }
 
 // Charts of the same width beside each other, as many as the page has room for.
@@ -67,7 +128,7 @@ function tokenNumbers(sentence) {
   ];
 }
 
-function tokenBars({title, side, values, unit}, sentence, width, theme) {
+function tokenBars({title, side, values, unit}, sentence, width, theme, still) {
   const tokens = side === "source" ? sentence.source : sentence.predicted;
   const rows = tokens.map((token, index) => ({index, token, value: values[index]}))
                    .filter((d) => isNumber(d.value));
@@ -117,6 +178,13 @@ function tokenBars({title, side, values, unit}, sentence, width, theme) {
         ],
       },
       theme, `${title} of each ${side} token`);
+  if (!still)
+    reachable(svg, rows, theme, {
+      x: (d) => d.value,
+      y: (d) => d.index,
+      line: () => 0,
+      text: (d) => `${printable(d.token)}: ${format(d.value)}`
+    });
   const long = `${title}${unit ? `, ${unit}` : ""} (${side})`;
   return titled(svg, fitsBold(long, width) ? long : `${title} (${side})`, theme);
 }
@@ -125,7 +193,8 @@ function drawTokens({width, theme, still}) {
   const sentence = sentenceNow();
   return chartsInRows(
       width, still ? 190 : 280, theme, "Numbers of tokens",
-      tokenNumbers(sentence).map((numbers) => (each) => tokenBars(numbers, sentence, each, theme)));
+      tokenNumbers(sentence).map(
+          (numbers) => (each) => tokenBars(numbers, sentence, each, theme, still)));
 }
 
 function addTokensView() {
@@ -151,8 +220,9 @@ function addTokensView() {
 
 const kHeadNumbers = ["importance", "entropy", "distance"];
 
-function headMap(title, table, width, theme) {
+function headMap(title, table, width, theme, still) {
   const cells = cellsOf(table), across = d3.max(table, (row) => row.length);
+  const marginRight = Math.max(2, width - 34 - 72 * across);  // few heads need no wide cells
   const scale = colourScale(table.flat(), theme, false), fits = (width - 36) / across > 22;
   const svg = chart(
       {
@@ -160,7 +230,7 @@ function headMap(title, table, width, theme) {
         height: table.length * 28 + 42,
         marginLeft: 34,
         marginTop: 34,
-        marginRight: 2,
+        marginRight,
         marginBottom: 4,
         x: {
           domain: range(across),
@@ -182,14 +252,22 @@ function headMap(title, table, width, theme) {
         ],
       },
       theme, title);
+  if (!still)
+    reachable(svg, cells, theme, {
+      x: (c) => c.column,
+      y: (c) => c.row,
+      line: (c) => c.row,
+      text: (c) => `layer ${c.row + 1}, head ${c.column + 1}: ${format(c.value)}`
+    });
   return titled(svg, fits ? title : `${title}, up to ${brief(scale.most)}`, theme);
 }
 
 function drawHeads({width, theme, still}) {
   const makers = report.heads.flatMap(
-      (place) =>
-          kHeadNumbers.filter((key) => place[key]?.flat().some(isNumber))
-              .map((key) => (each) => headMap(`${place.place}: ${key}`, place[key], each, theme)));
+      (place) => kHeadNumbers.filter((key) => place[key]?.flat().some(isNumber))
+                     .map(
+                         (key) => (each) =>
+                             headMap(`${place.place}: ${key}`, place[key], each, theme, still)));
   return chartsInRows(
       width, still ? 120 : 200, theme, "Importance, entropy and distance of heads", makers);
 }
@@ -201,7 +279,8 @@ function pruningPanel(metric, width, theme, still) {
   const points = curves.flatMap(({order, points: list}) => list.map((p) => ({...p, order})));
   const orders = curves.map((curve) => curve.order);
   const name = {importance: "least important first", random: "random order"};
-  return chart(
+  const words = (d) => `${d.kept} heads, ${name[d.order] ?? d.order}: ${format(d.value)}`;
+  const svg = chart(
       {
         width,
         height: 270,
@@ -218,14 +297,17 @@ function pruningPanel(metric, width, theme, still) {
               points, {x: "kept", y: "value", stroke: "order", strokeWidth: 2, sort: "kept"}),
           Plot.dot(points, {x: "kept", y: "value", fill: "order", symbol: "order", r: 4}),
           ...keyMarks(orders.map((o) => name[o] ?? o), theme, 0),
-          ...(still ? [] : [Plot.tip(points, Plot.pointerX({
-            x: "kept",
-            y: "value",
-            title: (d) => `${d.kept} heads, ${name[d.order] ?? d.order}: ${format(d.value)}`
-          }))]),
+          ...(still ? [] :
+                      [Plot.tip(points, Plot.pointerX({x: "kept", y: "value", title: words}))]),
         ],
       },
       theme, `${metric} by the number of heads kept`);
+  const shown = d3.sort(points.filter((d) => isNumber(d.value)), (d) => d.kept);
+  if (!still)
+    reachable(
+        svg, shown, theme,
+        {x: (d) => d.kept, y: (d) => d.value, line: (d) => d.order, text: words});
+  return svg;
 }
 
 function drawPruning({width, theme, still}) {
@@ -254,8 +336,9 @@ function addHeadsView() {
   if (report.heads.length === 0 && report.pruning.length === 0) return;
   const section = addSection(
       "heads", "Heads",
-      "What each head does, as a mean over sentences, and how the model does with fewer of them. " +
-          "Entropy is in nats, distance in positions.");
+      "What each head does, as a mean over sentences" +
+          (report.pruning.length ? ", and how the model does with fewer of them" : "") +
+          ". Entropy is in nats, distance in positions.");
   if (report.heads.length)
     addFigure(
         section, "heads",
@@ -270,80 +353,4 @@ function addHeadsView() {
   addFigure(
       section, "pruning",
       `${pruningMetrics().map(spelled).join(" and ")} by the number of heads kept`, drawPruning);
-}
-
-// --- training ---
-
-const kTimes = ["epoch", "seconds"];  // say what the first column says
-
-// Columns by panels: losses share one.
-function historyPanels({columns}) {
-  const names = columns.slice(1).filter((name) => !kTimes.includes(name));
-  const losses = names.filter((name) => /loss|^validation$/.test(name));
-  return [losses, ...names.filter((name) => !losses.includes(name)).map((name) => [name])].filter(
-      (panel) => panel.length);
-}
-
-function historyPanel(names, log, width, theme, still) {
-  const {columns, rows} = report.history;
-  const points = names.flatMap(
-      (name) => rows.map((row) => ({x: row[0], y: row[columns.indexOf(name)], name}))
-                    .filter((p) => isNumber(p.x) && isNumber(p.y)));
-  const canLog = points.every((p) => p.y > 0);
-  const title = names.length > 1 ? "Loss" : spelled(names[0]);
-  const svg = chart(
-      {
-        width,
-        height: 210,
-        marginLeft: 48,
-        marginRight: 14,
-        marginBottom: 36,
-        marginTop: names.length > 1 ? 34 : 14,
-        x: {
-          domain: d3.extent(rows, (row) => row[0]),
-          label: columns[0],
-          labelAnchor: "center",
-          labelArrow: "none",
-          ticks: width / 80
-        },
-        y: {
-          label: null,
-          type: log && canLog ? "log" : "linear",
-          grid: true,
-          ticks: 5,
-          tickFormat: format
-        },
-        color: {domain: names, range: theme.series},
-        marks: [
-          Plot.lineY(points, {x: "x", y: "y", stroke: "name", strokeWidth: 1.8}),
-          Plot.dot(
-              names.flatMap((name) => {
-                const own = points.filter((p) => p.name === name);
-                return own.length < 30 ? own : [];
-              }),
-              {x: "x", y: "y", fill: "name", r: 2.5}),
-          ...(names.length > 1 ? keyMarks(names.map(spelled), theme, 0) : []),
-          ...(still ? [] : [Plot.tip(points, Plot.pointerX({
-            x: "x",
-            y: "y",
-            title: (p) => `${spelled(p.name)}: ${format(p.y)}\n${columns[0]} ${p.x}`
-          }))]),
-        ],
-      },
-      theme, `${title} by ${columns[0]}`);
-  return titled(svg, log && !canLog ? `${title} (linear: not all above 0)` : title, theme);
-}
-
-function addHistoryView() {
-  if (!report.history || report.history.rows.length === 0) return;
-  const section =
-      addSection("training", "Training", "What the training run wrote down as it went on.");
-  const box = el("input", {type: "checkbox", id: "log-scale", change: () => figure.redraw()});
-  section.append(el("label", {class: "check"}, box, " Logarithmic scale"));
-  const figure = addFigure(
-      section, "training", "Training history",
-      ({width, theme, still}) => chartsInRows(
-          width, still ? 190 : 300, theme, "Training history",
-          historyPanels(report.history)
-              .map((names) => (each) => historyPanel(names, box.checked, each, theme, still))));
 }

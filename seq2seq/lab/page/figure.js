@@ -79,7 +79,8 @@ function arrange(pictures, columns, gap, theme, label) {
   let y = 0;
   for (const row of rows) {
     row.forEach((svg, i) => {
-      d3.select(svg).attr("x", i * (cell + gap)).attr("y", y).attr("role", "group");
+      d3.select(svg).attr("x", i * (cell + gap)).attr("y", y);
+      if (!svg.hasAttribute("tabindex")) svg.setAttribute("role", "group");
       all.node().append(svg);
     });
     y += d3.max(row, height) + gap;

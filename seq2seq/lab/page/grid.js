@@ -153,6 +153,8 @@ function listenToGrid(svg, across) {
 }
 
 function addGridView() {
+  const isSingle = (map) => map.layers.flat().length === 1;
+  if (report.sentences.every((sentence) => sentence.maps.every(isSingle))) return;
   const section = addSection(
       "grid", "Layers and heads",
       "One small map for each layer (down) and head (across), and their means; rows look at " +
@@ -164,7 +166,7 @@ function addGridView() {
   section.append(only);
   const figure = addFigure(section, "grid", gridTitle, drawGrid);
   choiceListeners.push(() => {
-    const single = mapNow() && mapNow().layers.flat().length === 1;
+    const single = mapNow() && isSingle(mapNow());
     only.textContent =
         single ? "This measure has one map for all layers and heads: it is the one below." : "";
     figure.redraw();

@@ -258,10 +258,10 @@ function addLinksView() {
       "sentence", "The sentence",
       "The larger the number, the thicker the link; it goes from what is looked at to what looks.");
   const count = () => cellsOf(matrixNow()).length;
-  const how = el(
-      "p", {id: "links-how", class: "how"},
-      "Point at a token, or reach it with Tab and the arrow keys, to see its links alone; a " +
-          "click or Enter keeps them, Escape lets go.");
+  const how =
+      el("p", {id: "links-how", class: "how"},
+         "Point at a token, or reach it with Tab and the arrow keys, to see its links alone; a " +
+             "click or Enter keeps them, Escape lets go.");
   const left = el("div", {});
   section.append(
       how,

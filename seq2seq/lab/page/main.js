@@ -62,6 +62,7 @@ function start() {
   addHeadsView();
   addTablesView();
   addHistoryView();
+  addFilmView();
   addWordsView();
   if (report.sentences.length) choose({});
 }

@@ -89,6 +89,23 @@ const kHeadWords = [
   },
 ];
 
+const kFilmWords = [
+  {
+    label: "Gradient norm",
+    formula: "√(mean over updates of ‖g‖²)",
+    words: "Of all parameters of a layer; of a head, of its rows in the projections of queries, " +
+        "keys and values. Before clipping.",
+    reference: ""
+  },
+  {
+    label: "Signal to noise of a gradient",
+    formula: "‖ḡ‖² / Σ variances",
+    words: "The mean gradient ḡ of n updates against how it scatters from one to the next. A " +
+        "gradient that is noise alone has about 1/n.",
+    reference: "McCandlish et al. 2018"
+  },
+];
+
 function addWordsView() {
   const section = addSection("numbers", "How each number is computed");
   const all = [
@@ -96,7 +113,8 @@ function addWordsView() {
     ...Object.entries(report.measures).map(([name, m]) => ({...m, label: m.label ?? name})),
     ...(report.heads.length ? kHeadWords : []),
     ...(report.agreement.length ? kAgreementNumbers : []),
-    ...(report.faithfulness.length ? kFaithfulNumbers : [])
+    ...(report.faithfulness.length ? kFaithfulNumbers : []),
+    ...(film?.frames.length ? kFilmWords : [])
   ];
   section.append(
       el("dl", {class: "words"},

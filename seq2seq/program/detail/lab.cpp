@@ -83,7 +83,10 @@ class Lab {
     for (const Measure& m : catalog_.measures)
       if (is_shown(m)) report_.measures.push_back(m);
     fill_tables();
-    report_.history = read_history(directory_ / "metrics.jsonl");
+    std::vector<std::string> notes;
+    report_.history = read_history(directory_ / "metrics.jsonl", notes);
+    report_.film = read_film(directory_ / kFilm, notes);
+    for (const std::string& note : notes) warn("{}", note);
     return std::move(report_);
   }
 

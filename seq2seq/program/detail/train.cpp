@@ -68,7 +68,7 @@ void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   check(!error, "train: cannot create '{}': {}", dir.string(), error.message());
-  for (const char* file : {kBestCheckpoint, kLastCheckpoint, "metrics.jsonl", "summary.json"}) {
+  for (const char* file : {kBestCheckpoint, kLastCheckpoint, "metrics.jsonl", kFilm, "summary.json"}) {
     std::filesystem::remove(dir / file, error);
     check(!error, "train: cannot remove '{}': {}", (dir / file).string(), error.message());
   }

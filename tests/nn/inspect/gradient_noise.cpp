@@ -49,6 +49,24 @@ TEST_CASE("signal to noise is that of all gradients at once, also after a reset"
   }
 }
 
+TEST_CASE("signal and noise make up the mean square") {
+  for (const DType dtype : {kFloat32, kFloat64}) {
+    GradientNoise noise;
+    double power = 0;
+    for (uint64_t s = 1; s <= 4; ++s) {
+      const Tensor g = to(normal({3, 21}, s), dtype);  // more than a kernel takes at once
+      for (const double x : to(g, kFloat64).to_vector<double>()) power += x * x / 4;
+      noise.add({with_gradient("w", g)});
+    }
+    CHECK(noise.count("w") == 4);
+    CHECK(noise.count("v") == 0);
+    const double found = noise.signal("w").item() + noise.noise("w").item() * 3 / 4;
+    CHECK(std::abs(found - power) < (dtype == kFloat32 ? 1e-5 : kClose) * power);
+    const Tensor ratio = noise.signal("w", 3) / noise.noise("w", 3);
+    CHECK(ratio.to_vector<double>() == noise.signal_to_noise("w", 3).to_vector<double>());
+  }
+}
+
 // n samples of N(mu, sigma^2) in D dims: |mean|^2 is D mu^2 + D sigma^2 / n, the noise D sigma^2.
 TEST_CASE("signal to noise of known distributions") {
   constexpr int64_t kDims = 4000, kSteps = 50;

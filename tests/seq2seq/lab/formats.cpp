@@ -160,7 +160,8 @@ TEST_CASE("the history joins the lines of an update, and skips what is cut off")
   const auto file = dir.write("metrics.jsonl",
                               "{\"step\":10,\"loss\":2.5}\n{\"step\":20,\"loss\":1.5}\n"
                               "{\"step\":20,\"valid_loss\":1.25,\"bleu\":null}\n{\"step\":30,\"lo");
-  const History h = read_history(file);
+  std::vector<std::string> notes;
+  const History h = read_history(file, notes);
   CHECK(h.columns == std::vector<std::string>{"update", "loss", "validation", "bleu"});
   REQUIRE(h.rows.size() == 2);
   CHECK(h.rows[1][0] == 20);
@@ -168,5 +169,8 @@ TEST_CASE("the history joins the lines of an update, and skips what is cut off")
   CHECK(h.rows[1][2] == 1.25);
   CHECK(std::isnan(h.rows[1][3]));
   CHECK(std::isnan(h.rows[0][2]));
-  CHECK(read_history(dir / "nothing").rows.empty());
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].starts_with("metrics.jsonl, line 4: "));
+  CHECK(read_history(dir / "nothing", notes).rows.empty());
+  CHECK(notes.size() == 1);
 }

@@ -60,6 +60,11 @@ case_resume() { # a run that was stopped twice, once by kill -9, ends with the v
   echo '{"step":50000,"loss":1.0}' >>"$dir/parts/metrics.jsonl" # as if it had got further
   "$program" train --model-dir "$dir/parts" --resume --steps 60 >"$dir/log" 2>&1 || fail "a run must know its settings"
   same_tensors "$dir/whole/last.safetensors" "$dir/parts/last.safetensors" "resumed weights differ"
+  cmp "$dir/whole/film.jsonl" "$dir/parts/film.jsonl" || fail "a resumed run must record each frame once"
+  [ "$(grep -c '"gradients":8' "$dir/whole/film.jsonl")" = 3 ] || fail "a frame for each validation"
+  train "$dir/plain" "${steps[@]}" --record-gradients 0
+  [ ! -e "$dir/plain/film.jsonl" ] || fail "no film was asked for"
+  same_tensors "$dir/whole/last.safetensors" "$dir/plain/last.safetensors" "the film changed the weights"
   steps_of "$dir/whole" >"$dir/expected"
   steps_of "$dir/parts" | diff - "$dir/expected" >&2 || fail "a resumed run must log each step once"
   "$program" train --model-dir "$dir/parts" --resume >"$dir/out" 2>"$dir/log" # nothing is left to do, nor to validate
@@ -277,13 +282,16 @@ case_lab() { # a report of a model in every format, and what it says of bad inpu
   grep -q '"format":"weft-lab 1"' report.html || fail "the page lacks the report"
   [ "$(head -n 1 report.csv | tr ',' '\n' | wc -l)" = 10 ] || fail "csv"
   tool=$(command -v python3) && { "$tool" "$here/read_lab.py" report.json report.npz || fail "npz and json differ"; }
-  for key in agreement faithfulness heads pruning history; do
+  for key in agreement faithfulness heads pruning history film; do
     grep -q "\"$key\":\[{\|\"$key\":{" report.json || fail "no $key"
   done
   "$program" lab --model-dir m --sentence "the dog sleeps ." --target "der Hund" --token 2 --over 2 --format text \
     >"$dir/picture" || fail "lab --format text"
   grep -q '^der Hund$' "$dir/picture" && grep -q 'layer 1, head 2' "$dir/picture" && grep -q Shapley "$dir/picture" ||
     fail "the text lacks something"
+  printf '{"update":9}\n\xff' >>m/film.jsonl
+  "$program" lab --model-dir m --sentence "the dog" --out film.json --format json >/dev/null 2>"$dir/log" || fail "a damaged film"
+  [ "$(grep -c '^weft: lab: film.jsonl, line [34]: ' "$dir/log")" = 2 ] || fail "damage to a film must be told"
   "$program" lab --model-dir m --sentence "the zyx dog" --out odd.json --format json >/dev/null 2>"$dir/log" || fail "unknown words"
   grep -q "^weft: lab: unknown to the model: 'zyx'$" "$dir/log" || fail "unknown words must be named"
   "$program" train --task sort --model gru --model-dir gru --d-model 16 --steps 2 >/dev/null 2>&1 || fail "train gru"

@@ -30,6 +30,22 @@ TEST_CASE("json: what is not finite is null") {
   CHECK(std::isnan(number_at(parse_json(R"({"loss": null})"), "loss")));
 }
 
+TEST_CASE("json: lists of numbers") {
+  const std::string line = R"({"a":[1.5,null,-2.0],"b":[]})";
+  const JsonObject object = parse_json(line);
+  const std::vector<double> a = numbers_at(object, "a");
+  REQUIRE(a.size() == 3);
+  CHECK(a[0] == 1.5);
+  CHECK(std::isnan(a[1]));
+  CHECK(a[2] == -2);
+  CHECK(numbers_at(object, "b").empty());
+  CHECK(strings_at(object, "b").empty());
+  CHECK(to_json_line(object) == line);
+  CHECK(message_of([&] { strings_at(object, "a"); }) == "\"a\" must be a list of strings");
+  CHECK(message_of([&] { numbers_at(parse_json(R"({"s":["x"]})"), "s"); }) ==
+        "\"s\" must be a list of numbers");
+}
+
 TEST_CASE("json: values have types") {
   const JsonObject object = parse_json(R"({"n": 2, "x": 2.5})");
   CHECK(number_at(object, "n") == 2);
@@ -41,9 +57,9 @@ TEST_CASE("json: values have types") {
 
 TEST_CASE("json: what is no flat object is refused") {
   CHECK(complaint("[]") == "the JSON must be an object");
-  for (const std::string value : {"{}", "true", "[1]", "18446744073709551615"})
+  for (const std::string value : {"{}", "true", "[true]", "[1,\"a\"]", "18446744073709551615"})
     CHECK(complaint("{\"k\": " + value + "}") ==
-          "\"k\" must be a number, a string or a list of strings");
+          "\"k\" must be a number, a string or a list of either");
   CHECK(complaint("{\"k\": 1").find("parse error") != std::string::npos);
   CHECK(complaint("").find("parse error") != std::string::npos);
 }

@@ -19,7 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.join(HERE, "../../../../seq2seq/lab/page/page.cmake")
 MOST_BYTES = 200_000  # of a saved picture
 PHONE, DESK = (360, 780), (1200, 900)
-FIGURES = ["links", "grid", "map", "tokens", "heads", "pruning", "agreement", "faithfulness", "training"]
+FIGURES = ["links", "grid", "map", "tokens", "heads", "pruning", "agreement", "faithfulness", "training",
+           "film", "film-lines"]
 
 # Keeps what would be saved: saved() gives [name of the file, text] of each.
 KEEP_SAVED = """{
@@ -271,6 +272,73 @@ def test_tables(page):
     page.fits("with everything open")
 
 
+def test_film(page, report):
+    """The slider, by keyboard, and the button show each record; its numbers are those of the report."""
+    chrome, frames = page.chrome, report["film"]["frames"]
+    last = len(frames) - 1
+    slider = lambda: page.js('Number(document.getElementById("film-slider").value)')
+    words = lambda: page.text("#film-words")
+    equal(slider(), last, "the film begins at its end")
+    page.focus("#film-slider")
+    for key, at in [("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", last), ("Home", 0)]:
+        chrome.press(key)
+        equal(slider(), at, f"record after {key}")
+        check(words().startswith(f"Update {frames[at]['update']:,}, record {at + 1} of {last + 1} · "), words())
+        check(f"loss {shown(report['history']['rows'][frames[at]['update'] // 100 - 1][1])}" in words(), words())
+        page.fits(f"record {at}")
+    page.save_all("the first record")
+    page.focus("#film-play")
+    chrome.press("Enter")
+    equal(page.text("#film-play"), "Pause", "the button while it plays")
+    page.js("""new Promise((done) => {
+      const wait = () => (document.getElementById("film-play").textContent === "Play" ? done() : setTimeout(wait, 20));
+      wait(); })""")
+    equal(slider(), last, "it plays to its end")
+    chrome.press(" ")
+    check(slider() < last and page.text("#film-play") == "Pause", "it plays from the start")
+    chrome.press(" ")
+    at = slider()
+    page.js("new Promise((done) => setTimeout(done, 700))")
+    equal((slider(), page.text("#film-play")), (at, "Play"), "it stops")
+
+
+def test_chart_keys(page, report):
+    """Numbers of charts by keyboard."""
+    film, frame = report["film"], report["film"]["frames"][0]
+    said = lambda: page.text("#said")
+    place = report["heads"][0]["importance"]
+    rows = report["history"]["rows"]
+    cases = [
+        ("heads", "encoder: importance", [("Home", f"layer 1, head 1: {shown(place[0][0])}"),
+                                          ("ArrowRight", f"layer 1, head 2: {shown(place[0][1])}"),
+                                          ("ArrowDown", f"layer 2, head 2: {shown(place[1][1])}"),
+                                          ("End", f"layer 2, head 4: {shown(place[1][3])}")]),
+        ("pruning", "exact match by the number of heads kept",
+         [("Home", "0 heads, least important first: 0"), ("End", "48 heads, least important first: 0.97")]),
+        ("training", "Loss by step", [("Home", f"Loss: {shown(rows[0][1])}, step 100"),
+                                      ("ArrowDown", f"Valid loss: {shown(rows[4][3])}, step 500")]),
+        ("tokens", "Log-probability of each target token",
+         [("Home", f"der: {shown(report['sentences'][1]['log_probs'][0])}"),
+          ("ArrowDown", f"Hund: {shown(report['sentences'][1]['log_probs'][1])}")]),
+        ("film", "Gradient norm by layer", [("Home", f"embedding: {shown(frame['norm'][0])}"),
+                                            ("ArrowRight", f"encoder 1: {shown(frame['norm'][1])}")]),
+        ("film", "Signal to noise by head",
+         [("ArrowRight", f"encoder 1 self_attn, head 2: {shown(frame['head_snr'][1])}"),
+          ("ArrowDown", f"encoder 2 self_attn, head 2: {shown(frame['head_snr'][5])}")]),
+        ("film-lines", "Signal to noise by layer over training",
+         [("ArrowDown", f"encoder 1, update 500: {shown(film['frames'][0]['snr'][1])}"),
+          ("ArrowRight", f"encoder 1, update 1000: {shown(film['frames'][1]['snr'][1])}")]),
+    ]
+    page.choose("sentence", 1)
+    page.focus("#film-slider")
+    page.chrome.press("Home")
+    for figure, chart, keys in cases:
+        page.focus(f'#figure-{figure} [data-key="{chart}"]')
+        for key, expected in keys:
+            page.chrome.press(key)
+            equal(said(), expected, f"{chart}, after {key}")
+
+
 def test_tab_reaches_all(page):
     """Tab goes to every control and into every picture that can be asked."""
     wanted = page.js("""(() => {
@@ -329,6 +397,8 @@ def test_full(chrome, page_text, folder):
         test_grid(page)
         test_map_keys(page, report)
         test_tables(page)
+        test_film(page, report)
+        test_chart_keys(page, report)
         test_tab_reaches_all(page)
         test_contrast(page)
         page.choose("sentence", 0)
@@ -343,7 +413,7 @@ def test_full(chrome, page_text, folder):
 
 def test_partial(chrome, page_text, folder):
     """What is missing is left out or said; what is long is cut to size."""
-    cases = {"bare": (["tokens", "training"], "no maps of this sentence"), "empty": ([], "no sentence"),
+    cases = {"bare": (["tokens", "training", "film", "film-lines"], "no maps of this sentence"), "empty": ([], "no sentence"),
              "long": (["links", "grid", "map", "tokens"], "largest of a block")}
     for case, (figures, words) in cases.items():
         path, page = os.path.join(folder, case + ".html"), Page(chrome)

@@ -147,6 +147,32 @@ class Maker:
         return {"columns": ["step", "loss", "learning_rate", "valid_loss", "exact_match"], "rows": rows}
 
 
+def film(maker):
+    layers = ["embedding", *(f"transformer.{side}.layers.{i}" for side in ("encoder", "decoder") for i in range(LAYERS)),
+              "transformer.<b>norm</b>"]
+    paths = [f"transformer.{side}.layers.{i}.{kind}" for side, kinds in
+             (("encoder", ["self_attn"]), ("decoder", ["self_attn", "multihead_attn"]))
+             for i in range(LAYERS) for kind in kinds]
+    source, predicted = ["the", "<b>dog</b>", "", "sees", "you", "</s>"], ["der", "Hund", "מה", "sieht", "</s>"]
+    heads = HEADS * len(paths)
+
+    def around(middle):
+        return digits(middle * math.exp(maker.random.gauss(0, 0.6)))
+
+    def frame(update):
+        size = 0.05 + math.exp(-update / 900)
+        norms = [around(size) for _ in layers]
+        norms[-1] = None  # it has no gradient
+        maps = [maker.weights(len(predicted), len(source), update / 1500) for _ in range(LAYERS)]
+        return {"update": update, "gradients": 8, "norm": norms, "snr": [around(0.3) if n else None for n in norms],
+                "head_norm": [around(size / 3) for _ in range(heads)],
+                "head_snr": [0 if h == 1 else around(0.3) for h in range(heads)],
+                "maps": [round(w, 2) for layer in maps for row in layer for w in row]}
+
+    return {"layers": layers, "attention": [{"path": p, "heads": HEADS} for p in paths], "source": source,
+            "predicted": predicted, "map_layers": LAYERS, "frames": [frame(u) for u in range(500, 4001, 500)]}
+
+
 def measures(names):
     keys = ("label", "formula", "words", "reference", "signed", "unit")
     return {name: dict(zip(keys, MEASURES[name])) for name in names}
@@ -158,7 +184,7 @@ def report(sentences, **parts):
                       "settings": {"layers": LAYERS, "heads": HEADS, "d-model": 128, "dropout": 0.1,
                                    "tie": True, "task": "german"}},
             "sentences": sentences, "measures": measures(MEASURES), "agreement": [], "faithfulness": [],
-            "heads": [], "pruning": [], "history": None, **parts}
+            "heads": [], "pruning": [], "history": None, "film": None, **parts}
 
 
 def make(case):
@@ -169,13 +195,16 @@ def make(case):
         return report([maker.sentence(SOURCE, TARGET, True), plain,
                        maker.sentence(["one", "</s>"], ["<s>"], False)],
                       agreement=list(maker.agreement()), faithfulness=list(maker.faithfulness()),
-                      heads=list(maker.heads()), pruning=list(maker.pruning()), history=maker.history())
+                      heads=list(maker.heads()), pruning=list(maker.pruning()), history=maker.history(), film=film(maker))
     if case == "long":
         words = [f"word{i}" for i in range(119)]
         return report([maker.sentence(words + ["</s>"], ["<s>"] + words, False)])
     if case == "bare":
+        short = film(maker)  # of one record, with neither heads nor a sentence
+        short.update(attention=[], source=[], predicted=[], map_layers=0)
+        short["frames"] = [{**short["frames"][0], "head_norm": [], "head_snr": [], "maps": []}]
         return report([{**plain, "gold": None, "maps": [], "tokens": []}],
-                      measures={}, history=maker.history())
+                      measures={}, history=maker.history(), film=short)
     if case == "empty":
         return report([], measures={})
     sys.exit(f"sample.py: case must be full, long, bare or empty; got {case}")
