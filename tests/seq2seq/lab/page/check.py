@@ -314,7 +314,7 @@ def test_chart_keys(page, report):
                                           ("ArrowDown", f"layer 2, head 2: {shown(place[1][1])}"),
                                           ("End", f"layer 2, head 4: {shown(place[1][3])}")]),
         ("pruning", "exact match by the number of heads kept",
-         [("Home", "0 heads, least important first: 0"), ("End", "48 heads, least important first: 0.97")]),
+         [("Home", "0 heads, least important first: 0"), ("End", "48 heads, least important first: 97")]),
         ("training", "Loss by step", [("Home", f"Loss: {shown(rows[0][1])}, step 100"),
                                       ("ArrowDown", f"Valid loss: {shown(rows[4][3])}, step 500")]),
         ("tokens", "Log-probability of each target token",
