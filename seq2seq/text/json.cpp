@@ -22,12 +22,13 @@ JsonValue to_value(const std::string& key, const Json& json) {
   if (json.is_null()) return std::numeric_limits<double>::quiet_NaN();
   if (json.is_number_float()) return json.get<double>();
   if (json.is_string()) return json.get<std::string>();
+  if (json.is_boolean()) return json.get<bool>() ? "true" : "false";
   const bool fits = !json.is_number_unsigned() ||
                     json.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
   if (json.is_number_integer() && fits) return json.get<int64_t>();
   check(json.is_array() && std::all_of(json.begin(), json.end(),
                                        [](const Json& item) { return item.is_string(); }),
-        "\"{}\" must be a number, a string or a list of strings", key);
+        "\"{}\" must be a number, true, false, a string or a list of strings", key);
   return json.get<std::vector<std::string>>();
 }
 
