@@ -237,18 +237,18 @@ class Import {
 
   TransformerOptions transformer_options() const {
     const bool gelu = config_.activation.value() == "gelu";
-    return {.layer = {.d_model = config_.d_model,
-                      .nhead = config_.nhead,
-                      .dim_feedforward = config_.dim_feedforward,
-                      .dropout = config_.dropout,
-                      .activation =
-                          gelu ? FeedForwardActivation::gelu : FeedForwardActivation::relu,
-                      .layer_norm_eps = config_.layer_norm_eps,
-                      .norm_first = config_.norm_first,
-                      .bias = config_.bias},
-            .num_encoder_layers = static_cast<int>(config_.num_encoder_layers),
-            .num_decoder_layers = static_cast<int>(config_.num_decoder_layers),
-            .final_norm = !weights_.find(prefix_ + "encoder.norm").empty()};
+    return {
+        .layer = {.d_model = config_.d_model,
+                  .nhead = config_.nhead,
+                  .dim_feedforward = config_.dim_feedforward,
+                  .dropout = config_.dropout,
+                  .activation = gelu ? FeedForwardActivation::gelu : FeedForwardActivation::relu,
+                  .layer_norm_eps = config_.layer_norm_eps,
+                  .norm_first = config_.norm_first,
+                  .bias = config_.bias},
+        .num_encoder_layers = static_cast<int>(config_.num_encoder_layers),
+        .num_decoder_layers = static_cast<int>(config_.num_decoder_layers),
+        .final_norm = !weights_.find(prefix_ + "encoder.norm").empty()};
   }
 
   ModelConfig model_config() const {

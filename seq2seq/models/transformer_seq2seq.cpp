@@ -90,8 +90,8 @@ class TransformerSeq2Seq::State : public Decoding {
     const Tensor embedded = model_.embed(model_.target_embedding(), ids, position_++);
     const Tensor hidden =
         model_.transformer_.decoder(embedded, memory_, call, &layers_);  // [rows, 1, D]
-    return log_softmax(
-        linear(select(hidden, 1, 0), model_.output_weight(), model_.output_bias_), -1);
+    return log_softmax(linear(select(hidden, 1, 0), model_.output_weight(), model_.output_bias_),
+                       -1);
   }
 
   void keep(const Ids& rows) override {

@@ -43,15 +43,14 @@ struct Expected {
 
   // [B, T, V] in weft's order.
   Tensor log_probs() const {
-    return index_select(file.at("output.log_probs"), 2,
-                        from_vector(order, {std::ssize(order)}));
+    return index_select(file.at("output.log_probs"), 2, from_vector(order, {std::ssize(order)}));
   }
 
   void check_all(const std::string& what, const AttentionTrace& found) const {
     size_t count = 0;
-    for (const auto& [place, tensors] : {std::pair("encoder", &found.encoder),
-                                         std::pair("decoder", &found.decoder),
-                                         std::pair("cross", &found.cross)})
+    for (const auto& [place, tensors] :
+         {std::pair("encoder", &found.encoder), std::pair("decoder", &found.decoder),
+          std::pair("cross", &found.cross)})
       for (size_t layer = 0; layer < tensors->size(); ++layer, ++count) {
         const std::string name = "output." + what + "." + place + "." + std::to_string(layer);
         CAPTURE(name);
@@ -180,8 +179,9 @@ TEST_CASE("torch model: errors of config.json") {
         "config.json: pad, unk, bos, eos: must be four ids; got 0, 0, 2, 3");
   CHECK(config_complaint("learned", "\"pad\": 1", "\"pad\": 12") ==
         "config.json: pad, unk, bos, eos: must be below 12, the number of ids; got 12");
-  CHECK(complaint("bare", [](const fs::path& dir) { write_file(dir / "config.json", "["); })
-            .starts_with("config.json: "));
+  CHECK(complaint("bare", [](const fs::path& dir) {
+          write_file(dir / "config.json", "[");
+        }).starts_with("config.json: "));
 }
 
 TEST_CASE("torch model: errors of names and shapes") {
@@ -201,18 +201,24 @@ TEST_CASE("torch model: errors of names and shapes") {
         "config.json and vocabulary.json; got [32, 16], float64");
   CHECK(config_complaint("reverser", "\"num_encoder_layers\": 2", "\"num_encoder_layers\": 1")
             .starts_with("model.safetensors: 'transformer.encoder.layers.1."));
-  CHECK(config_complaint("reverser", "\"num_decoder_layers\": 2",
-                         "\"num_decoder_layers\": 16000000")
-            .starts_with("model.safetensors: there is no tensor "
-                         "'transformer.decoder.layers.2.self_attn.in_proj_weight'"));
-  CHECK(weights_complaint("bare", [](NamedTensors& all) {
-          named(all, "decoder.layers.0.norm1.weight").tensor = ones({9}, kFloat64);
-        }) == "model.safetensors: load_state_dict: the state does not fit the module; wrong shape: "
-              "transformer.decoder.layers.0.norm1.weight [9] instead of [8]");
-  CHECK(weights_complaint("bare", [](NamedTensors& all) {
-          std::erase_if(all, [](const auto& t) { return t.name.find("self_attn") < 99; });
-        }) == "model.safetensors: must hold one torch.nn.Transformer; got 0 tensors "
-              "'...encoder.layers.0.self_attn.in_proj_weight'");
+  CHECK(
+      config_complaint("reverser", "\"num_decoder_layers\": 2", "\"num_decoder_layers\": 16000000")
+          .starts_with("model.safetensors: there is no tensor "
+                       "'transformer.decoder.layers.2.self_attn.in_proj_weight'"));
+  CHECK(weights_complaint("bare",
+                          [](NamedTensors& all) {
+                            named(all, "decoder.layers.0.norm1.weight").tensor =
+                                ones({9}, kFloat64);
+                          }) ==
+        "model.safetensors: load_state_dict: the state does not fit the module; wrong shape: "
+        "transformer.decoder.layers.0.norm1.weight [9] instead of [8]");
+  CHECK(weights_complaint("bare",
+                          [](NamedTensors& all) {
+                            std::erase_if(
+                                all, [](const auto& t) { return t.name.find("self_attn") < 99; });
+                          }) ==
+        "model.safetensors: must hold one torch.nn.Transformer; got 0 tensors "
+        "'...encoder.layers.0.self_attn.in_proj_weight'");
   CHECK(complaint("bare", [](const fs::path& dir) {
           write_file(dir / "vocabulary.json", R"({"kind": "words", "pieces": ["a"]})");
         }) == "config.json: pad, unk, bos, eos: must be below 5, the number of ids; got 6");
