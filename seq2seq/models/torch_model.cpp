@@ -156,11 +156,12 @@ class Weights {
 // Puts PyTorch's tensors where weft's model has them.
 class Import {
  public:
-  Import(const TorchConfig& config, SafetensorsFile file, int64_t vocabulary)
+  // `order` as weft_order() gives it.
+  Import(const TorchConfig& config, SafetensorsFile file, const Ids& order)
       : config_(config),
         weights_(std::move(file)),
         prefix_(weights_.transformer_prefix()),
-        order_(from_vector(weft_order(config, vocabulary), {vocabulary})) {}
+        order_(from_vector(order, {std::ssize(order)})) {}
 
   TorchModel model() {
     take_embeddings();
@@ -254,19 +255,19 @@ class Import {
   ModelConfig model_config() const {
     ModelConfig c;
     c.vocabulary = vocabulary();
-    c.d_model = config_.d_model;
-    c.layers = config_.num_encoder_layers;
-    c.encoder_layers = config_.num_encoder_layers;
-    c.decoder_layers = config_.num_decoder_layers;
-    c.heads = config_.nhead;
-    c.ffn = config_.dim_feedforward;
-    c.activation = config_.activation;
+    c.d_model = config_.d_model.value();
+    c.layers = config_.num_encoder_layers.value();
+    c.encoder_layers = config_.num_encoder_layers.value();
+    c.decoder_layers = config_.num_decoder_layers.value();
+    c.heads = config_.nhead.value();
+    c.ffn = config_.dim_feedforward.value();
+    c.activation = config_.activation.value();
     c.norm = config_.norm_first ? "pre" : "post";
     c.positions = options_.positions == Positions::learned ? "learned" : config_.positions.value();
     c.embeddings = options_.tied_embeddings ? "tied" : "separate";
-    c.dropout = config_.dropout;
-    c.attention_dropout = config_.dropout;
-    c.activation_dropout = config_.dropout;
+    c.dropout = config_.dropout.value();
+    c.attention_dropout = config_.dropout.value();
+    c.activation_dropout = config_.dropout.value();
     return c;
   }
 
@@ -294,13 +295,14 @@ auto with_name(const std::filesystem::path& file, Act act) {
 TorchModel load_torch_model(const std::filesystem::path& dir, int64_t vocabulary) {
   const std::filesystem::path config_file = dir / "config.json", file = dir / kTorchWeights;
   const std::string text = read_file(config_file);
+  Ids order;
   const TorchConfig config = with_name(config_file, [&] {
-    const TorchConfig c = parse_config(text);
-    weft_order(c, vocabulary);
+    TorchConfig c = parse_config(text);
+    order = weft_order(c, vocabulary);
     return c;
   });
   SafetensorsFile tensors = load_safetensors(file.string());
-  return with_name(file, [&] { return Import(config, std::move(tensors), vocabulary).model(); });
+  return with_name(file, [&] { return Import(config, std::move(tensors), order).model(); });
 }
 
 }  // namespace weft
