@@ -162,7 +162,7 @@ TEST_CASE("torch model: errors of config.json") {
   CHECK(config_complaint("reverser", "\"nhead\": 2", "\"nhead\": 3") ==
         "config.json: d_model: must be a multiple of nhead; got 16 and 3");
   CHECK(config_complaint("reverser", "\"nhead\"", "\"n_head\"") ==
-        "config.json: there is no setting 'n_head'; nearest: nhead, bias, unk");
+        "config.json: there is no setting 'n_head'; nearest: nhead, pad, bias");
   CHECK(config_complaint("reverser", "\"nhead\": 2", "\"nhead\": true") ==
         "config.json: nhead: must be a whole number of at most 18 digits, without leading zeros; "
         "got 'true'");
