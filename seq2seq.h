@@ -31,6 +31,7 @@
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
+#include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/pictures/attention_picture.h>

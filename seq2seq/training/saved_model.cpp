@@ -1,5 +1,6 @@
 #include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
+#include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/text_file.h>
@@ -36,6 +37,32 @@ auto with_config_errors(const std::filesystem::path& dir, Act act) {
   }
 }
 
+bool is_there(const std::filesystem::path& file) {
+  std::error_code ignored;  // what cannot be looked at cannot be read either
+  return std::filesystem::exists(file, ignored);
+}
+
+LoadedModel load_from_torch(const std::filesystem::path& dir) {
+  LoadedModel loaded{load_vocabulary(dir), nullptr, {}};
+  TorchModel found = load_torch_model(dir, loaded.vocabulary->size());
+  loaded.model = std::move(found.model);
+  loaded.config = std::move(found.config);
+  return loaded;
+}
+
+LoadedModel load_trained(const std::filesystem::path& dir, std::span<const ModelKind> kinds) {
+  const ModelConfig config = load_config(dir);
+  LoadedModel loaded{load_vocabulary(dir), nullptr, config};
+  check(loaded.vocabulary->size() == config.vocabulary,
+        "{}: config.json has {} ids, vocabulary.json {}", dir.string(), config.vocabulary,
+        loaded.vocabulary->size());
+  loaded.model = with_config_errors(
+      dir, [&] { return find_named(kinds, config.model, "model").make(config, Generator(0)); });
+  const std::string file = (dir / kBestCheckpoint).string();
+  check_saved_model(load_checkpoint(file, {*loaded.model}), config, file);
+  return loaded;
+}
+
 }  // namespace
 
 void save_config(const std::filesystem::path& dir, const ModelConfig& c) {
@@ -58,15 +85,8 @@ ModelConfig load_config(const std::filesystem::path& dir) {
 }
 
 LoadedModel load_model(const std::filesystem::path& dir, std::span<const ModelKind> kinds) {
-  const ModelConfig config = load_config(dir);
-  LoadedModel loaded{load_vocabulary(dir), nullptr};
-  check(loaded.vocabulary->size() == config.vocabulary,
-        "{}: config.json has {} ids, vocabulary.json {}", dir.string(), config.vocabulary,
-        loaded.vocabulary->size());
-  loaded.model = with_config_errors(
-      dir, [&] { return find_named(kinds, config.model, "model").make(config, Generator(0)); });
-  const std::string file = (dir / kBestCheckpoint).string();
-  check_saved_model(load_checkpoint(file, {*loaded.model}), config, file);
+  const bool torch = is_there(dir / kTorchWeights) && !is_there(dir / kBestCheckpoint);
+  LoadedModel loaded = torch ? load_from_torch(dir) : load_trained(dir, kinds);
   loaded.model->eval();
   return loaded;
 }

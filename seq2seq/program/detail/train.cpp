@@ -1,6 +1,7 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
 #include <weft/autograd/inspect/profiler.h>
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
@@ -28,7 +29,8 @@ void require_checkpoint(const std::filesystem::path& dir) {
 }
 
 void require_free(const std::filesystem::path& dir) {
-  check(!is_there(dir / kBestCheckpoint) && !is_there(dir / kLastCheckpoint),
+  check(!is_there(dir / kBestCheckpoint) && !is_there(dir / kLastCheckpoint) &&
+            !is_there(dir / kTorchWeights),
         "train: {} holds a model already; go on with --resume, replace it with --overwrite, "
         "or name another directory",
         dir.string());

@@ -329,6 +329,33 @@ lab_errors() {
   expect_error "best.safetensors" "${of[@]}"
 }
 
+case_torch() { # a directory that PyTorch filled serves as one of weft's own
+  local m="$dir/m" models
+  models=$(realpath "$(dirname "$0")/../../fixtures/torch_models")
+  program=$(realpath "$program")
+  printf 'red green blue\nblack white\n' | "$program" run --model-dir "$models/reverser" >"$dir/out" || fail "run"
+  [ "$(paste -sd, "$dir/out")" = "blue green red,white black" ] || fail "run: $(cat "$dir/out")"
+  "$program" show --model-dir "$models/reverser" --sentence "red green" >"$dir/out" || fail "show"
+  cd "$dir"
+  for model in reverser learned bare; do
+    "$program" lab --model-dir "$models/$model" --sentence "red green" --format json >"$dir/out" 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "lab"; }
+    for key in weights gradient norm_weights relevance contributions flow integrated_gradients shapley; do
+      grep -q "\"measure\":\"$key\"" report.json || fail "$model: no $key"
+    done
+    grep -q '"pruning":\[{' report.json || fail "$model: no pruning"
+  done
+  cp -r "$models/reverser" "$m"
+  printf 'red green\tgreen red\nblue grey red\tred grey blue\n' >pairs.tsv
+  printf 'task = "files"\ndata = "%s"\nvalid-data = "%s"\n' "$dir/pairs.tsv" "$dir/pairs.tsv" >"$m/run.toml"
+  "$program" lab --model-dir "$m" --sentences 2 --format json >"$dir/out" 2>"$dir/log" || fail "lab with a corpus"
+  grep -q '"translation":"red grey blue"' report.json || fail "the corpus is not shown"
+  [ ! -s "$dir/log" ] || fail "nothing to warn of; got $(cat "$dir/log")"
+  expect_error "holds a model already" train --task german --model-dir "$m"
+  sed -i 's/"nhead": 2/"nhead": 3/' "$m/config.json"
+  expect_error "$m/config.json: d_model: must be a multiple of nhead; got 16 and 3" run --model-dir "$m"
+}
+
 case_run() { # a line out for each line in, whatever is in it
   train "$dir/m" --steps 20
   { echo "a house by the lake"; echo; printf 'house %.0s' $(seq 800); echo; echo "zxcvb  qwert"; printf 'no newline'; } \
