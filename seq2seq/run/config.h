@@ -27,6 +27,8 @@ struct TrainConfig : SettingGroup {
   Setting<bool> resume{*this, false, {"resume", "Run",
       "Go on from the last checkpoint in the model directory, with the settings of that run; a "
       "limit given anew replaces its limits, and --lr and --patience may be others", {}, kForget}};
+  Setting<std::string> init_from{*this, "", {"init-from", "Run",
+      "Begin with the weights, the vocabulary and the model settings of this model directory"}};
   Setting<bool> overwrite{*this, false, {"overwrite", "Run",
       "Replace the model that is in the model directory", {}, kForget}};
 

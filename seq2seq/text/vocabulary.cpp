@@ -169,6 +169,8 @@ Tokens find_tokens(const std::string& name) {
   return static_cast<Tokens>(found - std::begin(kTokenNames));
 }
 
+std::string name_of(Tokens tokens) { return kTokenNames[static_cast<int>(tokens)]; }
+
 Vocabulary::Vocabulary(Tokens tokens, std::vector<std::string> pieces)
     : tokens_(tokens), pieces_(std::move(pieces)) {}
 

@@ -23,6 +23,7 @@ enum class Tokens { kCharacters, kWords, kSubwords };
 
 /// "char", "word" or "subword". Throws an error that lists them if the name is none.
 Tokens find_tokens(const std::string& name);
+std::string name_of(Tokens tokens);
 
 class Vocabulary {
  public:

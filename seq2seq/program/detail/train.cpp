@@ -53,8 +53,39 @@ void begin(RunConfig& config, RunDirectory& directory, const Vocabulary& vocabul
   save_config(directory.folder(), config.model);
 }
 
-std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text) {
+// The model that a new run begins with, if it does with one: its settings are the run's, but for
+// those that the user gives.
+LoadedModel initial_model(RunConfig& config, std::span<const ModelKind> kinds) {
   TrainConfig& train = config.train;
+  if (train.resume || train.init_from.value().empty()) return {};
+  LoadedModel model = load_model(train.init_from.value(), kinds);
+  for (const AnySetting* old : load_config(train.init_from.value()).settings())
+    if (AnySetting& own = config.find(old->info().name); !own.given()) own.give(old->text());
+  config.ignore(train.subwords.info().name, "--init-from, which has a vocabulary");
+  const std::string tokens = name_of(model.vocabulary->tokens());
+  check(!train.tokens.given() || train.tokens.value() == tokens,
+        "train: --tokens must be {}, as in --init-from {}; got {}", tokens, train.init_from.value(),
+        train.tokens.value());
+  train.tokens.give(tokens);
+  return model;
+}
+
+std::unique_ptr<Seq2SeqModel> make_model(const RunConfig& config, const ModelKind& kind,
+                                         const Generator& generator, LoadedModel initial) {
+  std::unique_ptr<Seq2SeqModel> model = kind.make(config.model, generator);
+  if (!initial.model) return model;
+  try {
+    model->load_state_dict(initial.model->state_dict());
+  } catch (const Error& e) {
+    fail("train: --init-from {}: {}", config.train.init_from.value(), e.what());
+  }
+  return model;
+}
+
+std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text,
+                                            LoadedModel& initial) {
+  TrainConfig& train = config.train;
+  if (initial.vocabulary) return std::move(initial.vocabulary);
   if (train.resume) return load_vocabulary(train.directory(), config.model.run);
   const Tokens tokens = find_tokens(train.tokens);
   if (tokens != Tokens::kSubwords)
@@ -92,6 +123,8 @@ void go_on(RunConfig& config, const RunDirectory& directory) {
 void settle_run(RunConfig& config, const RunDirectory& directory, std::span<const Task> tasks) {
   TrainConfig& train = config.train;
   for (SplitSettings* split : train.file_settings()) split->make_absolute();
+  if (train.init_from.given())
+    train.init_from = std::filesystem::absolute(train.init_from.value()).string();
   if (train.resume)
     go_on(config, directory);
   else if (!train.overwrite)
@@ -139,18 +172,21 @@ int train(RunConfig& config, const Catalog& catalog) {
   const Corpus corpus = is_files(config.train)
                             ? read_corpus(config.train.files())
                             : find_named(catalog.tasks, config.train.task, "task").corpus();
+  LoadedModel initial = initial_model(config, catalog.models);
   suggest_defaults(config, corpus.defaults);
   const ModelKind& model_kind = settle_model(config, catalog.models);
   const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
   validate(config.train);
   const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
-  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
+  const std::unique_ptr<Vocabulary> vocabulary =
+      make_vocabulary(config, corpus.train.text, initial);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
   if (!config.train.resume && is_files(config.train))
     fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
   const Generator generator(static_cast<uint64_t>(config.train.seed));
-  const std::unique_ptr<Seq2SeqModel> model = model_kind.make(config.model, generator);
+  const std::unique_ptr<Seq2SeqModel> model =
+      make_model(config, model_kind, generator, std::move(initial));
   const std::unique_ptr<Optimizer> optimizer =
       optimizer_kind.make(model->named_parameters(), config.train);
   Trainer trainer(config, {.model = *model,
