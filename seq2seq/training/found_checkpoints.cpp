@@ -25,6 +25,7 @@ Found read(const std::string& path, const std::string& run) {
       "translates",
       path);
   check_same_run(path, run_of(progress), "config.json", run);
+  if (path.ends_with(kBestCheckpoint)) check_is_best(progress, path);
   const int64_t step = integer_at(progress, "step");
   return {std::move(file), std::move(progress), step};
 }

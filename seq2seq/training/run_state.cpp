@@ -120,6 +120,13 @@ std::string run_of(const Metadata& metadata) {
   return found == metadata.end() ? "" : found->second;
 }
 
+void check_is_best(const Metadata& metadata, const std::string& file) {
+  const int64_t step = integer_at(metadata, "step"), best = integer_at(metadata, "best_step");
+  check(best == step || best == 0,  // 0: saved before the first validation
+        "{}: is not the best checkpoint of its run: it is of step {}, the best was of step {}", file,
+        step, best);
+}
+
 void check_saved_model(const Metadata& metadata, const ModelConfig& config,
                        const std::string& file) {
   check_same_run(file, run_of(metadata), "config.json", config.run);

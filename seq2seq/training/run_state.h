@@ -41,6 +41,10 @@ Position position_from(const Metadata& metadata, const Settings& settings, const
 /// Id of the run that a checkpoint is of; "" in one that was saved without.
 std::string run_of(const Metadata& metadata);
 
+/// Throws unless the checkpoint `file` is the best that its run had when it was saved: a copy of the
+/// last one is another model, and its score is not known.
+void check_is_best(const Metadata& metadata, const std::string& file);
+
 /// Throws an error that names both values unless the checkpoint `file` is of such a model and of
 /// its run: weights of the same shapes may still be of another one.
 void check_saved_model(const Metadata& metadata, const ModelConfig& config,

@@ -87,7 +87,9 @@ LoadedModel load_model(const std::filesystem::path& dir, std::span<const ModelKi
         "{}: config.json has {} ids, vocabulary.json {}", dir.string(), config.vocabulary,
         loaded.vocabulary->size());
   const SafetensorsFile best = load_safetensors((dir / kBestCheckpoint).string(), "model.");
-  check_saved_model(progress_of(best), config, best.path);
+  const Metadata progress = progress_of(best);
+  check_saved_model(progress, config, best.path);
+  check_is_best(progress, best.path);
   loaded.model = with_config_errors(dir, [&] {
     check_size(config, best);
     return find_named(kinds, config.model, "model").make(config, Generator(0));
