@@ -8,6 +8,7 @@
 #include <weft/seq2seq/training/saved_model.h>
 
 #include <algorithm>
+#include <iostream>
 
 namespace weft {
 namespace {
@@ -96,8 +97,8 @@ LoadedModel load_model(const std::filesystem::path& dir, std::span<const ModelKi
   });
   load_weights(*loaded.model, best);
   if (!best.has_checksums)
-    fmt::print(stderr, "weft: {}: from before weft wrote checksums: damage would go unnoticed\n",
-               dir.string());
+    std::cerr << "weft: warning: " << dir.string()
+              << " is from before weft wrote checksums: damage would go unnoticed\n";
   loaded.model->eval();
   return loaded;
 }

@@ -13,6 +13,7 @@
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
+#include <iostream>
 #include <optional>
 
 namespace weft {
@@ -107,7 +108,7 @@ void go_on(RunConfig& config, const RunDirectory& directory) {
   const std::filesystem::path dir = config.train.directory();
   directory.require_checkpoint();
   for (const std::string& change : config.go_on_from(dir))
-    fmt::print(stderr, "the run goes on with {}\n", change);
+    std::cerr << "the run goes on with " << change << '\n';
   const ModelConfig saved = load_config(dir);
   check_same_run((dir / "run.toml").string(), config.model.run, "config.json", saved.run);
   for (const AnySetting* setting : saved.settings()) {

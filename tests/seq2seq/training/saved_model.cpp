@@ -131,7 +131,10 @@ TEST_CASE("saved model: a directory from before there were checksums is loaded, 
   best.metadata["weft.checkpoint"] = "1";
   save_safetensors((dir / kBestCheckpoint).string(), best.tensors, best.metadata);
   dir.write(kBestCheckpoint, without_checksums(dir.read(kBestCheckpoint)));
+  const CapturedErrors errors;
   CHECK(tiny_translations(dir.path()) == before);
+  CHECK(errors.text() == "weft: warning: " + dir.path().string() +
+                             " is from before weft wrote checksums: damage would go unnoticed\n");
   std::filesystem::remove(dir / kLastCheckpoint);
   CHECK_THAT(message_of([&] { train_tiny(dir.path(), {.resume = true}); }),
              Contains("is from before weft wrote checksums; such a run cannot go on"));
