@@ -250,7 +250,8 @@ void Trainer::save(const char* name) {
 
 // The best and its score may be newer than the checkpoint that is gone on from, or lost.
 Position Trainer::restore() {
-  const FoundCheckpoints found = find_checkpoints(parts_.directory.folder(), run_);
+  const std::filesystem::path& dir = parts_.directory.folder();
+  const FoundCheckpoints found = find_checkpoints(dir, run_);
   const std::string& file = found.newest.path;
   Position at = position_from(progress_of(found.newest), settings_, file);
   load_checkpoint(found.newest, state());
@@ -262,7 +263,9 @@ Position Trainer::restore() {
   lacks_best_ = !found.best && at.best_step > 0;
   if (lacks_best_)
     progress_.print("warning: the best model is lost; the one at hand takes its place");
-  const Position best = found.best ? position_from(*found.best, settings_, file) : Position{};
+  const Position best =
+      found.best ? position_from(*found.best, settings_, (dir / kBestCheckpoint).string())
+                 : Position{};
   at.best_step = best.best_step;
   at.best_score = best.best_score;
   at.best_loss = best.best_loss;
