@@ -30,7 +30,7 @@ from pathlib import Path
 SECONDS = 30
 SOURCES = "a b c\nc a\nd e a b\nb b\ne\n"
 SMALL = ["--d-model", "8", "--layers", "1", "--heads", "2", "--ffn", "8", "--max-tokens", "64", "--tokens", "word",
-         "--dropout", "0.1", "--validate-every", "5", "--log-every", "4", "--threads", "1"]
+         "--dropout", "0.1", "--warmup", "5", "--validate-every", "5", "--log-every", "4", "--threads", "1"]
 FILES = ["config.json", "vocabulary.json", "run.toml", "best.safetensors", "last.safetensors", "metrics.jsonl"]
 
 
@@ -163,9 +163,9 @@ def folder(directory, name, other, rng):
     (directory / name).mkdir()
 
 
-def device(directory, name, other, rng):
+def broken_link(directory, name, other, rng):
     (directory / name).unlink()
-    (directory / name).symlink_to("/dev/null")
+    (directory / name).symlink_to("nowhere")
 
 
 def exchange(directory, name, other, rng):
@@ -179,7 +179,7 @@ def exchange(directory, name, other, rng):
 REWRITES = [flip_bit, flip_bit, set_byte, set_bytes, truncate, empty, append, insert, remove_range, zero_block, swap_blocks,
             another_number, another_number, shuffle]
 DAMAGES = [(f.__name__, rewrite(f)) for f in REWRITES] + [
-    (f.__name__, f) for f in (remove, foreign, folder, device, exchange)]
+    (f.__name__, f) for f in (remove, foreign, folder, broken_link, exchange)]
 
 
 # --- What the program makes of it ---
