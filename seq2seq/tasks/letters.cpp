@@ -29,17 +29,17 @@ std::string sorted(std::string text) {
 
 Task copy_task() {
   return drawn_task("copy", "5 to 12 letters as they are", draw_letters, std::identity(),
-                    {{"epochs", "10"}});
+                    {{"epochs", "8"}, {"label-smoothing", "0"}});
 }
 
 Task reverse_task() {
   return drawn_task("reverse", "5 to 12 letters from the last to the first", draw_letters, reversed,
-                    {{"epochs", "8"}});
+                    {{"epochs", "12"}, {"label-smoothing", "0"}});
 }
 
 Task sort_task() {
   return drawn_task("sort", "5 to 12 letters in the order of the alphabet", draw_letters, sorted,
-                    {{"epochs", "14"}});
+                    {{"epochs", "18"}});
 }
 
 }  // namespace weft

@@ -1,5 +1,5 @@
 # Installs weft, then builds and runs examples against what was installed, each as a project of its own.
-#   cmake -D SOURCE=... -D BUILD=... -D CXX=... -D FLAGS=... -P consumer.cmake
+#   cmake -D SOURCE=... -D BUILD=... -D CXX=... -P consumer.cmake
 set(work ${BUILD}/consumer)
 file(REMOVE_RECURSE ${work})
 
@@ -19,7 +19,7 @@ function(consume example expected)
        DESTINATION ${project})
   run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
       -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release ${without}
-      -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+      -D CMAKE_CXX_COMPILER=${CXX})
   run(${CMAKE_COMMAND} --build ${project}/build)
   run(${project}/build/consumer)
   if(NOT output MATCHES "${expected}")
@@ -33,8 +33,7 @@ function(consume_by_pkg_config example expected)
   set(ENV{PKG_CONFIG_PATH} ${pkg_config_path})
   run(${PKG_CONFIG} --cflags --libs weft)
   separate_arguments(flags UNIX_COMMAND "${output}")
-  separate_arguments(own UNIX_COMMAND "${FLAGS}")
-  run(${CXX} -std=c++20 ${own} ${SOURCE}/examples/${example}/main.cpp -o ${work}/${example}.out ${flags})
+  run(${CXX} -std=c++20 ${SOURCE}/examples/${example}/main.cpp -o ${work}/${example}.out ${flags})
   set(ENV{LD_LIBRARY_PATH} ${pkg_config_path}/..)
   run(${work}/${example}.out)
   if(NOT output MATCHES "${expected}")
@@ -80,7 +79,7 @@ if(EXISTS ${work}/installed/include/weft/seq2seq.h)
   set(without "")
   run(${CMAKE_COMMAND} -S ${project} -B ${project}/build
       -D CMAKE_PREFIX_PATH=${work}/installed -D CMAKE_BUILD_TYPE=Release
-      -D CMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+      -D CMAKE_CXX_COMPILER=${CXX})
   run(${CMAKE_COMMAND} --build ${project}/build)
   run(${project}/build/own_program train --task vowels --model sharp --optimizer lion --steps 4
       --d-model 16 --layers 1 --heads 2 --ffn 32 --model-dir ${work}/vowels)

@@ -13,13 +13,15 @@ using namespace weft;
 
 namespace {
 
+using Sizes = std::vector<std::pair<int64_t, int64_t>>;  // of the vocabulary and the model
+
 #ifdef WEFT_SCALAR_KERNELS  // with sanitizers, which look at the memory and make this 30 times
                             // slower
 constexpr int64_t kRounds = 2;
-const std::vector<std::pair<int64_t, int64_t>> kSizes{{50, 16}};
+const Sizes kSizes{{50, 16}}, kRecurrentSizes = kSizes;
 #else  // vocabularies and widths at which products are small and large, whole vectors and not
 constexpr int64_t kRounds = 6;
-const std::vector<std::pair<int64_t, int64_t>> kSizes{{50, 16}, {301, 72}, {2000, 128}};
+const Sizes kSizes{{50, 16}, {301, 72}, {2000, 128}}, kRecurrentSizes{{50, 16}, {301, 72}};
 #endif
 
 // Everything of the hypotheses, numbers as their bits.
@@ -91,7 +93,7 @@ TEST_CASE("a sentence's result has the same bits whatever stands beside it", "[c
 }
 
 TEST_CASE("so has a recurrent model's, of any kind", "[companions]") {
-  const auto [vocabulary, d_model] = GENERATE(from_range(kSizes));
+  const auto [vocabulary, d_model] = GENERATE(from_range(kRecurrentSizes));
   const RecurrentCell cell = GENERATE(RecurrentCell::gru, RecurrentCell::lstm);
   const RecurrentAttention attention =
       GENERATE(RecurrentAttention::luong, RecurrentAttention::bahdanau);
