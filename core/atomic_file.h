@@ -37,8 +37,8 @@ class AtomicFile {
 /// Flushes to the disk which files a folder has. An Error if the disk refuses.
 void sync_folder(const char* who, const std::string& folder);
 
-/// Removes what writers left in a folder that died before their commit(). Nobody else may be writing
-/// there.
+/// Removes what writers left in a folder that died before their commit(). Nobody else may be
+/// writing there.
 void sweep_temporaries(const char* who, const std::string& folder);
 
 }  // namespace weft

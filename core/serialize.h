@@ -37,10 +37,10 @@ struct SafetensorsFile {
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const Metadata& metadata = {});
 
-/// Reads a file of F32, F64, I64, BOOL, and F16 or BF16, which become float32. The whole header is
-/// checked against the file before memory is taken for tensors, and what is read against its
-/// checksums if the file has any; a bad file is an Error that names it and the fault. With a prefix, only the tensors whose names begin with it, without it: weights
-/// of a part, or a model's out of a checkpoint ("model."); an Error if there are none.
+/// Reads F32, F64, I64, BOOL, and F16 or BF16, which become float32. The whole header is checked
+/// against the file before memory is taken for tensors, and what is read against its checksums, if
+/// any; a bad file is an Error that names it and the fault. With a prefix, only the tensors whose
+/// names begin with it, without it: weights of a part ("model." of a checkpoint); Error if none.
 SafetensorsFile load_safetensors(const std::string& path, std::string_view prefix = {});
 
 }  // namespace weft

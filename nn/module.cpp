@@ -188,8 +188,7 @@ class Faults {
  public:
   void add(const char* kind, const std::string& what) {
     List& list = lists_[kind];
-    if (++list.count <= kShown)
-      list.text += (list.count == 1 ? "" : ", ") + shortened(what);
+    if (++list.count <= kShown) list.text += (list.count == 1 ? "" : ", ") + shortened(what);
   }
   void add_if_unfit(const std::string& name, const Tensor& value, const Tensor& target) {
     if (value.shape() != target.shape())

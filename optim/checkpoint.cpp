@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kFormatKey = "weft.checkpoint";
 constexpr const char* kFormat = "2";
-constexpr const char* kWithoutChecksums = "1";  // what weft wrote before
+constexpr const char* kWithoutChecksums = "1";          // what weft wrote before
 constexpr uint64_t kMostCount = 1'000'000'000'000'000;  // of steps and random keys: out of reach
 
 void append(NamedTensors& all, const char* prefix, const NamedTensors& part) {

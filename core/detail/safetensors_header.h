@@ -31,8 +31,8 @@ struct SafetensorsHeader {
   bool has_checksums = false;
 };
 
-/// The entry of the metadata, kept out of SafetensorsHeader::metadata, that holds checksums: CRC-32C
-/// in 8 hexadecimal digits of the header without this one, then of each tensor's bytes.
+/// The entry of the metadata, kept out of SafetensorsHeader::metadata, that holds checksums:
+/// CRC-32C in 8 hexadecimal digits of the header without this one, then of each tensor's bytes.
 inline constexpr const char* kChecksumKey = "weft.crc32c";
 
 /// Parses a header in front of `data_bytes` bytes of elements. An Error, which starts with `where`,
