@@ -353,7 +353,9 @@ TEST_CASE("a header that was changed is refused, whatever it says") {
     changed.replace(changed.find(from), from.size(), to);
     return fault_of(changed);
   };
-  const std::string damaged = "the header is damaged: its checksum is not that of what it says";
+  const std::string damaged =
+      "the header is damaged, or written by another program: its checksum is not that of what it "
+      "says";
   CHECK(fault("\"step\":\"1\"", "\"step\":\"2\"") == damaged);
   CHECK(fault("\"a\":{", "\"c\":{") == damaged);
   CHECK(fault("\"a\":{\"dtype\":\"F64\"", "\"a\":{\"dtype\":\"I64\"") == damaged);
