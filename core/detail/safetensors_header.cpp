@@ -216,9 +216,7 @@ void take_checksums(const std::string& where, SafetensorsHeader& header) {
     at += 9;
   }
   check(checksums_of(where, header) == saved,
-        "{}: the header is damaged, or written by another program: its checksum is not that of what "
-        "it says",
-        where);
+        "{}: the header is damaged, or written by another program: its checksum is wrong", where);
 }
 
 }  // namespace

@@ -19,11 +19,10 @@ struct Found {
 Found read(const std::string& path, const std::string& run) {
   SafetensorsFile file = load_safetensors(path);
   Metadata progress = progress_of(file);
-  check(
-      file.has_checksums,
-      "{}: is from before weft wrote checksums; such a run cannot go on, but its best model still "
-      "translates",
-      path);
+  check(file.has_checksums,
+        "{} is from before weft wrote checksums: such a run cannot go on, but --init-from begins a "
+        "new one with its weights",
+        path);
   check_same_run(path, run_of(progress), "config.json", run);
   if (path.ends_with(kBestCheckpoint)) check_is_best(progress, path);
   const int64_t step = integer_at(progress, "step");

@@ -354,8 +354,7 @@ TEST_CASE("a header that was changed is refused, whatever it says") {
     return fault_of(changed);
   };
   const std::string damaged =
-      "the header is damaged, or written by another program: its checksum is not that of what it "
-      "says";
+      "the header is damaged, or written by another program: its checksum is wrong";
   CHECK(fault("\"step\":\"1\"", "\"step\":\"2\"") == damaged);
   CHECK(fault("\"a\":{", "\"c\":{") == damaged);
   CHECK(fault("\"a\":{\"dtype\":\"F64\"", "\"a\":{\"dtype\":\"I64\"") == damaged);

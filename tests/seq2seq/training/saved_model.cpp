@@ -137,5 +137,5 @@ TEST_CASE("saved model: a directory from before there were checksums is loaded, 
                              " is from before weft wrote checksums: damage would go unnoticed\n");
   std::filesystem::remove(dir / kLastCheckpoint);
   CHECK_THAT(message_of([&] { train_tiny(dir.path(), {.resume = true}); }),
-             Contains("is from before weft wrote checksums; such a run cannot go on"));
+             Contains("is from before weft wrote checksums: such a run cannot go on"));
 }
