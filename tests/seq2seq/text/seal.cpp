@@ -48,13 +48,12 @@ TEST_CASE("seal: no flipped bit goes unnoticed, unless the seal itself is gone")
   });
   int64_t unsealed = 0;
   for_each_flip(seal_toml("lr = 1\n", "00ff"), [&](const std::string& text) {
-    try {
-      INFO(text);
-      CHECK(open_seal(text).empty());
-      CHECK(text.starts_with("lr = 1\n"));
-      ++unsealed;
-    } catch (const Error&) {
-    }
+    std::string run = "none";
+    if (!message_of([&] { run = open_seal(text); }).empty()) return;
+    INFO(text);
+    CHECK(run.empty());
+    CHECK(text.starts_with("lr = 1\n"));
+    ++unsealed;
   });
   CHECK(unsealed == 8 * 6);  // "# run "
 }
@@ -64,8 +63,7 @@ TEST_CASE("seal: its errors say what is wrong") {
   fields[2].second = int64_t{4};
   CHECK(message_of([&] { open_seal(fields); }) ==
         "it was changed since weft wrote it: its checksum is wrong");
-  fields.pop_back();
-  CHECK(message_of([&] { open_seal(fields); }) ==
+  CHECK(message_of([&] { open_seal(fields); }) ==  // which the first call took
         "it was changed since weft wrote it: its checksum is missing");
   CHECK(message_of([] { open_seal(seal_toml("lr = 1\n", "00ff") + "steps = 9\n"); }) ==
         "it was changed since weft wrote it: its checksum is wrong");
