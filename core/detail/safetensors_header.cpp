@@ -241,6 +241,8 @@ StoredType stored_type(DType dtype) {
 SafetensorsHeader parse_safetensors_header(const std::string& where, std::string_view text,
                                            uint64_t data_bytes) {
   check(!text.empty() && text.front() == '{', "{}: the header must be a JSON object", where);
+  const size_t nul = text.find('\0');  // where the parser would stop
+  check(nul == text.npos, "{}: the header is not valid JSON at byte {}", where, nul + 1);
   Reader reader(where);
   Json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();

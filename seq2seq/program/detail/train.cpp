@@ -60,7 +60,8 @@ LoadedModel initial_model(RunConfig& config, std::span<const ModelKind> kinds) {
   TrainConfig& train = config.train;
   if (train.resume || train.init_from.value().empty()) return {};
   LoadedModel model = load_model(train.init_from.value(), kinds);
-  for (const AnySetting* old : load_config(train.init_from.value()).settings())
+  const ModelConfig saved = load_config(train.init_from.value());
+  for (const AnySetting* old : saved.settings())
     if (AnySetting& own = config.find(old->info().name); !own.given()) own.give(old->text());
   config.ignore(train.subwords.info().name, "--init-from, which has a vocabulary");
   const std::string tokens = name_of(model.vocabulary->tokens());
