@@ -103,13 +103,12 @@ std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelTex
   return subwords;
 }
 
-// Takes the settings of the run in its directory, and says what the user changes of them. Its
+// Takes the settings of the run in its directory, and returns what the user changes of them. Its
 // config.json is needed in the end: better to find now that it is damaged.
-void go_on(RunConfig& config, const RunDirectory& directory) {
+std::vector<std::string> go_on(RunConfig& config, const RunDirectory& directory) {
   const std::filesystem::path dir = config.train.directory();
   directory.require_checkpoint();
-  for (const std::string& change : config.go_on_from(dir))
-    std::cerr << "the run goes on with " << change << '\n';
+  std::vector<std::string> changes = config.go_on_from(dir);
   const ModelConfig saved = load_config(dir);
   check_same_run((dir / "run.toml").string(), config.model.run, "config.json", saved.run);
   for (const AnySetting* setting : saved.settings()) {
@@ -118,20 +117,24 @@ void go_on(RunConfig& config, const RunDirectory& directory) {
     check(setting->text() == value, "{}: --{} is {} in config.json, and {} in run.toml",
           dir.string(), info.name, setting->text(), value);
   }
+  return changes;
 }
 
-// The run's settings but for what follows from its corpus, with files that are found from any
-// directory.
-void settle_run(RunConfig& config, const RunDirectory& directory, std::span<const Task> tasks) {
+// Settles the run's settings but for what follows from its corpus, with files that are found from
+// any directory. Returns what changes in a run that goes on.
+std::vector<std::string> settle_run(RunConfig& config, const RunDirectory& directory,
+                                    std::span<const Task> tasks) {
   TrainConfig& train = config.train;
   for (SplitSettings* split : train.file_settings()) split->make_absolute();
   if (train.init_from.given())
     train.init_from = std::filesystem::absolute(train.init_from.value()).string();
+  std::vector<std::string> changes;
   if (train.resume)
-    go_on(config, directory);
+    changes = go_on(config, directory);
   else if (!train.overwrite)
     directory.require_free();
   settle_task(train, tasks);
+  return changes;
 }
 
 // The kind of the model, with what suits it.
@@ -170,7 +173,7 @@ int train(RunConfig& config, const Catalog& catalog) {
   check(!config.train.resume || !config.train.overwrite,
         "train: --resume and --overwrite exclude each other");
   RunDirectory directory(config.train.directory());
-  settle_run(config, directory, catalog.tasks);
+  const std::vector<std::string> changes = settle_run(config, directory, catalog.tasks);
   const Corpus corpus = is_files(config.train)
                             ? read_corpus(config.train.files())
                             : find_named(catalog.tasks, config.train.task, "task").corpus();
@@ -199,6 +202,7 @@ int train(RunConfig& config, const Catalog& catalog) {
                            .metric = metric,
                            .directory = directory,
                            .since_start = since_start});
+  for (const std::string& change : changes) std::cerr << "the run goes on with " << change << '\n';
   if (!config.train.resume) begin(config, directory, *vocabulary);
   config.save(directory.folder());
   if (!trainer.run()) return 128 + interrupting_signal();
