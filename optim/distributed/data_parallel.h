@@ -9,20 +9,14 @@
 
 #include <weft/core/serialize.h>
 #include <weft/optim/distributed/communicator.h>
+#include <weft/optim/distributed/parts.h>
 
 #include <functional>
 #include <memory>
 
 namespace weft {
 
-/// Numbers [begin, end).
-struct PartRange {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
-/// Which of `parts` a rank has: all ranks the same number, the first ones one more if need be.
-PartRange parts_of_rank(int64_t parts, int rank, int ranks);
+class Exchange;
 
 struct DataParallelOptions {
   /// Gradients travel in buckets of about this size, each as soon as it is full.
@@ -51,16 +45,16 @@ class DataParallel {
   Communicator& communicator() { return communicator_; }
 
  private:
-  class Exchange;
   struct Sums;
 
-  void collect(int64_t part);
-  void note(size_t parameter, const Tensor& gradient);
+  void take(size_t parameter, Tensor gradient);
+  void take_the_rest();
+  void set_sums();
 
   Communicator& communicator_;
   NamedTensors parameters_;
   std::unique_ptr<Sums> sums_;
-  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Exchange> exchange_;  // null where there is one rank
   std::vector<HookHandle> hooks_;
 };
 
