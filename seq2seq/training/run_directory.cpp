@@ -30,7 +30,7 @@ bool is_there(const fs::path& file) {
   return fs::exists(file, ignored);
 }
 
-void remove(const fs::path& file) {
+void discard(const fs::path& file) {
   std::error_code error;
   fs::remove_all(file, error);
   check(!error, "train: cannot remove '{}': {}", file.string(), error.message());
@@ -117,7 +117,7 @@ void RunDirectory::recover() {
   if (is_there(unfinished / kBestCheckpoint))
     move_in(unfinished);
   else
-    remove(unfinished);
+    discard(unfinished);
   sweep_temporaries("train", path_.string());
 }
 
@@ -129,8 +129,8 @@ void RunDirectory::begin(bool replace_model) {
   folder_ = beside ? path_ / kNewRun : path_;
   make(folder_);
   flush(path_);
-  remove(folder_ / kMetrics);
-  for (const char* file : kLaterFiles) remove(folder_ / file);
+  discard(folder_ / kMetrics);
+  for (const char* file : kLaterFiles) discard(folder_ / file);
 }
 
 bool RunDirectory::replace() {
@@ -142,7 +142,7 @@ bool RunDirectory::replace() {
 // While the metrics, the first to go, are there, nothing of the new run was moved.
 void RunDirectory::move_in(const fs::path& from) const {
   if (is_there(from / kMetrics)) {
-    for (const char* file : kLaterFiles) remove(path_ / file);
+    for (const char* file : kLaterFiles) discard(path_ / file);
     move_file(from / kMetrics, path_ / kMetrics);
   }
   std::vector<fs::path> names;
@@ -152,7 +152,7 @@ void RunDirectory::move_in(const fs::path& from) const {
   flush(path_);
   move_file(from / kBestCheckpoint, path_ / kBestCheckpoint);
   flush(path_);
-  remove(from);
+  discard(from);
 }
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cmath>
+#include <string_view>
 
 namespace weft {
 namespace {
@@ -24,11 +25,11 @@ std::string describe(const std::string& name, const std::string& value) {
 }
 
 std::string size_and_checksum(const ParallelText& text) {
+  constexpr std::string_view kEnd = "\n";  // is in no sentence
   uint32_t sum = 0;
-  for (size_t i = 0; i < text.source.size(); ++i) {
-    sum = crc32c("\n", crc32c(text.source[i], sum));  // a line feed is in no sentence
-    sum = crc32c("\n", crc32c(text.target[i], sum));
-  }
+  for (size_t i = 0; i < text.source.size(); ++i)
+    for (const std::string* sentence : {&text.source[i], &text.target[i]})
+      sum = crc32c(kEnd, crc32c(*sentence, sum));
   return fmt::format("{} pairs, crc32c {:08x}", text.source.size(), sum);
 }
 
@@ -123,8 +124,8 @@ std::string run_of(const Metadata& metadata) {
 void check_is_best(const Metadata& metadata, const std::string& file) {
   const int64_t step = integer_at(metadata, "step"), best = integer_at(metadata, "best_step");
   check(best == step || best == 0,  // 0: saved before the first validation
-        "{}: is not the best checkpoint of its run: it is of step {}, the best was of step {}", file,
-        step, best);
+        "{}: is not the best checkpoint of its run: it is of step {}, the best was of step {}",
+        file, step, best);
 }
 
 void check_saved_model(const Metadata& metadata, const ModelConfig& config,

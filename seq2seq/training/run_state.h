@@ -24,7 +24,7 @@ struct Position {
     double loss = 0;  ///< sum over its tokens
     double seconds = 0;
     int64_t tokens = 0;
-  } interval;  ///< since the last line of the log
+  } interval{};  ///< since the last line of the log
 };
 
 /// What a run's weights and its choice of the best follow from: its corpus, and the settings that a
@@ -41,8 +41,8 @@ Position position_from(const Metadata& metadata, const Settings& settings, const
 /// Id of the run that a checkpoint is of; "" in one that was saved without.
 std::string run_of(const Metadata& metadata);
 
-/// Throws unless the checkpoint `file` is the best that its run had when it was saved: a copy of the
-/// last one is another model, and its score is not known.
+/// Throws unless the checkpoint `file` is the best that its run had when it was saved: a copy of
+/// the last one is another model, and its score is not known.
 void check_is_best(const Metadata& metadata, const std::string& file);
 
 /// Throws an error that names both values unless the checkpoint `file` is of such a model and of

@@ -18,7 +18,7 @@ std::string complaint(const std::filesystem::path& dir) {
   return message_of([&] { load_model(dir); });
 }
 
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+void copy_over(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("saved model: a vocabulary in another order, or of another run, is ref
   dir.write("vocabulary.json", shuffled);
   CHECK_THAT(complaint(dir.path()),
              Contains("vocabulary.json") && Contains("it was changed since weft wrote it"));
-  copy_file(other / "vocabulary.json", dir / "vocabulary.json");
+  copy_over(other / "vocabulary.json", dir / "vocabulary.json");
   CHECK_THAT(complaint(dir.path()), Contains("vocabulary.json") && Contains(kDoNotBelong));
   dir.write("vocabulary.json", own);
   CHECK(complaint(dir.path()).empty());
@@ -84,11 +84,11 @@ TEST_CASE("saved model: another run's weights of the same shapes are refused") {
   const TempDir dir, other;
   train_tiny(dir.path());
   train_tiny(other.path(), {.seed = 2});
-  copy_file(other / kBestCheckpoint, dir / kBestCheckpoint);
+  copy_over(other / kBestCheckpoint, dir / kBestCheckpoint);
   CHECK_THAT(complaint(dir.path()), Contains(kBestCheckpoint) && Contains(kDoNotBelong));
-  copy_file(other / "config.json", dir / "config.json");
+  copy_over(other / "config.json", dir / "config.json");
   CHECK_THAT(complaint(dir.path()), Contains("vocabulary.json") && Contains(kDoNotBelong));
-  copy_file(other / "vocabulary.json", dir / "vocabulary.json");
+  copy_over(other / "vocabulary.json", dir / "vocabulary.json");
   CHECK(complaint(dir.path()).empty());
 }
 
