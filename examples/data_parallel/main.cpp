@@ -34,14 +34,12 @@ int main(int argc, char** argv) {
   const std::vector<Pair> pairs = encode_pairs(*vocabulary, corpus.train.text);
 
   Generator generator(1);
-  TransformerSeq2Seq model({.vocabulary = vocabulary->size(),
-                            .transformer = {.d_model = 64,
-                                            .nhead = 2,
-                                            .num_encoder_layers = 2,
-                                            .num_decoder_layers = 2,
-                                            .dim_feedforward = 128,
-                                            .dropout = 0}},
-                           generator);
+  TransformerSeq2Seq model(
+      {.vocabulary = vocabulary->size(),
+       .transformer = {.layer = {.d_model = 64, .nhead = 2, .dim_feedforward = 128, .dropout = 0},
+                       .num_encoder_layers = 2,
+                       .num_decoder_layers = 2}},
+      generator);
   Adam adam(model.named_parameters(), {.lr = 1e-3});
   DataParallel ranks(communicator, model.named_parameters());
 
