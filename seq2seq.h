@@ -31,6 +31,7 @@
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
+#include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/pictures/attention_map.h>
 #include <weft/seq2seq/pictures/attention_picture.h>
@@ -55,15 +56,18 @@
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/line_reader.h>
+#include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/toml.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/found_checkpoints.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/run_directory.h>
 #include <weft/seq2seq/training/run_state.h>
 #include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/autograd/autograd.h>
+#include <weft/core/checksum.h>
 #include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 #include <weft/core/tensor.h>

@@ -20,7 +20,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(const void* bytes, size_t n);
-  /// Flushes file and folder to the disk, so that the new contents survive a power cut.
+  /// Flushes file and folder to the disk, so that the new contents survive a power cut. Where only
+  /// the folder cannot be flushed, the Error says so and the new file is there.
   void commit();
 
  private:
@@ -32,5 +33,12 @@ class AtomicFile {
   std::string written_;  // beside the target until commit(), or the target itself
   int descriptor_;
 };
+
+/// Flushes to the disk which files a folder has. An Error if the disk refuses.
+void sync_folder(const char* who, const std::string& folder);
+
+/// Removes what writers left in a folder that died before their commit(). Nobody else may be
+/// writing there.
+void sweep_temporaries(const char* who, const std::string& folder);
 
 }  // namespace weft

@@ -1,3 +1,4 @@
+#include <weft/core/detail/shortened.h>
 #include <weft/core/nearest.h>
 
 #include <algorithm>
@@ -34,7 +35,7 @@ std::string nearest(const std::string& wanted, const std::vector<std::string>& k
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string text;
   for (size_t i = 0; i < std::min(kShown, ranked.size()); ++i)
-    text += (i == 0 ? "; nearest: " : ", ") + ranked[i].second;
+    text += (i == 0 ? "; nearest: " : ", ") + shortened(ranked[i].second);
   return text;
 }
 

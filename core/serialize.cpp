@@ -2,9 +2,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/core/atomic_file.h>
+#include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/detail/safetensors_header.h>
+#include <weft/core/detail/shortened.h>
 #include <weft/core/nearest.h>
+#include <weft/core/parallel.h>
 #include <weft/core/serialize.h>
 
 #include <algorithm>
@@ -21,6 +24,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr size_t kBlock = 1 << 18;  // bytes: what was read is still in cache when it is summed up
 
 Tensor row_major(const Tensor& t) {
   if (t.is_contiguous()) return t;
@@ -42,9 +46,18 @@ std::vector<size_t> aligned_order(const NamedTensors& tensors) {
 
 size_t byte_count(const Tensor& t) { return static_cast<size_t>(t.numel()) * size_of(t.dtype()); }
 
+NamedTensors row_major(const std::string& where, const NamedTensors& tensors) {
+  NamedTensors all;
+  for (const NamedTensor& t : tensors) {
+    check(t.tensor.defined(), "{}: tensor \"{}\" is undefined", where, t.name);
+    all.push_back({t.name, row_major(t.tensor)});
+  }
+  return all;
+}
+
 SafetensorsHeader lay_out(const std::string& where, const NamedTensors& tensors,
                           const Metadata& metadata, const std::vector<size_t>& order) {
-  SafetensorsHeader header{{}, metadata};
+  SafetensorsHeader header{{}, metadata, true};
   std::set<std::string> names{"__metadata__"};
   for (const NamedTensor& t : tensors) {
     check(names.insert(t.name).second, "{}: the name \"{}\" is taken", where, t.name);
@@ -55,6 +68,10 @@ SafetensorsHeader lay_out(const std::string& where, const NamedTensors& tensors,
     header.tensors[i].begin = at;
     header.tensors[i].end = at += byte_count(tensors[i].tensor);
   }
+  parallel_for(std::ssize(tensors), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      header.tensors[i].crc32c = crc32c(tensors[i].tensor.raw(), byte_count(tensors[i].tensor));
+  });
   return header;
 }
 
@@ -77,7 +94,20 @@ class InputFile {
   const std::string& where() const { return where_; }
   uint64_t bytes() const { return bytes_; }
 
-  void read(void* to, size_t n, uint64_t from) const {
+  // The CRC-32C of what was read.
+  uint32_t read(void* to, size_t n, uint64_t from) const {
+    uint32_t sum = 0;
+    for (size_t at = 0; at < n; at += kBlock) {
+      char* const block = static_cast<char*>(to) + at;
+      const size_t bytes = std::min(kBlock, n - at);
+      read_block(block, bytes, from + at);
+      sum = crc32c(block, bytes, sum);
+    }
+    return sum;
+  }
+
+ private:
+  void read_block(void* to, size_t n, uint64_t from) const {
     while (n > 0) {
       const ssize_t got = ::pread(descriptor_, to, n, static_cast<off_t>(from));
       if (got < 0 && errno == EINTR) continue;
@@ -89,7 +119,6 @@ class InputFile {
     }
   }
 
- private:
   [[noreturn]] void not_a_file() const {
     ::close(descriptor_);  // the destructor of a half-made object does not run
     fail("{}: not a regular file", where_);
@@ -115,27 +144,40 @@ float widen_float16(uint16_t bits) {
   return (bits >> 15) ? -magnitude : magnitude;
 }
 
-Tensor read_half(const InputFile& file, const StoredTensor& stored, uint64_t from) {
+// The elements of a tensor as stored, into `t`; their checksum.
+uint32_t read_half(const InputFile& file, const StoredTensor& stored, uint64_t from, Tensor& t) {
   std::vector<uint16_t> half(static_cast<size_t>(stored.end - stored.begin) / 2);
-  file.read(half.data(), half.size() * 2, from);
-  Tensor t(stored.shape, kFloat32);
+  const uint32_t sum = file.read(half.data(), half.size() * 2, from);
   std::transform(half.begin(), half.end(), t.mutable_data<float>(),
                  stored.type == StoredType::f16 ? widen_float16 : widen_bfloat16);
-  return t;
+  return sum;
 }
 
-Tensor read_tensor(const InputFile& file, const StoredTensor& stored, uint64_t data_start) {
-  const uint64_t from = data_start + stored.begin;
-  if (size_of(stored.type) == 2) return read_half(file, stored, from);
-  Tensor t(stored.shape, loaded_dtype(stored.type));
+uint32_t read_tensor(const InputFile& file, const StoredTensor& stored, uint64_t from, Tensor& t) {
+  if (size_of(stored.type) == 2) return read_half(file, stored, from, t);
   const size_t bytes = byte_count(t);
-  file.read(t.raw(), bytes, from);
+  const uint32_t sum = file.read(t.raw(), bytes, from);
   const auto* raw = static_cast<const unsigned char*>(t.raw());
   if (stored.type == StoredType::boolean)
     check(std::all_of(raw, raw + bytes, [](unsigned char b) { return b <= 1; }),
           "{}: tensor \"{}\" is BOOL but holds bytes other than 0 and 1", file.where(),
-          stored.name);
-  return t;
+          shortened(stored.name));
+  return sum;
+}
+
+Tensors read_tensors(const InputFile& file, const std::vector<StoredTensor>& stored,
+                     uint64_t data_start, bool has_checksums) {
+  Tensors tensors;
+  for (const StoredTensor& s : stored) tensors.emplace_back(s.shape, loaded_dtype(s.type));
+  parallel_for(std::ssize(stored), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const uint32_t sum = read_tensor(file, stored[i], data_start + stored[i].begin, tensors[i]);
+      check(!has_checksums || sum == stored[i].crc32c,
+            "{}: tensor \"{}\" is damaged: its CRC-32C is {:08x}; it was written with {:08x}",
+            file.where(), shortened(stored[i].name), sum, stored[i].crc32c);
+    }
+  });
+  return tensors;
 }
 
 }  // namespace
@@ -156,19 +198,14 @@ const Tensor& SafetensorsFile::at(std::string_view name) const {
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const Metadata& metadata) {
   const std::string where = fmt::format("save_safetensors: {}", path);
-  for (const NamedTensor& t : tensors)
-    check(t.tensor.defined(), "{}: tensor \"{}\" is undefined", where, t.name);
-  const std::vector<size_t> order = aligned_order(tensors);
-  const std::string header =
-      format_safetensors_header(where, lay_out(where, tensors, metadata, order));
+  const NamedTensors all = row_major(where, tensors);
+  const std::vector<size_t> order = aligned_order(all);
+  const std::string header = format_safetensors_header(where, lay_out(where, all, metadata, order));
   const uint64_t header_bytes = header.size();
   AtomicFile file("save_safetensors", path);
   file.write(&header_bytes, sizeof header_bytes);
   file.write(header.data(), header.size());
-  for (size_t i : order) {
-    const Tensor t = row_major(tensors[i].tensor);
-    file.write(t.raw(), byte_count(t));
-  }
+  for (size_t i : order) file.write(all[i].tensor.raw(), byte_count(all[i].tensor));
   file.commit();
 }
 
@@ -186,16 +223,19 @@ SafetensorsFile load_safetensors(const std::string& path, std::string_view prefi
   const uint64_t data_start = 8 + header_bytes;
   SafetensorsHeader header =
       parse_safetensors_header(file.where(), text, file.bytes() - data_start);
-  SafetensorsFile result{path, {}, std::move(header.metadata)};
   std::vector<std::string> others;
-  for (const StoredTensor& stored : header.tensors)
+  std::vector<StoredTensor> wanted;
+  for (StoredTensor& stored : header.tensors)
     if (stored.name.starts_with(prefix))
-      result.tensors.push_back(
-          {stored.name.substr(prefix.size()), read_tensor(file, stored, data_start)});
+      wanted.push_back(std::move(stored));
     else
-      others.push_back(stored.name);
-  check(prefix.empty() || !result.tensors.empty(), "{}: no tensor's name begins with \"{}\"{}",
+      others.push_back(std::move(stored.name));
+  check(prefix.empty() || !wanted.empty(), "{}: no tensor's name begins with \"{}\"{}",
         file.where(), prefix, nearest(std::string(prefix), others));
+  const Tensors tensors = read_tensors(file, wanted, data_start, header.has_checksums);
+  SafetensorsFile result{path, {}, std::move(header.metadata), header.has_checksums};
+  for (size_t i = 0; i < wanted.size(); ++i)
+    result.tensors.push_back({wanted[i].name.substr(prefix.size()), tensors[i]});
   return result;
 }
 

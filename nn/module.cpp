@@ -3,6 +3,7 @@
 #include <weft/autograd/inspect/detail/backtrace.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/detail/shortened.h>
 #include <weft/core/nearest.h>
 #include <weft/nn/init.h>
 #include <weft/nn/module.h>
@@ -182,12 +183,12 @@ bool equal_values(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && !sum(to(ne(a, b), kInt64)).item<bool>();
 }
 
-// Faults of a state dict, collected so that the user sees all of them at once.
+// Faults of a state dict, collected so that the user sees all kinds of them at once.
 class Faults {
  public:
   void add(const char* kind, const std::string& what) {
-    std::string& list = lists_[kind];
-    list += (list.empty() ? "" : ", ") + what;
+    List& list = lists_[kind];
+    if (++list.count <= kShown) list.text += (list.count == 1 ? "" : ", ") + shortened(what);
   }
   void add_if_unfit(const std::string& name, const Tensor& value, const Tensor& target) {
     if (value.shape() != target.shape())
@@ -201,12 +202,20 @@ class Faults {
   }
   void raise() const {
     std::string message = "load_state_dict: the state does not fit the module";
-    for (const auto& entry : lists_) message += fmt::format("; {}: {}", entry.first, entry.second);
+    for (const auto& [kind, list] : lists_) {
+      message += fmt::format("; {}: {}", kind, list.text);
+      if (list.count > kShown) message += fmt::format(" and {} more", list.count - kShown);
+    }
     check(lists_.empty(), "{}", message);
   }
 
  private:
-  std::map<std::string, std::string> lists_;
+  static constexpr int64_t kShown = 10;
+  struct List {
+    std::string text;  // of the first ones
+    int64_t count = 0;
+  };
+  std::map<std::string, List> lists_;
 };
 
 }  // namespace

@@ -87,9 +87,9 @@ class Module : public PathSource {
   /// save_safetensors() writes.
   NamedTensors state_dict() const;
   /// Copies values in. A tied parameter may come under any of its names. All is checked first:
-  /// shapes and dtypes always, missing and unexpected names if `strict`; the Error lists every
-  /// fault. float32 goes into float64; the other way would round: to(kFloat64) on the module before
-  /// loading keeps the values, and to(kFloat32) after it rounds them.
+  /// shapes and dtypes always, missing and unexpected names if `strict`; the Error lists the first
+  /// ten faults of each kind. float32 goes into float64; the other way would round: to(kFloat64) on
+  /// the module before loading keeps the values, and to(kFloat32) after it rounds them.
   void load_state_dict(const NamedTensors& state, bool strict = true);
 
   /// Hooks run on every call through operator(): before forward, after it, and in backward. A

@@ -1,4 +1,5 @@
 #include <weft/core/detail/check.h>
+#include <weft/core/detail/shortened.h>
 #include <weft/optim/checkpoint.h>
 
 #include <charconv>
@@ -10,7 +11,9 @@ namespace weft {
 namespace {
 
 constexpr const char* kFormatKey = "weft.checkpoint";
-constexpr const char* kFormat = "1";
+constexpr const char* kFormat = "2";
+constexpr const char* kWithoutChecksums = "1";          // what weft wrote before
+constexpr uint64_t kMostCount = 1'000'000'000'000'000;  // of steps and random keys: out of reach
 
 void append(NamedTensors& all, const char* prefix, const NamedTensors& part) {
   for (const NamedTensor& t : part) all.push_back({fmt::format("{}{}", prefix, t.name), t.tensor});
@@ -33,8 +36,14 @@ Integer parse(const Metadata& metadata, const std::string& key) {
   Integer value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   check(error == std::errc() && end == text.data() + text.size(),
-        "\"{}\" must be a whole number; got \"{}\"", key, text);
+        "\"{}\" must be a whole number; got \"{}\"", key, shortened(text));
   return value;
+}
+
+uint64_t parse_count(const Metadata& metadata, const std::string& key) {
+  const auto count = parse<uint64_t>(metadata, key);
+  check(count <= kMostCount, "\"{}\" must be at most {}; got {}", key, kMostCount, count);
+  return count;
 }
 
 std::string seed_key(const std::string& name) { return fmt::format("generator.{}.seed", name); }
@@ -42,24 +51,40 @@ std::string position_key(const std::string& name) {
   return fmt::format("generator.{}.position", name);
 }
 
+void check_format(const SafetensorsFile& file) {
+  const auto format = file.metadata.find(kFormatKey);
+  check(format != file.metadata.end() &&
+            (format->second == kFormat || format->second == kWithoutChecksums),
+        "not a checkpoint of this version of weft");
+  check(file.has_checksums || format->second == kWithoutChecksums,
+        "its checksums are missing, so it was changed since weft wrote it");
+}
+
 // Changes nothing before the last check has passed.
 void restore(const SafetensorsFile& file, const TrainingRun& run) {
-  const auto format = file.metadata.find(kFormatKey);
-  check(format != file.metadata.end() && format->second == kFormat,
-        "not a checkpoint of this version of weft");
-  const int64_t steps = run.schedule ? parse<int64_t>(file.metadata, "schedule.steps") : 0;
-  check(steps >= 0, "\"schedule.steps\" must not be negative; got {}", steps);
+  check_format(file);
+  const uint64_t steps = run.schedule ? parse_count(file.metadata, "schedule.steps") : 0;
   std::vector<std::pair<Generator, std::pair<uint64_t, uint64_t>>> generators;
   for (const auto& [name, generator] : run.generators)
     generators.push_back({generator,
                           {parse<uint64_t>(file.metadata, seed_key(name)),
-                           parse<uint64_t>(file.metadata, position_key(name))}});
+                           parse_count(file.metadata, position_key(name))}});
   const NamedTensors optimizer = without_prefix(file.tensors, "optimizer.");
   if (run.optimizer) run.optimizer->check_state_dict(optimizer);
   run.model.load_state_dict(without_prefix(file.tensors, "model."));
   if (run.optimizer) run.optimizer->load_state_dict(optimizer);
-  if (run.schedule) run.schedule->set_steps(steps);
+  if (run.schedule) run.schedule->set_steps(static_cast<int64_t>(steps));
   for (auto& [generator, state] : generators) generator.set_state(state.first, state.second);
+}
+
+// What `act` gives; its errors name the file.
+template <class Act>
+auto with_name(const SafetensorsFile& file, Act act) {
+  try {
+    return act();
+  } catch (const Error& e) {
+    fail("load_checkpoint: {}: {}", file.path, e.what());
+  }
 }
 
 }  // namespace
@@ -78,18 +103,22 @@ void save_checkpoint(const std::string& path, const TrainingRun& run, const Meta
   save_safetensors(path, tensors, metadata);
 }
 
-Metadata load_checkpoint(const std::string& path, const TrainingRun& run) {
+Metadata progress_of(const SafetensorsFile& file) {
   constexpr std::string_view kPrefix = "progress.";
-  const SafetensorsFile file = load_safetensors(path);
-  try {
-    restore(file, run);
-  } catch (const Error& e) {
-    fail("load_checkpoint: {}: {}", path, e.what());
-  }
+  with_name(file, [&] { check_format(file); });
   Metadata progress;
   for (const auto& [key, value] : file.metadata)
-    if (key.compare(0, kPrefix.size(), kPrefix) == 0) progress[key.substr(kPrefix.size())] = value;
+    if (key.starts_with(kPrefix)) progress[key.substr(kPrefix.size())] = value;
   return progress;
+}
+
+Metadata load_checkpoint(const SafetensorsFile& file, const TrainingRun& run) {
+  with_name(file, [&] { restore(file, run); });
+  return progress_of(file);
+}
+
+Metadata load_checkpoint(const std::string& path, const TrainingRun& run) {
+  return load_checkpoint(load_safetensors(path), run);
 }
 
 int64_t integer_at(const Metadata& progress, const std::string& key) {

@@ -1,6 +1,6 @@
 // Checkpoints: all that a training run needs to go on, in one safetensors file that is replaced
-// whole or not at all. A run that is stopped and resumed computes the same bits as one that never
-// stopped.
+// whole or not at all, and whose checksums tell whether it still is. A run that is stopped and
+// resumed computes the same bits as one that never stopped.
 #pragma once
 
 #include <weft/nn/module.h>
@@ -29,6 +29,11 @@ void save_checkpoint(const std::string& path, const TrainingRun& run,
 /// Puts a run that was built like the saved one in its state, and returns its progress. The whole
 /// file is checked against `run` before anything changes: an Error names the file and what differs.
 Metadata load_checkpoint(const std::string& path, const TrainingRun& run);
+/// The same from a file that was read.
+Metadata load_checkpoint(const SafetensorsFile& file, const TrainingRun& run);
+/// Its progress alone. An Error if the file is no checkpoint, or lost its checksums; one that weft
+/// wrote before there were any has none (SafetensorsFile::has_checksums).
+Metadata progress_of(const SafetensorsFile& file);
 
 /// The whole number under `key`; Error if there is none.
 int64_t integer_at(const Metadata& progress, const std::string& key);

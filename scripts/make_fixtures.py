@@ -15,7 +15,7 @@ import warnings
 import torch
 
 GROUPS = ["training", "optimizers", "attention", "layers", "recurrent", "small_layers", "ops",
-          "files", "trained"]
+          "files", "trained", "saved_models"]
 
 
 def main():

@@ -1,8 +1,11 @@
+#include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/detail/safetensors_header.h>
+#include <weft/core/detail/shortened.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -104,7 +107,7 @@ class Reader final : public nlohmann::json_sax<Json> {
   [[noreturn]] void unexpected(const char* what) const {
     fault("unexpected {} in the header{}", what, keys_.empty() ? "" : " at " + path());
   }
-  std::string path() const { return fmt::format("{}", fmt::join(keys_, "/")); }
+  std::string path() const { return shortened(fmt::format("{}", fmt::join(keys_, "/"))); }
   bool in_metadata() const { return keys_[0] == kMetadata; }
   // The key of a tensor's entry that is being read, or "".
   std::string field() const { return depth_ == 2 && !in_metadata() ? keys_[1] : ""; }
@@ -112,22 +115,22 @@ class Reader final : public nlohmann::json_sax<Json> {
   StoredType parse_type(const std::string& name) const {
     for (const TypeName& t : kTypes)
       if (t.name == name) return t.type;
-    fault("tensor \"{}\" has dtype {}; supported are F64, F32, F16, BF16, I64, BOOL", keys_[0],
-          name);
+    fault("tensor \"{}\" has dtype {}; supported are F64, F32, F16, BF16, I64, BOOL",
+          shortened(keys_[0]), shortened(name));
   }
 
   void finish_tensor() {
     StoredTensor& t = header_.tensors.back();
     const std::set<std::string> wanted{"data_offsets", "dtype", "shape"};
     if (seen_.back() != wanted)
-      fault("tensor \"{}\" must have dtype, shape and data_offsets; got {}", t.name,
-            fmt::join(seen_.back(), ", "));
-    if (offsets_.size() != 2) fault("tensor \"{}\" must have two data_offsets", t.name);
+      fault("tensor \"{}\" must have dtype, shape and data_offsets; got {}", shortened(t.name),
+            shortened(fmt::format("{}", fmt::join(seen_.back(), ", "))));
+    if (offsets_.size() != 2) fault("tensor \"{}\" must have two data_offsets", shortened(t.name));
     t.begin = offsets_[0];
     t.end = offsets_[1];
     for (uint64_t d : shape_) {
       if (d > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-        fault("tensor \"{}\" has a dim of {}", t.name, d);
+        fault("tensor \"{}\" has a dim of {}", shortened(t.name), d);
       t.shape.push_back(static_cast<int64_t>(d));
     }
   }
@@ -148,7 +151,7 @@ uint64_t checked_bytes(const std::string& where, const StoredTensor& t) {
   for (int64_t d : t.shape) {
     empty = empty || d == 0;
     check(!__builtin_mul_overflow(bytes, std::max<int64_t>(d, 1), &bytes),
-          "{}: tensor \"{}\" of shape {} is too large", where, t.name, t.shape);
+          "{}: tensor \"{}\" of shape {} is too large", where, shortened(t.name), t.shape);
   }
   return empty ? 0 : static_cast<uint64_t>(bytes);
 }
@@ -164,13 +167,56 @@ void check_layout(const std::string& where, const std::vector<StoredTensor>& ten
   uint64_t at = 0;
   for (const StoredTensor* t : sorted) {
     check(t->begin == at, "{}: tensor \"{}\" starts at byte {}; the one before it ends at {}",
-          where, t->name, t->begin, at);
+          where, shortened(t->name), t->begin, at);
     check(t->end >= t->begin && t->end - t->begin == checked_bytes(where, *t),
-          "{}: tensor \"{}\" of shape {} cannot occupy bytes {} to {}", where, t->name, t->shape,
-          t->begin, t->end);
+          "{}: tensor \"{}\" of shape {} cannot occupy bytes {} to {}", where, shortened(t->name),
+          t->shape, t->begin, t->end);
     at = t->end;
   }
   check(at == data_bytes, "{}: tensors take {} bytes; the file holds {}", where, at, data_bytes);
+}
+
+// The header's JSON, with `checksums` among its metadata unless that is empty.
+std::string to_json(const std::string& where, const SafetensorsHeader& header,
+                    const std::string& checksums) {
+  Json json = Json::object();
+  std::map<std::string, std::string> metadata = header.metadata;
+  if (!checksums.empty()) metadata[kChecksumKey] = checksums;
+  if (!metadata.empty()) json["__metadata__"] = metadata;
+  for (const StoredTensor& t : header.tensors)
+    json[t.name] = {{"dtype", describe(t.type).name},
+                    {"shape", std::vector<int64_t>(t.shape.begin(), t.shape.end())},
+                    {"data_offsets", {t.begin, t.end}}};
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    fail("{}: names and metadata must be valid UTF-8", where);
+  }
+}
+
+// The header's own comes first and covers the others.
+std::string checksums_of(const std::string& where, const SafetensorsHeader& header) {
+  if (!header.has_checksums) return "";
+  std::string of_tensors;
+  for (const StoredTensor& t : header.tensors) of_tensors += fmt::format(" {:08x}", t.crc32c);
+  return fmt::format("{:08x}{}", crc32c(to_json(where, header, of_tensors)), of_tensors);
+}
+
+// Moves the checksums out of the metadata to the tensors.
+void take_checksums(const std::string& where, SafetensorsHeader& header) {
+  const auto entry = header.metadata.find(kChecksumKey);
+  if (entry == header.metadata.end()) return;
+  const std::string saved = entry->second;
+  header.metadata.erase(entry);
+  header.has_checksums = true;
+  const char* const end = saved.data() + saved.size();
+  size_t at = 9;  // behind the header's own and a space
+  for (StoredTensor& t : header.tensors) {
+    if (at < saved.size()) std::from_chars(saved.data() + at, end, t.crc32c, 16);
+    at += 9;
+  }
+  check(checksums_of(where, header) == saved,
+        "{}: the header is damaged, or written by another program: its checksum is wrong", where);
 }
 
 }  // namespace
@@ -195,26 +241,20 @@ StoredType stored_type(DType dtype) {
 SafetensorsHeader parse_safetensors_header(const std::string& where, std::string_view text,
                                            uint64_t data_bytes) {
   check(!text.empty() && text.front() == '{', "{}: the header must be a JSON object", where);
+  const size_t nul = text.find('\0');  // where the parser would stop
+  check(nul == text.npos, "{}: the header is not valid JSON at byte {}", where, nul + 1);
   Reader reader(where);
   Json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
   check_layout(where, header.tensors, data_bytes);
+  take_checksums(where, header);
   return header;
 }
 
 std::string format_safetensors_header(const std::string& where, const SafetensorsHeader& header) {
-  Json json = Json::object();
-  if (!header.metadata.empty()) json["__metadata__"] = header.metadata;
-  for (const StoredTensor& t : header.tensors)
-    json[t.name] = {{"dtype", describe(t.type).name},
-                    {"shape", std::vector<int64_t>(t.shape.begin(), t.shape.end())},
-                    {"data_offsets", {t.begin, t.end}}};
-  std::string text;
-  try {
-    text = json.dump();
-  } catch (const Json::exception&) {
-    fail("{}: names and metadata must be valid UTF-8", where);
-  }
+  check(!header.metadata.contains(kChecksumKey), "{}: the metadata must not have a \"{}\"", where,
+        kChecksumKey);
+  std::string text = to_json(where, header, checksums_of(where, header));
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }

@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   config.train.max_tokens = 512;
   config.train.warmup = 200;
   config.train.clip = 1;
-  std::filesystem::create_directories(config.train.directory());
+  RunDirectory directory(config.train.directory());
+  directory.begin(/*replace_model=*/true);
 
   Generator generator(1);
   RecurrentSeq2Seq model({.vocabulary = vocabulary->size(), .d_model = 64}, generator);
@@ -29,7 +30,8 @@ int main(int argc, char** argv) {
                            .generator = generator,
                            .vocabulary = *vocabulary,
                            .corpus = corpus,
-                           .metric = find_named(builtin_metrics(), "exact", "metric")});
+                           .metric = find_named(builtin_metrics(), "exact", "metric"),
+                           .directory = directory});
   trainer.run();
 
   model.eval();

@@ -48,9 +48,10 @@ Tensor TransformerDecoder::forward(const Tensor& tgt, const Tensor& memory, cons
 }
 
 Transformer::Transformer(const TransformerOptions& o, Generator generator)
-    : encoder(child<TransformerEncoder>("encoder", o.layer, o.num_encoder_layers, generator, true)),
-      decoder(
-          child<TransformerDecoder>("decoder", o.layer, o.num_decoder_layers, generator, true)) {
+    : encoder(child<TransformerEncoder>("encoder", o.layer, o.num_encoder_layers, generator,
+                                        o.final_norm)),
+      decoder(child<TransformerDecoder>("decoder", o.layer, o.num_decoder_layers, generator,
+                                        o.final_norm)) {
   for (const Tensor& p : parameters())
     if (p.dim() > 1) init::xavier_uniform(p, generator);
 }

@@ -52,6 +52,7 @@ struct TransformerOptions {
   TransformerLayerOptions layer;
   int num_encoder_layers = 6;
   int num_decoder_layers = 6;
+  bool final_norm = true;  ///< behind each stack
 };
 
 struct TransformerCall {
@@ -59,7 +60,7 @@ struct TransformerCall {
   AttentionTrace* trace = nullptr;
 };
 
-/// torch.nn.Transformer: both stacks with a final norm; every matrix starts Xavier-uniform.
+/// torch.nn.Transformer: both stacks; every matrix starts Xavier-uniform.
 class Transformer : public Layer<Transformer> {
  public:
   using Call = TransformerCall;

@@ -17,6 +17,7 @@ struct ModelConfig : SettingGroup {
   using enum OnResume;
   // clang-format off
   int64_t vocabulary = 0;  ///< number of ids
+  std::string run;         ///< id of the run that made the model (text/seal.h); may be empty
   Setting<std::string> model{*this, "transformer", {"model", "Model",
       "Kind of the model"}};
   Setting<int64_t> d_model{*this, 128, {"d-model", "Model", "Width", kSize}};
@@ -52,6 +53,9 @@ struct ModelConfig : SettingGroup {
   int64_t encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
   int64_t decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
 };
+
+/// Weights of the matrices, roughly.
+double rough_parameters(const ModelConfig& config);
 
 /// Throws an error that names the setting and its value.
 void validate(const ModelConfig& config);

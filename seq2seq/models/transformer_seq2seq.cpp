@@ -25,6 +25,7 @@ TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
   if (o.positions == Positions::learned)
     learned_ = &child<LearnedPositions>("positions", o.longest, d_model_, generator, true);
   init_vectors(embedding_, generator);
+  if (o.output_bias) output_bias_ = parameter("output_bias", zeros({o.vocabulary}));
   if (o.tied_embeddings) return;
   target_embedding_ =
       &child<Embedding>("target_embedding", o.vocabulary, d_model_, generator, kPad);
@@ -74,7 +75,7 @@ Tensor TransformerSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target
 Tensor TransformerSeq2Seq::loss_of(const Tensor& hidden, const PaddedIds& target,
                                    double label_smoothing) {
   const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(hidden, output_weight(), {}, next,
+  return linear_cross_entropy(hidden, output_weight(), output_bias_, next,
                               {.ignore_index = kPad, .label_smoothing = label_smoothing});
 }
 
@@ -89,7 +90,8 @@ class TransformerSeq2Seq::State : public Decoding {
     const Tensor embedded = model_.embed(model_.target_embedding(), ids, position_++);
     const Tensor hidden =
         model_.transformer_.decoder(embedded, memory_, call, &layers_);  // [rows, 1, D]
-    return log_softmax(linear(select(hidden, 1, 0), model_.output_weight()), -1);
+    return log_softmax(linear(select(hidden, 1, 0), model_.output_weight(), model_.output_bias_),
+                       -1);
   }
 
   void keep(const Ids& rows) override {

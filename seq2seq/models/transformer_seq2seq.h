@@ -17,6 +17,7 @@ struct TransformerSeq2SeqOptions {
   Positions positions = Positions::sinusoidal;
   int64_t longest = 4096;       ///< sequence that learned positions serve
   bool tied_embeddings = true;  ///< one matrix for source, target and output
+  bool output_bias = false;     ///< added to the logits
 };
 
 class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
@@ -49,6 +50,7 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   Transformer& transformer_;
   Embedding* target_embedding_ = nullptr;  // these two where matrices are separate
   Linear* output_ = nullptr;
+  Tensor output_bias_;  // [vocabulary], or undefined
 };
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 #include <weft/core/version.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/program.h>
+#include <weft/seq2seq/text/utf8.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -11,6 +12,8 @@
 
 namespace weft {
 namespace {
+
+constexpr size_t kLongestError = 2000;  // characters; what a damaged file says may be any text
 
 // CLI11 would read numbers by rules of its own (010 as 8): settings read them.
 void add_settings(CLI::App& command, const std::vector<AnySetting*>& settings) {
@@ -157,7 +160,7 @@ int Program::run(int argc, char** argv) const {
   try {
     return run_unchecked(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weft: %s\n", e.what());
+    std::fprintf(stderr, "weft: %s\n", printable(e.what(), kLongestError).c_str());
     return 1;
   }
 }

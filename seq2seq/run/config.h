@@ -26,7 +26,9 @@ struct TrainConfig : SettingGroup {
       "Print time and calls per op and per module at the end", {}, kForget}};
   Setting<bool> resume{*this, false, {"resume", "Run",
       "Go on from the last checkpoint in the model directory, with the settings of that run; a "
-      "limit given anew replaces its limits", {}, kForget}};
+      "limit given anew replaces its limits, and --lr and --patience may be others", {}, kForget}};
+  Setting<std::string> init_from{*this, "", {"init-from", "Run",
+      "Begin with the weights, the vocabulary and the model settings of this model directory"}};
   Setting<bool> overwrite{*this, false, {"overwrite", "Run",
       "Replace the model that is in the model directory", {}, kForget}};
 
@@ -52,7 +54,7 @@ struct TrainConfig : SettingGroup {
   Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
       "Turns gradients into updates"}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
-      "Learning rate at the end of warm-up", kAboveZero}};
+      "Learning rate at the end of warm-up", kAboveZero, kChange}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
       "Updates of linear warm-up; fewer for a small corpus", kPositive}};
   Setting<double> decay{*this, 0.5, {"decay", "Training",
@@ -110,10 +112,11 @@ struct RunConfig {
   /// Takes what a file of TOML gives, a line `name = value` for each setting, where the user has
   /// not given a value already. Throws errors with the file's name and the line.
   void read_file(const std::filesystem::path& file);
-  /// Takes the settings of the run in a model directory, and what the user gave to change.
-  /// Throws an error that names both values if the user gave what contradicts the run.
-  void go_on_from(const std::filesystem::path& dir);
-  /// Writes run.toml: every setting but those of one call, with its help.
+  /// Takes the settings and the id of the run in a model directory, and what the user gave to
+  /// change. Returns each change, as "--lr 0.001 instead of 0.005". Throws an error that names both
+  /// values if the user gave what contradicts the run, and if run.toml is not what save() wrote.
+  std::vector<std::string> go_on_from(const std::filesystem::path& dir);
+  /// Writes run.toml: every setting but those of one call, with its help; and its seal (seal.h).
   void save(const std::filesystem::path& dir) const;
 };
 

@@ -1,6 +1,7 @@
 // Settings as a file of TOML: read where the user names one, written for a run to go on from.
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/run/config.h>
+#include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/toml.h>
 
@@ -16,10 +17,11 @@ std::string toml_value(const AnySetting& setting) {
   return setting.is_text() ? toml_string(setting.text()) : setting.text();
 }
 
-// Calls `take(setting, text)` for every line of the file.
+// Calls `take(setting, text)` for every line of the file's text.
 template <class Take>
-void for_each_line(RunConfig& config, const std::filesystem::path& file, Take take) {
-  for (const TomlEntry& entry : parse_toml(read_file(file), file.string())) {
+void for_each_line(RunConfig& config, const std::filesystem::path& file, const std::string& text,
+                   Take take) {
+  for (const TomlEntry& entry : parse_toml(text, file.string())) {
     try {
       take(config.find(entry.key), entry.text);
     } catch (const Error& e) {
@@ -27,6 +29,22 @@ void for_each_line(RunConfig& config, const std::filesystem::path& file, Take ta
     }
   }
 }
+
+RunConfig load_run(const std::filesystem::path& dir) {
+  RunConfig saved;
+  const std::filesystem::path file = run_file(dir);
+  const std::string text = read_file(file);
+  try {
+    saved.model.run = open_seal(text);
+  } catch (const Error& e) {
+    fail("{}: {}", file.string(), e.what());
+  }
+  for_each_line(saved, file, text,
+                [](AnySetting& setting, const std::string& value) { setting.read(value); });
+  return saved;
+}
+
+std::string or_none(const std::string& value) { return value.empty() ? "none" : value; }
 
 // A limit that is given anew stands for all that ended the run before.
 void forget_limits(TrainConfig& saved, const TrainConfig& asked) {
@@ -70,27 +88,33 @@ void RunConfig::ignore(const std::string& name, const std::string& what) {
 }
 
 void RunConfig::read_file(const std::filesystem::path& file) {
-  for_each_line(*this, file, [](AnySetting& setting, const std::string& text) {
-    if (!setting.given()) setting.give(text);
-  });
+  for_each_line(*this, file, weft::read_file(file),
+                [](AnySetting& setting, const std::string& text) {
+                  if (!setting.given()) setting.give(text);
+                });
 }
 
-void RunConfig::go_on_from(const std::filesystem::path& dir) {
-  RunConfig saved;
-  for_each_line(saved, run_file(dir),
-                [](AnySetting& setting, const std::string& text) { setting.read(text); });
-  forget_limits(saved.train, train);
-  forget_files(saved.train, train);
-  const std::vector<AnySetting*> asked = settings(), present = saved.settings();
+std::vector<std::string> RunConfig::go_on_from(const std::filesystem::path& dir) {
+  const RunConfig saved = load_run(dir);
+  RunConfig wanted = saved;
+  forget_limits(wanted.train, train);
+  forget_files(wanted.train, train);
+  model.run = saved.model.run;
+  const std::vector<AnySetting*> asked = settings(), present = wanted.settings();
+  const std::vector<const AnySetting*> before = saved.settings();
+  std::vector<std::string> changes;
   for (size_t i = 0; i < asked.size(); ++i) {
-    const OnResume on_resume = asked[i]->info().on_resume;
-    if (on_resume == OnResume::kForget) continue;
-    const std::string value = present[i]->text();
-    check(!asked[i]->given() || on_resume == OnResume::kChange || asked[i]->text() == value,
-          "train: --resume needs the run's --{} {}; got {}", asked[i]->info().name, value,
-          asked[i]->text());
+    const SettingInfo& info = asked[i]->info();
+    if (info.on_resume == OnResume::kForget) continue;
+    const std::string value = present[i]->text(), old = before[i]->text();
+    check(!asked[i]->given() || info.on_resume == OnResume::kChange || asked[i]->text() == value,
+          "train: --resume needs the run's --{} {}; got {}", info.name, value, asked[i]->text());
     if (!asked[i]->given() && !value.empty()) asked[i]->read(value);
+    if (const std::string now = asked[i]->text(); now != old)
+      changes.push_back(
+          fmt::format("--{} {} instead of {}", info.name, or_none(now), or_none(old)));
   }
+  return changes;
 }
 
 void RunConfig::save(const std::filesystem::path& dir) const {
@@ -100,7 +124,7 @@ void RunConfig::save(const std::filesystem::path& dir) const {
     text += fmt::format("# {}\n{} = {}\n", setting->info().help, setting->info().name,
                         toml_value(*setting));
   }
-  write_file(run_file(dir), text);
+  write_file(run_file(dir), seal_toml(text, model.run));
 }
 
 }  // namespace weft

@@ -24,6 +24,7 @@ JsonValue to_value(const std::string& key, const Json& json) {
   if (json.is_null()) return kNone;
   if (json.is_number_float()) return json.get<double>();
   if (json.is_string()) return json.get<std::string>();
+  if (json.is_boolean()) return json.get<bool>() ? "true" : "false";
   const bool fits = !json.is_number_unsigned() ||
                     json.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
   if (json.is_number_integer() && fits) return json.get<int64_t>();
@@ -33,7 +34,7 @@ JsonValue to_value(const std::string& key, const Json& json) {
   if (is_list([](const Json& item) { return item.is_string(); }))
     return json.get<std::vector<std::string>>();
   check(is_list([](const Json& item) { return item.is_number() || item.is_null(); }),
-        "\"{}\" must be a number, a string or a list of either", key);
+        "\"{}\" must be a number, true, false, a string or a list of numbers or strings", key);
   std::vector<double> numbers;
   for (const Json& item : json) numbers.push_back(item.is_null() ? kNone : item.get<double>());
   return numbers;

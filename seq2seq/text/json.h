@@ -10,7 +10,7 @@
 
 namespace weft {
 
-/// Null stands for a number that is not finite.
+/// Null stands for a number that is not finite; true and false are read as these words.
 using JsonValue =
     std::variant<int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
 using JsonObject = std::vector<std::pair<std::string, JsonValue>>;

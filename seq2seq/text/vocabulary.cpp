@@ -3,6 +3,7 @@
 #include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
@@ -131,14 +132,15 @@ void check_pieces(const std::vector<std::string>& pieces, Tokens tokens, const s
 }
 
 struct Contents {
-  std::string kind;
+  std::string run, kind;
   std::vector<std::string> pieces;
 };
 
 Contents parse(const std::string& text, const std::string& file) {
   try {
-    const JsonObject json = parse_json(text);
-    return {string_at(json, "kind"), strings_at(json, "pieces")};
+    JsonObject json = parse_json(text);
+    std::string run = open_seal(json);
+    return {std::move(run), string_at(json, "kind"), strings_at(json, "pieces")};
   } catch (const Error& e) {
     fail("load_vocabulary: expected JSON with a kind and pieces in '{}'; {}", file, e.what());
   }
@@ -167,6 +169,8 @@ Tokens find_tokens(const std::string& name) {
   return static_cast<Tokens>(found - std::begin(kTokenNames));
 }
 
+std::string name_of(Tokens tokens) { return kTokenNames[static_cast<int>(tokens)]; }
+
 Vocabulary::Vocabulary(Tokens tokens, std::vector<std::string> pieces)
     : tokens_(tokens), pieces_(std::move(pieces)) {}
 
@@ -183,9 +187,9 @@ void Vocabulary::check_ids(std::span<const int64_t> ids) const {
   }
 }
 
-void Vocabulary::save(const std::filesystem::path& dir) const {
+void Vocabulary::save(const std::filesystem::path& dir, const std::string& run) const {
   write_file(file_in(dir),
-             to_json_text({{"kind", kKinds[static_cast<int>(tokens_)]}, {"pieces", pieces_}}));
+             seal_json({{"kind", kKinds[static_cast<int>(tokens_)]}, {"pieces", pieces_}}, run));
 }
 
 std::vector<std::string> unknown_words(const Vocabulary& vocabulary, const std::string& text) {
@@ -227,9 +231,11 @@ std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentence
   return std::make_unique<SubwordVocabulary>(learn_subwords(sentences, size, or_fewer));
 }
 
-std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir) {
+std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir,
+                                            const std::optional<std::string>& run) {
   const std::string file = file_in(dir).string();
   Contents contents = parse(read_file(file), file);
+  if (run) check_same_run(file, contents.run, "config.json", *run);
   const auto* kind = std::find(std::begin(kKinds), std::end(kKinds), contents.kind);
   check(kind != std::end(kKinds), "load_vocabulary: kind must be one of {}; got '{}' in '{}'",
         fmt::join(kKinds, ", "), printable(contents.kind, kShown), file);

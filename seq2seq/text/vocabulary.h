@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ enum class Tokens { kCharacters, kWords, kSubwords };
 
 /// "char", "word" or "subword". Throws an error that lists them if the name is none.
 Tokens find_tokens(const std::string& name);
+std::string name_of(Tokens tokens);
 
 class Vocabulary {
  public:
@@ -44,8 +46,8 @@ class Vocabulary {
   /// Number of ids, the specials included.
   int64_t size() const;
 
-  /// Writes vocabulary.json, a readable list of the pieces in order of their ids.
-  void save(const std::filesystem::path& dir) const;
+  /// Writes vocabulary.json, a readable list of the pieces in order of their ids, sealed (seal.h).
+  void save(const std::filesystem::path& dir, const std::string& run = "") const;
 
  protected:
   Vocabulary(Tokens tokens, std::vector<std::string> pieces);
@@ -76,7 +78,9 @@ std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
 std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size,
                                            bool or_fewer = false);
 
-/// Reads what save() wrote. Throws on a file that is missing or damaged.
-std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir);
+/// Reads what save() wrote. Throws on a file that is missing or damaged, or of another run than
+/// `run`, that of config.json, if that is given.
+std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir,
+                                            const std::optional<std::string>& run = {});
 
 }  // namespace weft

@@ -4,7 +4,7 @@
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/saved_model.h>
+#include <weft/seq2seq/training/found_checkpoints.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
@@ -34,6 +34,7 @@ std::string fitted_settings(const TrainConfig& config) {
 
 Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
     : config_(config.train),
+      run_(config.model.run),
       parts_(parts),
       schedule_(parts.optimizer, parts.lr_factor
                                      ? parts.lr_factor
@@ -41,9 +42,9 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       pairs_(encode_pairs(parts.vocabulary, parts.corpus.train.text)),
       valid_(encode_pairs(parts.vocabulary, parts.corpus.valid.text)),
       valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
-      settings_(run_settings(config, pairs_, valid_)),
-      at_(config_.resume ? restore() : Position{}),
-      progress_(std::cerr, isatty(STDERR_FILENO) != 0) {
+      settings_(run_settings(config, parts.corpus.train.text, parts.corpus.valid.text)),
+      progress_(std::cerr, isatty(STDERR_FILENO) != 0),
+      at_(config_.resume ? restore() : Position{}) {
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
                                [&](const Pair& pair) { return fits(pair, config_.max_tokens); });
   check(any, "train: no pair fits into --max-tokens {}", config_.max_tokens.value());
@@ -52,10 +53,9 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
 }
 
 bool Trainer::run() {
-  metrics_.emplace(config_.directory() / "metrics.jsonl", at_.step);
-  if (config_.record_gradients > 0)
-    film_.emplace(parts_.model, parts_.vocabulary, valid_, config_.directory() / kFilm, at_.step);
+  open_records();
   const InterruptScope scope;
+  if (lacks_best_) validate();  // so the weights at hand are the best ones there are
   if (finished())
     progress_.print(
         fmt::format("the run is finished already, at step {}: {}; a larger limit would "
@@ -187,16 +187,17 @@ double Trainer::step_optimizer() {
 
 // Sums up the interval for the log and moves the progress line.
 void Trainer::note(TrainingRecord record, int64_t tokens, double seconds) {
-  interval_.loss += record.loss * static_cast<double>(tokens);
-  interval_.tokens += tokens;
-  interval_.seconds += seconds;
-  record.loss = interval_.loss / static_cast<double>(interval_.tokens);
-  record.tokens_per_second = static_cast<double>(interval_.tokens) / interval_.seconds;
+  auto& interval = at_.interval;
+  interval.loss += record.loss * static_cast<double>(tokens);
+  interval.tokens += tokens;
+  interval.seconds += seconds;
+  record.loss = interval.loss / static_cast<double>(interval.tokens);
+  record.tokens_per_second = static_cast<double>(interval.tokens) / interval.seconds;
   progress_.update(
       {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
   if (at_.step % config_.log_every != 0) return;
   metrics_->write(record);
-  interval_ = {};
+  interval = {};
 }
 
 int64_t Trainer::total_steps() const {
@@ -252,12 +253,40 @@ TrainingRun Trainer::state() {
 }
 
 void Trainer::save(const char* name) {
-  save_checkpoint((config_.directory() / name).string(), state(), to_metadata(at_, settings_));
+  save_checkpoint((parts_.directory.folder() / name).string(), state(),
+                  to_metadata(at_, settings_, run_));
+  if (parts_.directory.replace()) open_records();
 }
 
+void Trainer::open_records() {
+  metrics_.emplace(parts_.directory.folder() / kMetrics, at_.step);
+  if (config_.record_gradients > 0)
+    film_.emplace(parts_.model, parts_.vocabulary, valid_, parts_.directory.folder() / kFilm,
+                  at_.step);
+}
+
+// The best and its score may be newer than the checkpoint that is gone on from, or lost.
 Position Trainer::restore() {
-  const std::string file = (config_.directory() / kLastCheckpoint).string();
-  return position_from(load_checkpoint(file, state()), settings_, file);
+  const std::filesystem::path& dir = parts_.directory.folder();
+  const FoundCheckpoints found = find_checkpoints(dir, run_);
+  const std::string& file = found.newest.path;
+  Position at = position_from(progress_of(found.newest), settings_, file);
+  load_checkpoint(found.newest, state());
+  check(schedule_.steps() == at.step, "{}: is of step {}, but its schedule of step {}", file,
+        at.step, schedule_.steps());
+  for (const std::string& fault : found.faults) progress_.print("warning: " + fault);
+  if (!file.ends_with(kLastCheckpoint))
+    progress_.print(fmt::format("going on from {}, of step {}", file, at.step));
+  lacks_best_ = !found.best && at.best_step > 0;
+  if (lacks_best_)
+    progress_.print("warning: the best model is lost; the one at hand takes its place");
+  const Position best =
+      found.best ? position_from(*found.best, settings_, (dir / kBestCheckpoint).string())
+                 : Position{};
+  at.best_step = best.best_step;
+  at.best_score = best.best_score;
+  at.best_loss = best.best_loss;
+  return at;
 }
 
 }  // namespace weft

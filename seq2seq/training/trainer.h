@@ -12,6 +12,7 @@
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/run_directory.h>
 #include <weft/seq2seq/training/run_state.h>
 
 #include <chrono>
@@ -37,16 +38,17 @@ struct TrainingParts {
   const Vocabulary& vocabulary;
   const Corpus& corpus;
   const Metric& metric;     ///< decides which model is kept
+  RunDirectory& directory;  ///< where it is kept
   LrFactor lr_factor = {};  ///< of an update; by default that of the settings warmup and decay
   Stopwatch since_start{};  ///< tells the user how long it took to get ready
 };
 
 class Trainer {
  public:
-  /// Goes on from the last checkpoint if `config` says so, and writes nothing yet. The directory of
-  /// the model must be there once it runs; `config` and what the parts refer to must outlive the
-  /// trainer. Throws if the checkpoint is damaged or of another run, or if no pair fits into a
-  /// batch, for training or for validation.
+  /// Goes on from the newest checkpoint that is whole if `config` says so, and writes nothing yet.
+  /// Otherwise the directory must have begun a new run once the trainer runs. `config` and what the
+  /// parts refer to must outlive it. Throws if no checkpoint is whole and of this run, or if no
+  /// pair fits into a batch, for training or for validation.
   Trainer(const RunConfig& config, const TrainingParts& parts);
 
   /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
@@ -70,27 +72,26 @@ class Trainer {
   void validate();
   bool is_best(double score, double loss) const;
   void save(const char* name);
+  void open_records();
   Position restore();
   TrainingRun state();
   void say_ready(int64_t skipped);
   void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
   const TrainConfig& config_;
+  const std::string& run_;  // its id
   const TrainingParts parts_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;
   TrainingBatches valid_batches_;
   Settings settings_;
+  Progress progress_;
+  bool lacks_best_ = false;  // for it was lost
   Position at_;
   std::optional<MetricsLog> metrics_;  // once it runs
   std::optional<FilmRecorder> film_;   // likewise, if asked for
-  Progress progress_;
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
-  struct {
-    double loss = 0, seconds = 0;
-    int64_t tokens = 0;
-  } interval_;
 };
 
 }  // namespace weft

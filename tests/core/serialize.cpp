@@ -8,7 +8,9 @@
 #include <weft/core/atomic_file.h>
 #include <weft/core/serialize.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/flips.h>
 #include <weft/tests/temp_dir.h>
+#include <weft/tests/unsealed.h>
 
 #include <cmath>
 #include <csignal>
@@ -303,4 +305,82 @@ TEST_CASE("booleans are stored as 0 or 1") {
   std::string bytes = file_of(object({entry("a", "BOOL", "[2]", "[0,2]")}), 2);
   bytes.back() = 2;
   CHECK(fault_of(bytes) == "tensor \"a\" is BOOL but holds bytes other than 0 and 1");
+}
+
+TEST_CASE("what is saved carries checksums, and no flipped bit goes unnoticed") {
+  const TempDir dir;
+  const std::string path = dir / "m";
+  const NamedTensors saved{{"a", tensor({1.5, -2.0})}, {"b", tensor({true, false, true})}};
+  save_safetensors(path, saved, {{"step", "12"}});
+  CHECK(load_safetensors(path).has_checksums);
+  int64_t accepted = 0;
+  with_flips(path, [&](int64_t byte, int bit) {
+    try {
+      const SafetensorsFile file = load_safetensors(path);
+      ++accepted;  // the name of the checksums itself was hit
+      INFO(byte << ", bit " << bit);
+      CHECK_FALSE(file.has_checksums);
+      CHECK(file.metadata.at("step") == "12");
+      for (size_t i = 0; i < saved.size(); ++i) {
+        CHECK(file.tensors[i].name == saved[i].name);
+        CHECK(file.tensors[i].tensor.to_vector<double>() == saved[i].tensor.to_vector<double>());
+      }
+    } catch (const Error&) {
+    }
+  });
+  CHECK(accepted < 8 * static_cast<int64_t>(std::strlen("weft.crc32c")));
+}
+
+TEST_CASE("an error says which tensor is damaged, and a prefix reads what it does not concern") {
+  const TempDir dir;
+  const std::string path = dir / "m";
+  save_safetensors(path, {{"x.a", tensor({1.5, 2.5})}, {"y.b", tensor({3.5})}});
+  std::string bytes = dir.read("m");
+  bytes.back() ^= 1;  // of y.b
+  dir.write("m", bytes);
+  const std::string message = message_of([&] { load_safetensors(path); });
+  CHECK_THAT(message, Contains("tensor \"y.b\" is damaged: its CRC-32C is "));
+  CHECK(load_safetensors(path, "x.").at("a").at({1}) == 2.5);
+}
+
+TEST_CASE("a header that was changed is refused, whatever it says") {
+  const TempDir dir;
+  const std::string path = dir / "m";
+  save_safetensors(path, {{"a", scalar(1.5, kFloat64)}, {"b", tensor({2.5})}}, {{"step", "1"}});
+  const std::string bytes = dir.read("m");
+  const auto fault = [&](const std::string& from, const std::string& to) {
+    std::string changed = bytes;
+    changed.replace(changed.find(from), from.size(), to);
+    return fault_of(changed);
+  };
+  const std::string damaged =
+      "the header is damaged, or written by another program: its checksum is wrong";
+  CHECK(fault("\"step\":\"1\"", "\"step\":\"2\"") == damaged);
+  CHECK(fault("\"a\":{", "\"c\":{") == damaged);
+  CHECK(fault("\"a\":{\"dtype\":\"F64\"", "\"a\":{\"dtype\":\"I64\"") == damaged);
+  CHECK(fault("\"weft.crc32c\":\"", "\"weft.crc32c\":\"x") != "");
+  CHECK(message_of([&] {
+          save_safetensors(path, {}, {{"weft.crc32c", ""}});
+        }) ==
+        fmt::format("save_safetensors: {}: the metadata must not have a \"weft.crc32c\"", path));
+}
+
+TEST_CASE("files without checksums are read, and tell so") {
+  const TempDir dir;
+  const std::string path = dir / "m";
+  save_safetensors(path, {{"a", tensor({1.5})}}, {{"step", "1"}});
+  dir.write("old", without_checksums(dir.read("m")));
+  const SafetensorsFile file = load_safetensors(dir / "old");
+  CHECK_FALSE(file.has_checksums);
+  CHECK(file.at("a").item() == 1.5);
+  CHECK(file.metadata == Metadata{{"step", "1"}});
+}
+
+TEST_CASE("messages are short, whatever a file says") {
+  const std::string name(1'000'000, 'n');
+  CHECK(fault_of_header(object({entry(name, "I8", "[1]", "[0,4]")}), 4).size() < 500);
+  CHECK(fault_of_header(object({entry(name, "F32", "[2]", "[0,4]")}), 4).size() < 500);
+  const TempDir dir;
+  save_safetensors(dir / "m", {{name, tensor({1.5})}});
+  CHECK(message_of([&] { load_safetensors(dir / "m", "x"); }).size() < 500);
 }

@@ -10,7 +10,9 @@
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/flips.h>
 #include <weft/tests/temp_dir.h>
+#include <weft/tests/unsealed.h>
 
 #include <chrono>
 #include <csignal>
@@ -195,4 +197,67 @@ TEST_CASE("progress is read back as numbers, or named where it cannot") {
   CHECK(message_of([&] { integer_at(progress, "score"); }) ==
         "integer_at: \"score\" must be a whole number; got \"0.5\"");
   CHECK_THAT(message_of([&] { integer_at(progress, "far"); }), Contains("must be a whole number"));
+}
+
+TEST_CASE("no flipped bit of a checkpoint goes unnoticed") {
+  const TempDir dir;
+  const std::string path = dir / "last.safetensors";
+  Trainer trainer(1, 2);
+  trainer.train(1);
+  save_checkpoint(path, trainer.run(), {{"step", "1"}});
+  int64_t unnoticed = 0, flips = 0;
+  with_flips(path, [&](int64_t, int) {
+    ++flips;
+    unnoticed += message_of([&] { load_checkpoint(path, trainer.run()); }).empty();
+  });
+  CHECK(flips > 10000);
+  CHECK(unnoticed == 0);
+  CHECK_NOTHROW(load_checkpoint(path, trainer.run()));
+}
+
+TEST_CASE("counts that no run reaches are refused") {
+  const TempDir dir;
+  const std::string path = dir / "last.safetensors";
+  Trainer trainer(1);
+  save_checkpoint(path, trainer.run());
+  const SafetensorsFile file = load_safetensors(path);
+  for (const std::string key : {"schedule.steps", "generator.dropout.position"})
+    for (const std::string count : {"4611686018427387904", "-1", "18446744073709551615"}) {
+      weft::Metadata metadata = file.metadata;
+      metadata[key] = count;
+      save_safetensors(path, file.tensors, metadata);
+      const std::string message = message_of([&] { load_checkpoint(path, trainer.run()); });
+      CHECK_THAT(message, Contains("\"" + key + "\" must be "));
+    }
+}
+
+TEST_CASE("a checkpoint of before there were checksums is read, one that lost them is not") {
+  const TempDir dir;
+  const std::string path = dir / "last.safetensors";
+  Trainer trainer(1), other(2);
+  trainer.train(1);
+  save_checkpoint(path, trainer.run(), {{"step", "1"}});
+  std::string bytes = without_checksums(dir.read("last.safetensors"));
+  dir.write("last.safetensors", bytes);
+  const std::string lost = "load_checkpoint: " + path +
+                           ": its checksums are missing, so it was changed since weft wrote it";
+  CHECK(message_of([&] { load_checkpoint(path, other.run()); }) == lost);
+  CHECK(message_of([&] { progress_of(load_safetensors(path)); }) == lost);
+  const std::string format = "\"weft.checkpoint\":\"";
+  bytes[bytes.find(format) + format.size()] = '1';
+  dir.write("last.safetensors", bytes);
+  CHECK(integer_at(load_checkpoint(path, other.run()), "step") == 1);
+  CHECK(other.weights() == trainer.weights());
+}
+
+TEST_CASE("the error of a state dict that does not fit names some of a thousand tensors") {
+  Trainer trainer(1);
+  NamedTensors state;
+  for (int i = 0; i < 1000; ++i)
+    state.push_back({"tensor" + std::to_string(i) + std::string(1000, 'x'), zeros({1})});
+  const std::string message = message_of([&] { trainer.model.load_state_dict(state); });
+  CHECK(message.size() < 3000);
+  CHECK_THAT(message, Contains("; missing: expand.weight, expand.bias"));
+  CHECK_THAT(message, Contains("; unexpected: tensor0x"));
+  CHECK_THAT(message, Contains("... and 990 more"));
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <exception>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace weft {
 namespace {
@@ -30,8 +31,7 @@ class Engine {
       std::pop_heap(ready_.begin(), ready_.end(), earlier);
       Node* node = ready_.back();
       ready_.pop_back();
-      Tensors dy = std::move(pending_.extract(node).mapped());
-      visit(*node, dy);
+      if (pending_.contains(node)) visit(*node);
     }
     for (auto& [leaf, dy] : arrived_) add_to(*leaf, dy);
     return std::move(captured_);
@@ -103,7 +103,8 @@ class Engine {
     accumulate(it->second[static_cast<size_t>(edge.index)], std::move(dx));
   }
 
-  void visit(Node& node, Tensors& dy) {
+  void visit(Node& node) {
+    Tensors dy = std::move(pending_.extract(&node).mapped());
     if (request_.stop_at_inputs && captured_nodes_.contains(&node)) return capture(node, dy);
     for (size_t i = 0; i < dy.size(); ++i) observe(node, static_cast<int>(i), dy[i]);
     if (!node.op()) return arrive(static_cast<Leaf&>(node), dy);
@@ -117,7 +118,44 @@ class Engine {
     dy.clear();
     verify(node, dx);
     if (!request_.options.retain_graph && !request_.options.create_graph) node.release();
-    for (size_t i = 0; i < dx.size(); ++i) deposit(edges[i], std::move(dx[i]));
+    if (!counted_uses_ && std::any_of(edges.begin(), edges.end(),
+                                      [&](const Edge& e) { return is_hooked_leaf(e.node.get()); }))
+      count_uses(&node);
+    for (size_t i = 0; i < dx.size(); ++i) {
+      deposit(edges[i], std::move(dx[i]));
+      count_down(edges[i].node.get());
+    }
+  }
+
+  // A leaf with hooks is visited as soon as its gradient is complete, not after all other nodes:
+  // what its hooks begin (an exchange between machines, an update of the parameter) then goes on
+  // while the rest of backward runs.
+  bool is_hooked_leaf(Node* node) const {
+    if (!node || node->op() || !request_.inputs.empty()) return false;
+    const OutputExtras* extras = node->extras(0);
+    return extras && extras->hooks;
+  }
+
+  // How often such leaves are used by `node`, which just ran, and by all that is still to run.
+  void count_uses(Node* node) {
+    counted_uses_ = true;
+    std::vector<Node*> stack = ready_;
+    stack.push_back(node);
+    std::unordered_set<Node*> seen(stack.begin(), stack.end());
+    while (!stack.empty()) {
+      Node* const at = stack.back();
+      stack.pop_back();
+      for (const Edge& e : at->edges()) {
+        if (is_hooked_leaf(e.node.get())) ++uses_[e.node.get()];
+        if (e.node && seen.insert(e.node.get()).second) stack.push_back(e.node.get());
+      }
+    }
+  }
+
+  // Where no gradient comes to a user of the leaf, it has its turn after all nodes.
+  void count_down(Node* leaf) {
+    const auto it = uses_.find(leaf);
+    if (it != uses_.end() && --it->second == 0 && pending_.contains(leaf)) visit(*leaf);
   }
 
   // What a vjp throws is told with its op, unless it names that itself.
@@ -231,6 +269,8 @@ class Engine {
   std::unordered_map<Node*, bool> captured_nodes_, needed_;
   std::unordered_map<Node*, Tensors> pending_;
   std::vector<Node*> ready_;  // a heap: the latest node on top
+  bool counted_uses_ = false;
+  std::unordered_map<Node*, int64_t> uses_;  // of leaves with hooks, still to come
   Tensors captured_;
   std::vector<std::pair<Ref<Leaf>, Tensor>> arrived_;
   std::vector<Edge> roots_;  // keep the graph alive, whatever hooks let go of

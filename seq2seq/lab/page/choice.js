@@ -131,8 +131,8 @@ const meanAnd = (count) =>
     (count === 1 ? [[0, "only one"]] :
                    [[null, "mean"], ...range(count).map((i) => [i, String(i + 1)])]);
 
-function sentenceText(sentence, i) {
-  const text = sentence.source.map(printable).join(" ");
+function sentenceName(sentence, i) {
+  const text = sentenceText(sentence.source);
   return `${i + 1}. ${isolated(letters(text.slice(0, 300)).slice(0, 70).join(""))}`;
 }
 
@@ -145,7 +145,7 @@ function addControls(host) {
   host.append(
       el("div", {class: "controls", role: "group", "aria-label": "What is shown"},
          chooser(
-             "sentence", "Sentence", () => report.sentences.map((s, i) => [i, sentenceText(s, i)])),
+             "sentence", "Sentence", () => report.sentences.map((s, i) => [i, sentenceName(s, i)])),
          chooser(
              "measure", "Measure",
              () => unique(maps().map((m) => m.measure)).map((m) => [m, labelOf(m)])),

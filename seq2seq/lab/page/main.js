@@ -3,7 +3,7 @@
 
 function addHeader() {
   const {model, sentences} = report;
-  const directory = printable(model.directory || "a model"),
+  const directory = visible(model.directory || "a model"),
         name = directory.split("/").filter(Boolean).at(-1) ?? directory;
   document.title = `${name} – weft lab`;
   document.getElementById("title").replaceChildren(
@@ -17,7 +17,7 @@ function addHeader() {
   document.querySelector("#settings dl")
       .append(...settings.map(
           ([key, value]) =>
-              el("div", {}, el("dt", {}, key), el("dd", {}, printable(String(value))))));
+              el("div", {}, el("dt", {}, key), el("dd", {}, visible(String(value))))));
   document.getElementById("settings").hidden = settings.length === 0;
 }
 
@@ -27,10 +27,12 @@ function addSentenceFacts(main) {
   main.append(facts);
   choiceListeners.push(() => {
     const {source, translation, score} = sentenceNow();
+    const bdi = (text) => el("bdi", {class: "token"}, text);
     const fact = (name, ...value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
     facts.replaceChildren(
-        fact("Source", source.flatMap((t) => [tokenElement(t), " "])),
-        fact("Translation", tokenElement(translation)), fact("Score", `${format(score)} nats`));
+        fact("Source", hasSubwords ? bdi(sentenceText(source)) :
+                                     source.flatMap((t) => [tokenElement(t), " "])),
+        fact("Translation", bdi(visible(translation))), fact("Score", `${format(score)} nats`));
   });
 }
 

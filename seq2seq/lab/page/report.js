@@ -3,17 +3,35 @@
 
 const report = JSON.parse(document.getElementById("report").textContent);
 
-// A token as it is shown: what cannot be seen, and what XML does not allow, by signs.
-function printable(token) {
-  if (token === "") return "(empty)";
-  const visible =
-      token.replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+// Text as it is shown: what cannot be seen, and what XML does not allow, by signs.
+function visible(text) {
+  if (text === "") return "(empty)";
+  const shown =
+      text.replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
           .replace(/[\u007f-\u009f\ufffe\uffff\u2028\u2029]/g, "\ufffd")
           .replace(
               /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "")  // would turn the text around them
           .replace(
               /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
-  return visible.trim() === "" ? "␣".repeat(Math.max(1, visible.length)) : visible;
+  return shown.trim() === "" ? "␣".repeat(Math.max(1, shown.length)) : shown;
+}
+
+// Subwords, as SentencePiece cuts them, have ▁ for the blank before a word, the first one too.
+const kWordBegins = "\u2581", kSpecials = ["<pad>", "<unk>", "<s>", "</s>"];
+const hasSubwords = report.sentences.length > 0 &&
+    report.sentences.every(({source}) => source[0]?.startsWith(kWordBegins));
+
+// A token as it is shown: of subwords, those that go on with a word begin with a dot.
+function printable(token) {
+  if (!hasSubwords || kSpecials.includes(token)) return visible(token);
+  return token.startsWith(kWordBegins) ? visible(token.slice(1) || " ") : `·${visible(token)}`;
+}
+
+// The tokens of a sentence as one text.
+function sentenceText(tokens) {
+  if (!hasSubwords) return tokens.map(printable).join(" ");
+  const words = tokens.filter((t) => t === "<unk>" || !kSpecials.includes(t));
+  return visible(words.join("").replaceAll(kWordBegins, " ").trim());
 }
 
 // For where no element can keep a token apart: text that runs from right to left turns nothing

@@ -140,7 +140,7 @@ class Lab {
   }
 
   void describe_model() {
-    const ModelConfig config = load_config(directory_);
+    const ModelConfig& config = loaded_.config;
     const ModelKind& kind = find_named(catalog_.models, config.model, "model");
     report_.directory = directory_.string();
     report_.kind = kind.name;

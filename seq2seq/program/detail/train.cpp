@@ -6,39 +6,23 @@
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
+#include <iostream>
 #include <optional>
 
 namespace weft {
 namespace {
 
-bool is_there(const std::filesystem::path& file) {
-  std::error_code ignored;  // what cannot be looked at cannot be used either
-  return std::filesystem::exists(file, ignored);
-}
-
-void require_checkpoint(const std::filesystem::path& dir) {
-  const std::filesystem::path last = dir / kLastCheckpoint;
-  check(is_there(last), "train: --resume needs a checkpoint; {} does not exist", last.string());
-}
-
-void require_free(const std::filesystem::path& dir) {
-  check(!is_there(dir / kBestCheckpoint) && !is_there(dir / kLastCheckpoint),
-        "train: {} holds a model already; go on with --resume, replace it with --overwrite, "
-        "or name another directory",
-        dir.string());
-}
-
 bool is_files(const TrainConfig& c) { return c.task.value() == "files"; }
 
-// The task that the user means, with files that a resumed run finds from any directory.
+// The task that the user means.
 void settle_task(TrainConfig& c, std::span<const Task> tasks) {
-  for (SplitSettings* split : c.file_settings()) split->make_absolute();
   const bool has_files = !c.files().train.empty();
   if (has_files && c.task.value().empty()) c.task = "files";
   const bool needs_files = c.task.value().empty() || is_files(c);
@@ -62,23 +46,49 @@ void suggest_defaults(RunConfig& config, const Settings& defaults) {
     if (!limited || name != config.train.epochs.info().name) config.find(name).suggest(text);
 }
 
-// A new run's directory: without an older run's files, with what the model is made of.
-void prepare_directory(const RunConfig& config, const Vocabulary& vocabulary) {
-  const std::filesystem::path dir = config.train.directory();
-  std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  check(!error, "train: cannot create '{}': {}", dir.string(), error.message());
-  for (const char* file : {kBestCheckpoint, kLastCheckpoint, "metrics.jsonl", kFilm, "summary.json"}) {
-    std::filesystem::remove(dir / file, error);
-    check(!error, "train: cannot remove '{}': {}", (dir / file).string(), error.message());
-  }
-  vocabulary.save(dir);
-  save_config(dir, config.model);
+// A new run's directory, with what the model is made of.
+void begin(RunConfig& config, RunDirectory& directory, const Vocabulary& vocabulary) {
+  directory.begin(config.train.overwrite);
+  config.model.run = new_run_id();
+  vocabulary.save(directory.folder(), config.model.run);
+  save_config(directory.folder(), config.model);
 }
 
-std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text) {
+// The model that a new run begins with, if it does with one: its settings are the run's, but for
+// those that the user gives.
+LoadedModel initial_model(RunConfig& config, std::span<const ModelKind> kinds) {
   TrainConfig& train = config.train;
-  if (train.resume) return load_vocabulary(train.directory());
+  if (train.resume || train.init_from.value().empty()) return {};
+  LoadedModel model = load_model(train.init_from.value(), kinds);
+  const ModelConfig saved = load_config(train.init_from.value());
+  for (const AnySetting* old : saved.settings())
+    if (AnySetting& own = config.find(old->info().name); !own.given()) own.give(old->text());
+  config.ignore(train.subwords.info().name, "--init-from, which has a vocabulary");
+  const std::string tokens = name_of(model.vocabulary->tokens());
+  check(!train.tokens.given() || train.tokens.value() == tokens,
+        "train: --tokens must be {}, as in --init-from {}; got {}", tokens, train.init_from.value(),
+        train.tokens.value());
+  train.tokens.give(tokens);
+  return model;
+}
+
+std::unique_ptr<Seq2SeqModel> make_model(const RunConfig& config, const ModelKind& kind,
+                                         const Generator& generator, LoadedModel initial) {
+  std::unique_ptr<Seq2SeqModel> model = kind.make(config.model, generator);
+  if (!initial.model) return model;
+  try {
+    model->load_state_dict(initial.model->state_dict());
+  } catch (const Error& e) {
+    fail("train: --init-from {}: {}", config.train.init_from.value(), e.what());
+  }
+  return model;
+}
+
+std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text,
+                                            LoadedModel& initial) {
+  TrainConfig& train = config.train;
+  if (initial.vocabulary) return std::move(initial.vocabulary);
+  if (train.resume) return load_vocabulary(train.directory(), config.model.run);
   const Tokens tokens = find_tokens(train.tokens);
   if (tokens != Tokens::kSubwords)
     config.ignore(train.subwords.info().name, "--tokens " + train.tokens.value());
@@ -93,18 +103,38 @@ std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelTex
   return subwords;
 }
 
-// The run's settings but for what follows from its corpus.
-void settle_run(RunConfig& config, std::span<const Task> tasks) {
-  TrainConfig& train = config.train;
-  check(!train.model_dir.value().empty(), "train: needs --model-dir, the directory of the model");
-  check(!train.resume || !train.overwrite, "train: --resume and --overwrite exclude each other");
-  if (train.resume) {
-    require_checkpoint(train.directory());
-    config.go_on_from(train.directory());
-  } else if (!train.overwrite) {
-    require_free(train.directory());
+// Takes the settings of the run in its directory, and returns what the user changes of them. Its
+// config.json is needed in the end: better to find now that it is damaged.
+std::vector<std::string> go_on(RunConfig& config, const RunDirectory& directory) {
+  const std::filesystem::path dir = config.train.directory();
+  directory.require_checkpoint();
+  std::vector<std::string> changes = config.go_on_from(dir);
+  const ModelConfig saved = load_config(dir);
+  check_same_run((dir / "run.toml").string(), config.model.run, "config.json", saved.run);
+  for (const AnySetting* setting : saved.settings()) {
+    const SettingInfo& info = setting->info();
+    const std::string value = config.find(info.name).text();
+    check(setting->text() == value, "{}: --{} is {} in config.json, and {} in run.toml",
+          dir.string(), info.name, setting->text(), value);
   }
+  return changes;
+}
+
+// Settles the run's settings but for what follows from its corpus, with files that are found from
+// any directory. Returns what changes in a run that goes on.
+std::vector<std::string> settle_run(RunConfig& config, const RunDirectory& directory,
+                                    std::span<const Task> tasks) {
+  TrainConfig& train = config.train;
+  for (SplitSettings* split : train.file_settings()) split->make_absolute();
+  if (train.init_from.given())
+    train.init_from = std::filesystem::absolute(train.init_from.value()).string();
+  std::vector<std::string> changes;
+  if (train.resume)
+    changes = go_on(config, directory);
+  else if (!train.overwrite)
+    directory.require_free();
   settle_task(train, tasks);
+  return changes;
 }
 
 // The kind of the model, with what suits it.
@@ -138,22 +168,30 @@ void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& c
 
 int train(RunConfig& config, const Catalog& catalog) {
   const Stopwatch since_start;
-  settle_run(config, catalog.tasks);
+  check(!config.train.model_dir.value().empty(),
+        "train: needs --model-dir, the directory of the model");
+  check(!config.train.resume || !config.train.overwrite,
+        "train: --resume and --overwrite exclude each other");
+  RunDirectory directory(config.train.directory());
+  const std::vector<std::string> changes = settle_run(config, directory, catalog.tasks);
   const Corpus corpus = is_files(config.train)
                             ? read_corpus(config.train.files())
                             : find_named(catalog.tasks, config.train.task, "task").corpus();
+  LoadedModel initial = initial_model(config, catalog.models);
   suggest_defaults(config, corpus.defaults);
   const ModelKind& model_kind = settle_model(config, catalog.models);
   const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
   validate(config.train);
   const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
-  const std::unique_ptr<Vocabulary> vocabulary = make_vocabulary(config, corpus.train.text);
+  const std::unique_ptr<Vocabulary> vocabulary =
+      make_vocabulary(config, corpus.train.text, initial);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
   if (!config.train.resume && is_files(config.train))
     fit_schedule(config.train, encode_pairs(*vocabulary, corpus.train.text));
   const Generator generator(static_cast<uint64_t>(config.train.seed));
-  const std::unique_ptr<Seq2SeqModel> model = model_kind.make(config.model, generator);
+  const std::unique_ptr<Seq2SeqModel> model =
+      make_model(config, model_kind, generator, std::move(initial));
   const std::unique_ptr<Optimizer> optimizer =
       optimizer_kind.make(model->named_parameters(), config.train);
   Trainer trainer(config, {.model = *model,
@@ -162,9 +200,11 @@ int train(RunConfig& config, const Catalog& catalog) {
                            .vocabulary = *vocabulary,
                            .corpus = corpus,
                            .metric = metric,
+                           .directory = directory,
                            .since_start = since_start});
-  if (!config.train.resume) prepare_directory(config, *vocabulary);
-  config.save(config.train.directory());
+  for (const std::string& change : changes) std::cerr << "the run goes on with " << change << '\n';
+  if (!config.train.resume) begin(config, directory, *vocabulary);
+  config.save(directory.folder());
   if (!trainer.run()) return 128 + interrupting_signal();
   report_run(config, trainer, corpus, catalog);
   return 0;

@@ -1,13 +1,18 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
 #include <weft/seq2seq/settings/named.h>
+#include <weft/seq2seq/text/seal.h>
+#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 
 RunConfig trained_by(const std::filesystem::path& directory) {
   RunConfig run;
   std::error_code ignored;  // what cannot be looked at cannot be read either
-  if (std::filesystem::exists(directory / "run.toml", ignored)) run.go_on_from(directory);
+  const std::filesystem::path file = directory / "run.toml";
+  if (!std::filesystem::exists(file, ignored)) return run;
+  run.go_on_from(directory);
+  check_same_run(file.string(), run.model.run, "config.json", load_config(directory).run);
   return run;
 }
 

@@ -82,7 +82,7 @@ namespace {
 
 // Every choice at least once.
 std::vector<TransformerSeq2SeqOptions> variants() {
-  std::vector<TransformerSeq2SeqOptions> all(4, kSmall);
+  std::vector<TransformerSeq2SeqOptions> all(5, kSmall);
   all[1].positions = Positions::learned;
   all[1].longest = 16;
   all[1].tied_embeddings = false;
@@ -90,6 +90,10 @@ std::vector<TransformerSeq2SeqOptions> variants() {
   all[2].transformer.layer.norm_first = true;
   all[2].transformer.layer.activation = FeedForwardActivation::gelu;
   all[3].transformer.num_decoder_layers = 3;
+  all[3].output_bias = true;
+  all[4].transformer.final_norm = false;
+  all[4].tied_embeddings = false;
+  all[4].output_bias = true;
   return all;
 }
 

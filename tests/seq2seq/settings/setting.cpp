@@ -94,16 +94,48 @@ TEST_CASE("run config: a run goes on with its own settings, and new limits") {
   RunConfig run;
   run.find("steps").give("100");
   run.find("lr").give("0.25");
+  run.find("clip").give("1");
+  run.model.run = "00ff";
   run.save(dir.path());
   RunConfig again;
   again.find("minutes").give("2");
-  again.find("lr").give("25e-2");
-  again.go_on_from(dir.path());
+  again.find("clip").give("1e0");
+  CHECK(again.go_on_from(dir.path()) ==
+        std::vector<std::string>{"--steps 0 instead of 100", "--minutes 2 instead of 0"});
   CHECK((again.train.steps == 0 && again.train.minutes == 2 && again.train.learning_rate == 0.25));
+  CHECK(again.model.run == "00ff");
   RunConfig other;
-  other.find("lr").give("0.5");
+  other.find("clip").give("2");
   CHECK(message_of([&] { other.go_on_from(dir.path()); }) ==
-        "train: --resume needs the run's --lr 0.25; got 0.5");
+        "train: --resume needs the run's --clip 1; got 2");
+}
+
+TEST_CASE("run config: learning rate and patience may change, and files move, which is said") {
+  const TempDir dir;
+  RunConfig run, again;
+  run.find("data").give("/a");
+  run.save(dir.path());
+  again.find("lr").give("0.001");
+  again.find("patience").give("3");
+  again.find("data").give("/b");
+  CHECK(again.go_on_from(dir.path()) == std::vector<std::string>{"--data /b instead of /a",
+                                                                 "--lr 0.001 instead of 0.005",
+                                                                 "--patience 3 instead of 10"});
+  CHECK((again.train.learning_rate == 0.001 && again.train.patience == 3));
+}
+
+TEST_CASE("run config: a run.toml that was changed is no run's") {
+  const TempDir dir;
+  RunConfig().save(dir.path());
+  std::string text = dir.read("run.toml");
+  text.replace(text.find("lr = 0.005"), 10, "lr = 0.006");
+  dir.write("run.toml", text);
+  RunConfig again;
+  CHECK(message_of([&] { again.go_on_from(dir.path()); }) ==
+        (dir / "run.toml").string() +
+            ": it was changed since weft wrote it: its checksum is wrong");
+  CHECK_NOTHROW(again.read_file(dir / "run.toml"));  // as a --config file it may be
+  CHECK(again.train.learning_rate == 0.006);
 }
 
 TEST_CASE("run config: a file of settings is checked line by line") {

@@ -47,7 +47,8 @@ TEST_CASE("json: lists of numbers") {
 }
 
 TEST_CASE("json: values have types") {
-  const JsonObject object = parse_json(R"({"n": 2, "x": 2.5})");
+  const JsonObject object = parse_json(R"({"n": 2, "x": 2.5, "yes": true})");
+  CHECK(text_at(object, "yes") == "true");
   CHECK(number_at(object, "n") == 2);
   CHECK(message_of([&] { integer_at(object, "x"); }) == "\"x\" must be a whole number");
   CHECK(message_of([&] { string_at(object, "n"); }) == "\"n\" must be a string");
@@ -57,9 +58,9 @@ TEST_CASE("json: values have types") {
 
 TEST_CASE("json: what is no flat object is refused") {
   CHECK(complaint("[]") == "the JSON must be an object");
-  for (const std::string value : {"{}", "true", "[true]", "[1,\"a\"]", "18446744073709551615"})
+  for (const std::string value : {"{}", "[true]", "[1,\"a\"]", "18446744073709551615"})
     CHECK(complaint("{\"k\": " + value + "}") ==
-          "\"k\" must be a number, a string or a list of either");
+          "\"k\" must be a number, true, false, a string or a list of numbers or strings");
   CHECK(complaint("{\"k\": 1").find("parse error") != std::string::npos);
   CHECK(complaint("").find("parse error") != std::string::npos);
 }

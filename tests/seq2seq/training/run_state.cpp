@@ -5,13 +5,13 @@ using namespace weft;
 
 namespace {
 
-const std::vector<Pair> kCorpus{{{4, 5, 3}, {2, 6, 3}}, {{7, 3}, {2, 8, 9, 3}}};
+const ParallelText kCorpus{{"a b", "c"}, {"x y", "z"}};
 
 Settings settings_of(const RunConfig& config) { return run_settings(config, kCorpus, kCorpus); }
 
 // What the program says when a run with these settings is to go on with those.
 std::string complaint(const RunConfig& saved, const RunConfig& resumed) {
-  const weft::Metadata metadata = to_metadata({}, settings_of(saved));
+  const weft::Metadata metadata = to_metadata({}, settings_of(saved), "00ff");
   return message_of([&] { position_from(metadata, settings_of(resumed), "last"); });
 }
 
@@ -27,9 +27,10 @@ TEST_CASE("run state: a position comes back as it was saved") {
                     .best_score = 12.3456789012345,
                     .best_loss = 0.1234567890123,
                     .validations_since_best = 2,
-                    .validated_step = 5};
+                    .validated_step = 5,
+                    .interval = {.loss = 1.0 / 3, .seconds = 0.25, .tokens = 17}};
   const Settings settings = settings_of({});
-  const Position back = position_from(to_metadata(at, settings), settings, "last");
+  const Position back = position_from(to_metadata(at, settings, "00ff"), settings, "last");
   CHECK(back.step == 7);
   CHECK(back.epoch == 1);
   CHECK(back.batch == 3);
@@ -40,6 +41,9 @@ TEST_CASE("run state: a position comes back as it was saved") {
   CHECK(back.best_loss == at.best_loss);
   CHECK(back.validations_since_best == 2);
   CHECK(back.validated_step == 5);
+  CHECK(back.interval.loss == at.interval.loss);
+  CHECK(back.interval.seconds == 0.25);
+  CHECK(back.interval.tokens == 17);
 }
 
 TEST_CASE("run state: a run goes on with the settings it began with, and may change its limits") {
@@ -60,11 +64,11 @@ TEST_CASE("run state: a run goes on with the settings it began with, and may cha
 }
 
 TEST_CASE("run state: a run goes on with the corpus it began with") {
-  std::vector<Pair> other = kCorpus;
-  other[1].target[1] = 9;
+  ParallelText other = kCorpus;
+  other.target[1] = "w";
   const Settings saved = settings_of({});
   const auto complaint_of = [&](const Settings& changed) {
-    return message_of([&] { position_from(to_metadata({}, saved), changed, "last"); });
+    return message_of([&] { position_from(to_metadata({}, saved, ""), changed, "last"); });
   };
   const Settings trained = run_settings({}, other, kCorpus);
   const Settings validated = run_settings({}, kCorpus, other);
@@ -72,27 +76,40 @@ TEST_CASE("run state: a run goes on with the corpus it began with") {
                                      "; got " + trained[0].second);
   CHECK(complaint_of(validated) == "train: --resume needs the run's validation set of " +
                                        saved[1].second + "; got " + validated[1].second);
-  CHECK(saved[0].second.starts_with("2 pairs, hash "));
+  CHECK(saved[0].second.starts_with("2 pairs, crc32c "));
   CHECK(saved[0].second != trained[0].second);
+  const ParallelText moved{{"a", "b c"}, {"x y", "z"}}, swapped{{"x y", "z"}, {"a b", "c"}};
+  for (const ParallelText& text : {moved, swapped})
+    CHECK(run_settings({}, text, kCorpus)[0] != saved[0]);
 }
 
 TEST_CASE("run state: a damaged position is an error with the file's name") {
   const Settings settings = settings_of({});
-  weft::Metadata metadata = to_metadata({}, settings);
-  metadata["step"] = "-1";
-  CHECK(message_of([&] { position_from(metadata, settings, "last"); }) ==
-        "last: step must not be negative; got -1");
+  const auto fault = [&](const std::string& key, const std::string& value) {
+    weft::Metadata metadata = to_metadata({.step = 7}, settings, "00ff");
+    metadata[key] = value;
+    return message_of([&] { position_from(metadata, settings, "last"); });
+  };
+  CHECK(fault("step", "-1") == "last: step must be in [0, 1000000000000]; got -1");
+  CHECK(fault("step", "4611686018427387904") ==
+        "last: step must be in [0, 1000000000000]; got 4611686018427387904");
+  for (const std::string key : {"epoch", "best_step", "validated_step"})
+    CHECK(fault(key, "8") == "last: " + key + " must be in [0, 7]; got 8");
   CHECK(message_of([&] { position_from({}, settings, "last"); }) ==
         "last: does not say which corpus the run had");
 }
 
 TEST_CASE("run state: a checkpoint knows its model beyond the shapes of its weights") {
-  ModelConfig model, other;
+  ModelConfig model, other, foreign;
   other.heads = 8;
-  const weft::Metadata metadata = to_metadata({}, settings_of({}));
+  model.run = other.run = "00ff";
+  foreign.run = "1234";
+  const weft::Metadata metadata = to_metadata({}, settings_of({}), "00ff");
   CHECK_NOTHROW(check_saved_model(metadata, model, "best"));
   CHECK(message_of([&] { check_saved_model(metadata, other, "best"); }) ==
         "best: is of a model with --heads 4; config.json has 8");
-  CHECK(message_of([&] { check_saved_model({}, model, "best"); }) ==
+  CHECK(message_of([&] { check_saved_model(metadata, foreign, "best"); }) ==
+        "best is of run 00ff, but config.json of run 1234: they do not belong together");
+  CHECK(message_of([&] { check_saved_model({}, ModelConfig(), "best"); }) ==
         "best: does not say which model the run had");
 }

@@ -425,6 +425,20 @@ def test_partial(chrome, page_text, folder):
             page.quiet(case)
 
 
+def test_subwords(chrome, page_text, folder):
+    """The mark of a word's begin is read, not shown; pieces that go on with a word have a dot."""
+    path, page = os.path.join(folder, "subwords.html"), Page(chrome)
+    write_page(page_text, sample.make("subwords"), path)
+    page.open(path, DESK)
+    check("▁" not in page.text("main"), "a mark of words is shown")
+    equal(page.js('[...document.querySelectorAll("#figure-links g.pick text")].map((t) => t.textContent)'),
+          ["the", "␣", "·漢", "mag", "·az", "·ines", ".", "</s>", "die", "Zeit", "<unk>", "·en", ".", "</s>"], "tokens")
+    equal(page.text(".facts dd"), "the 漢 magazines .", "the source")
+    equal(page.options("sentence"), ["1. \u2068the 漢 magazines .\u2069"], "the sentences")
+    page.save_all("subwords")
+    page.quiet("subwords")
+
+
 def main():
     if not browser.find():
         print("lab page: skipped, as Chromium (Debian: chromium) is not installed")
@@ -439,6 +453,7 @@ def main():
         with browser.Browser() as chrome:
             test_full(chrome, page_text, folder)
             test_partial(chrome, page_text, folder)
+            test_subwords(chrome, page_text, folder)
     print("lab page: passed")
 
 

@@ -2,7 +2,7 @@
 """Made-up reports in the format of `weft lab`, to look at and test its page with.
 
 sample.py CASE writes the JSON to standard output. Cases: full (everything that a report may have,
-with tokens that try to break a page), long (120 tokens), bare (a model without attention),
+with tokens that try to break a page), long (120 tokens), subwords, bare (a model without attention),
 empty (no sentence).
 """
 import json
@@ -199,6 +199,10 @@ def make(case):
     if case == "long":
         words = [f"word{i}" for i in range(119)]
         return report([maker.sentence(words + ["</s>"], ["<s>"] + words, False)])
+    if case == "subwords":
+        source = ["▁the", "▁", "漢", "▁mag", "az", "ines", "▁.", "</s>"]
+        target = ["<s>", "▁die", "▁Zeit", "<unk>", "en", "▁."]
+        return report([{**maker.sentence(source, target, False), "translation": "die Zeit⁇en ."}])
     if case == "bare":
         short = film(maker)  # of one record, with neither heads nor a sentence
         short.update(attention=[], source=[], predicted=[], map_layers=0)
@@ -207,7 +211,7 @@ def make(case):
                       measures={}, history=maker.history(), film=short)
     if case == "empty":
         return report([], measures={})
-    sys.exit(f"sample.py: case must be full, long, bare or empty; got {case}")
+    sys.exit(f"sample.py: case must be full, long, subwords, bare or empty; got {case}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+#include <mpi.h>
+#include <weft/core/detail/check.h>
+#include <weft/optim/distributed/mpi/mpi_communicator.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <numeric>
+
+namespace weft {
+namespace {
+
+// MPI counts in int.
+int as_count(size_t n) {
+  check(n <= static_cast<size_t>(std::numeric_limits<int>::max()),
+        "MpiCommunicator: a message must have at most {} bytes; got {}",
+        std::numeric_limits<int>::max(), n);
+  return static_cast<int>(n);
+}
+
+std::vector<int> as_counts(std::span<const size_t> counts) {
+  std::vector<int> all;
+  for (const size_t n : counts) all.push_back(as_count(n));
+  return all;
+}
+
+std::vector<int> starts_of(const std::vector<int>& counts) {
+  std::vector<int> starts(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), starts.begin(), 0);
+  as_count(std::accumulate(counts.begin(), counts.end(), size_t{0}));
+  return starts;
+}
+
+}  // namespace
+
+bool started_by_mpi() {
+  for (const char* size : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE"})
+    if (const char* value = std::getenv(size)) return std::atoi(value) > 1;
+  return false;
+}
+
+MpiCommunicator::MpiCommunicator() : exceptions_(std::uncaught_exceptions()) {
+  int given = 0;
+  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &given);
+  if (given < MPI_THREAD_SERIALIZED) {
+    MPI_Finalize();
+    fail("MpiCommunicator: needs an MPI whose calls may come from any thread");
+  }
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  MPI_Comm_size(MPI_COMM_WORLD, &size_);
+}
+
+MpiCommunicator::~MpiCommunicator() {
+  if (std::uncaught_exceptions() > exceptions_) MPI_Abort(MPI_COMM_WORLD, 1);
+  MPI_Finalize();
+}
+
+void MpiCommunicator::broadcast(Bytes bytes) {
+  constexpr size_t kAtOnce = size_t{1} << 30;
+  for (size_t at = 0; at < bytes.size(); at += kAtOnce) {
+    const size_t n = std::min(kAtOnce, bytes.size() - at);
+    MPI_Bcast(bytes.data() + at, as_count(n), MPI_BYTE, 0, MPI_COMM_WORLD);
+  }
+}
+
+void MpiCommunicator::all_gather(ConstBytes mine, Bytes all, std::span<const size_t> counts) {
+  const std::vector<int> n = as_counts(counts), starts = starts_of(n);
+  MPI_Allgatherv(mine.data(), as_count(mine.size()), MPI_BYTE, all.data(), n.data(), starts.data(),
+                 MPI_BYTE, MPI_COMM_WORLD);
+}
+
+void MpiCommunicator::all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
+                                 std::span<const size_t> received) {
+  const std::vector<int> out = as_counts(sent), in = as_counts(received);
+  const std::vector<int> out_starts = starts_of(out), in_starts = starts_of(in);
+  MPI_Alltoallv(mine.data(), out.data(), out_starts.data(), MPI_BYTE, theirs.data(), in.data(),
+                in_starts.data(), MPI_BYTE, MPI_COMM_WORLD);
+}
+
+}  // namespace weft

@@ -1,0 +1,35 @@
+// Ranks that MPI started, as by `mpirun -n 4 program`. In a library of its own, weft::mpi, which is
+// built where MPI is found.
+#pragma once
+
+#include <weft/optim/distributed/communicator.h>
+
+#include <memory>
+
+namespace weft {
+
+/// Whether this process is one of several that mpirun, srun or the like started.
+bool started_by_mpi();
+
+/// All processes that were started together. Made once in a process. If it is destroyed while an
+/// exception is on its way out, all ranks end: a rank that is gone must not let the others wait.
+class MpiCommunicator : public Communicator {
+ public:
+  /// Error if MPI does not let calls come from any thread.
+  MpiCommunicator();
+  ~MpiCommunicator() override;
+  MpiCommunicator(const MpiCommunicator&) = delete;
+  MpiCommunicator& operator=(const MpiCommunicator&) = delete;
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void broadcast(Bytes bytes) override;
+  void all_gather(ConstBytes mine, Bytes all, std::span<const size_t> counts) override;
+  void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
+                  std::span<const size_t> received) override;
+
+ private:
+  int rank_ = 0, size_ = 1, exceptions_;
+};
+
+}  // namespace weft

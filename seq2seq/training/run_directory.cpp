@@ -1,0 +1,164 @@
+// A model is replaced by renaming, one file after the other. A process may die between any two of
+// them: what is in new-run then tells the next one what is left to do. Meanwhile readers find files
+// of two runs, which their seals tell, or the old model, or the new one.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <weft/core/atomic_file.h>
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/lab/film.h>
+#include <weft/seq2seq/models/torch_model.h>
+#include <weft/seq2seq/training/run_directory.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNewRun = "new-run";
+// Of a run, and made after its first checkpoint or not at all.
+constexpr std::array kLaterFiles{kLastCheckpoint, kFilm, "summary.json", "attention.svg"};
+
+bool is_there(const fs::path& file) {
+  std::error_code ignored;  // what cannot be looked at cannot be used either
+  return fs::exists(file, ignored);
+}
+
+void discard(const fs::path& file) {
+  std::error_code error;
+  fs::remove_all(file, error);
+  check(!error, "train: cannot remove '{}': {}", file.string(), error.message());
+}
+
+void make(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check(!error, "train: cannot create '{}': {}", folder.string(), error.message());
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  check(!error, "train: cannot move '{}' to '{}': {}", from.string(), to.string(), error.message());
+}
+
+void flush(const fs::path& folder) { sync_folder("train", folder.string()); }
+
+// The process that holds a lock, as it wrote into it.
+std::string holder(int descriptor) {
+  char digits[16] = {};
+  const bool known = ::pread(descriptor, digits, sizeof digits - 1, 0) > 0;
+  return known ? fmt::format(" (process {})", std::strtol(digits, nullptr, 10)) : "";
+}
+
+// A help for others: it matters not if it fails.
+bool sign(int descriptor) {
+  const std::string text = fmt::format("{}\n", ::getpid());
+  return ::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, text.data(), text.size(), 0) > 0;
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(fs::path path) : path_(std::move(path)), folder_(path_) {
+  if (!is_there(path_)) return;
+  lock();
+  try {
+    recover();
+  } catch (...) {
+    ::close(lock_);  // the destructor of a half-made object does not run
+    throw;
+  }
+}
+
+RunDirectory::~RunDirectory() {
+  std::error_code ignored;
+  if (folder_ != path_ && !is_there(folder_ / kBestCheckpoint)) fs::remove_all(folder_, ignored);
+  if (lock_ >= 0) ::close(lock_);
+}
+
+bool RunDirectory::has(const char* file) const { return is_there(path_ / file); }
+
+bool RunDirectory::has_model() const {
+  return has(kBestCheckpoint) || has(kLastCheckpoint) || has(kTorchWeights);
+}
+
+void RunDirectory::require_free() const {
+  check(!has_model(),
+        "train: {} holds a model already; go on with --resume, replace it with --overwrite, "
+        "or name another directory",
+        path_.string());
+}
+
+void RunDirectory::require_checkpoint() const {
+  check(has(kLastCheckpoint) || has(kBestCheckpoint),
+        "train: --resume needs a checkpoint; there is none in {}", path_.string());
+}
+
+// Where a file system has no locks, as some over a network, it goes without.
+void RunDirectory::lock() {
+  const std::string file = (path_ / ".lock").string();
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  check(descriptor >= 0, "train: cannot write {}: {}", file, std::strerror(errno));
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+    sign(descriptor);
+    lock_ = descriptor;
+    return;
+  }
+  const bool taken = errno == EWOULDBLOCK;
+  const std::string other = taken ? holder(descriptor) : "";
+  ::close(descriptor);
+  check(!taken, "train: another run{} is training in {}", other, path_.string());
+}
+
+void RunDirectory::recover() {
+  const fs::path unfinished = path_ / kNewRun;
+  if (is_there(unfinished / kBestCheckpoint))
+    move_in(unfinished);
+  else
+    discard(unfinished);
+  sweep_temporaries("train", path_.string());
+}
+
+void RunDirectory::begin(bool replace_model) {
+  make(path_);
+  if (lock_ < 0) lock();
+  const bool beside = has_model();
+  if (!replace_model) require_free();
+  folder_ = beside ? path_ / kNewRun : path_;
+  make(folder_);
+  flush(path_);
+  discard(folder_ / kMetrics);
+  for (const char* file : kLaterFiles) discard(folder_ / file);
+}
+
+bool RunDirectory::replace() {
+  if (folder_ == path_ || !is_there(folder_ / kBestCheckpoint)) return false;
+  move_in(std::exchange(folder_, path_));
+  return true;
+}
+
+// While the metrics, the first to go, are there, nothing of the new run was moved.
+void RunDirectory::move_in(const fs::path& from) const {
+  if (is_there(from / kMetrics)) {
+    for (const char* file : kLaterFiles) discard(path_ / file);
+    move_file(from / kMetrics, path_ / kMetrics);
+  }
+  std::vector<fs::path> names;
+  for (const auto& entry : fs::directory_iterator(from))
+    if (entry.path().filename() != kBestCheckpoint) names.push_back(entry.path().filename());
+  for (const fs::path& name : names) move_file(from / name, path_ / name);
+  flush(path_);
+  move_file(from / kBestCheckpoint, path_ / kBestCheckpoint);
+  flush(path_);
+  discard(from);
+}
+
+}  // namespace weft
