@@ -12,7 +12,7 @@ const reel = {
 const frameNow = () => film.frames[reel.at];
 
 // "transformer.encoder.layers.0.self_attn" -> "encoder 1 self_attn"
-const shortPath = (path) => printable(path)
+const shortPath = (path) => visible(path)
                                 .replace(/^transformer\./, "")
                                 .replace(/\.?layers\.(\d+)/g, (_, n) => ` ${Number(n) + 1}`)
                                 .replaceAll(".", " ");
