@@ -41,6 +41,8 @@
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/divergence.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
 #include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/settings/named.h>
@@ -64,7 +66,6 @@
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/found_checkpoints.h>
-#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_directory.h>

@@ -7,7 +7,8 @@
 namespace weft {
 
 /// Writes a file of its own beside `path`; commit() puts it in the place of `path`. Without a
-/// commit (an exception, a crash) what was at `path` stays as it was. Every failure is an Error
+/// commit (an exception, a crash) what was at `path` stays as it was; what a crash leaves behind,
+/// the next AtomicFile in that folder removes. Every failure is an Error
 /// that names the path: `save: cannot write model.safetensors: No space left on device`. Where
 /// `path` is a link, what it leads to is replaced; a terminal, a pipe or a device is written
 /// directly.
@@ -37,8 +38,8 @@ class AtomicFile {
 /// Flushes to the disk which files a folder has. An Error if the disk refuses.
 void sync_folder(const char* who, const std::string& folder);
 
-/// Removes what writers left in a folder that died before their commit(). Nobody else may be
-/// writing there.
-void sweep_temporaries(const char* who, const std::string& folder);
+/// Removes what writers that died before their commit() left in a folder. Who still writes there
+/// holds a lock on his file, and keeps it.
+void sweep_temporaries(const std::string& folder);
 
 }  // namespace weft

@@ -3,7 +3,7 @@
 #   scripts/test.sh            the quick tier: every test, in the release build
 #   scripts/test.sh PRESET...  the same tests in other builds: dev (ASan + UBSan), tsan
 #   scripts/test.sh --full     style and lint, all three builds, and what takes longer: properties of
-#                              many cases, random graphs, fuzzed readers, valgrind, mutations
+#                              many cases, random graphs, fuzzed readers, failing calls, valgrind, mutations
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +22,7 @@ if [ "${1:-}" = --full ]; then
   RC_PARAMS="seed=$(date +%s) max_success=10000" build/release/tests/test_property
   build/release/tests/fuzz/fuzz_graphs --seconds 600 --seed "$(date +%s)"
   tests/fuzz/readers/run.sh 60
+  tests/faults/run.py build/release/bin/weft build/release/tests/faults/libfail_calls.so
   tests/valgrind.sh
   tests/mutations/run.py chosen --fresh
 fi

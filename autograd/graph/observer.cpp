@@ -56,7 +56,6 @@ void notify_vjp_begins(const Node& node, std::span<const Tensor> dy) {
 }
 
 Tensors observed_vjp(Node& node, std::span<const Tensor> dy) {
-  notify_vjp_begins(node, dy);
   Tensors dx = [&] {
     const InsideOp inside;
     return node.backward(dy);

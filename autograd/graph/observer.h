@@ -58,7 +58,7 @@ void notify_region(const char* name, bool begins);
 void notify_named(const Tensor& t, const std::string& name);
 bool any_observer_wants(const std::string& name);
 void notify_vjp_begins(const Node& node, std::span<const Tensor> dy);
-/// node.backward(dy) with observers told.
+/// node.backward(dy) with observers told when it has ended.
 Tensors observed_vjp(Node& node, std::span<const Tensor> dy);
 
 /// Tells observers of a backward pass, for a scope.

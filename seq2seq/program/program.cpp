@@ -1,5 +1,7 @@
 // The only use of CLI11, whose header takes seconds to compile; the flags are the settings of each
 // subcommand.
+#include <fcntl.h>
+#include <unistd.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 #include <weft/seq2seq/program/detail/commands.h>
@@ -7,13 +9,31 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 namespace weft {
 namespace {
 
 constexpr size_t kLongestError = 2000;  // characters; what a damaged file says may be any text
+
+// A closed standard stream would be the next file that is opened, and get what is meant for the
+// user. Something is put in its place that fails all the same.
+void hold_standard_streams() {
+  for (int d = STDIN_FILENO; d <= STDERR_FILENO; ++d) {
+    if (::fcntl(d, F_GETFD) >= 0 || errno != EBADF) continue;
+    const int opened = ::open("/dev/null", d == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    check(opened == d, "cannot open /dev/null: {}", std::strerror(errno));
+  }
+}
+
+// A reader that is gone, or a file that grows too large, is an error of the call that writes.
+void ignore_signals_of_writing() {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+}
 
 // CLI11 would read numbers by rules of its own (010 as 8): settings read them.
 void add_settings(CLI::App& command, const std::vector<AnySetting*>& settings) {
@@ -158,6 +178,8 @@ int Program::run_unchecked(int argc, char** argv) const {
 
 int Program::run(int argc, char** argv) const {
   try {
+    hold_standard_streams();
+    ignore_signals_of_writing();
     return run_unchecked(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "weft: %s\n", printable(e.what(), kLongestError).c_str());

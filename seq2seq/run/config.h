@@ -80,6 +80,14 @@ struct TrainConfig : SettingGroup {
       kPositive, kChange}};
   Setting<int64_t> validate_every{*this, 0, {"validate-every", "Training",
       "Updates between validations; 0: after each epoch", kCount, kChange}};
+  Setting<int64_t> save_every{*this, 0, {"save-every", "Training",
+      "Updates between saves to go on from; 0: only after validations and by time", kCount, kChange}};
+  Setting<double> save_minutes{*this, 3, {"save-minutes", "Training",
+      "Minutes between them, more where they would take over 1 % of the time; 0: not by time",
+      kFinite, kChange}};
+  Setting<std::string> on_divergence{*this, "stop", {"on-divergence", "Training",
+      "What to do where loss or gradient leave the numbers or explode: stop, and say which op and "
+      "module it began in; or skip the update and count it", {}, kChange, {"stop", "skip"}}};
   Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
       "Updates between lines of metrics.jsonl", kPositive, kChange}};
   Setting<int64_t> record_gradients{*this, 8, {"record-gradients", "Training",

@@ -5,10 +5,10 @@
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 namespace weft {
 namespace {
@@ -97,7 +97,11 @@ int64_t remove_empty_pairs(ParallelText& text) {
 
 std::string read_file(const std::filesystem::path& file) {
   std::ifstream in = open(file);
-  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  std::string bytes;
+  for (std::array<char, 65536> chunk; in;) {
+    in.read(chunk.data(), chunk.size());
+    bytes.append(chunk.data(), static_cast<size_t>(in.gcount()));
+  }
   check(!in.bad(), "read: cannot read '{}' beyond byte {}", file.string(), bytes.size());
   return bytes;
 }

@@ -10,41 +10,46 @@
 namespace weft {
 namespace {
 
-bool is_up_to(const std::string& line, int64_t step) {
+bool is_up_to(const std::string& line, int64_t step, int64_t validated_step) {
+  const bool validation = line.find("\"valid_loss\"") != std::string::npos;
   try {
-    return integer_at(parse_json(line), "step") <= step;
+    return integer_at(parse_json(line), "step") <= (validation ? validated_step : step);
   } catch (const Error&) {
     return false;  // a crash cut it off
   }
 }
 
-const std::filesystem::path& cut_off_after(const std::filesystem::path& file, int64_t step) {
+const std::filesystem::path& cut_off_after(const std::filesystem::path& file, int64_t step,
+                                           int64_t validated_step) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored)) return file;
   const std::string before = read_file(file);
   std::istringstream lines(before);
   std::string kept;
   for (std::string line; std::getline(lines, line);)
-    if (is_up_to(line, step)) kept.append(line).append("\n");
+    if (is_up_to(line, step, validated_step)) kept.append(line).append("\n");
   if (kept != before) write_file(file, kept);
   return file;
 }
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step)
-    : file_(file), out_(cut_off_after(file, step), std::ios::binary | std::ios::app) {
+MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step, int64_t validated_step)
+    : file_(file),
+      out_(cut_off_after(file, step, validated_step), std::ios::binary | std::ios::app) {
   check(out_.is_open(), "MetricsLog: cannot open '{}': {}", file.string(), std::strerror(errno));
 }
 
 void MetricsLog::write(const TrainingRecord& record) {
-  write_line({{"step", record.step},
-              {"epoch", record.epoch},
-              {"loss", record.loss},
-              {"tokens_per_second", record.tokens_per_second},
-              {"learning_rate", record.learning_rate},
-              {"gradient_norm", record.gradient_norm},
-              {"seconds", record.seconds}});
+  JsonObject line{{"step", record.step},
+                  {"epoch", record.epoch},
+                  {"loss", record.loss},
+                  {"tokens_per_second", record.tokens_per_second},
+                  {"learning_rate", record.learning_rate},
+                  {"gradient_norm", record.gradient_norm},
+                  {"seconds", record.seconds}};
+  if (record.skipped > 0) line.emplace_back("skipped", record.skipped);
+  write_line(line);
 }
 
 void MetricsLog::write(const ValidationRecord& record) {

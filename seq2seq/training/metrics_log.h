@@ -21,6 +21,7 @@ struct TrainingRecord {
   double learning_rate = 0;
   double gradient_norm = 0;  ///< before clipping
   double seconds = 0;
+  int64_t skipped = 0;  ///< updates whose loss or gradient was none to learn from; not in the loss
 };
 
 struct ValidationRecord {
@@ -35,9 +36,10 @@ struct ValidationRecord {
 /// written as null.
 class MetricsLog {
  public:
-  /// The log of a run that goes on from `step`: lines of later steps, which a crash left behind,
-  /// are cut off, for they will be written again. Throws if the file cannot be opened.
-  MetricsLog(const std::filesystem::path& file, int64_t step);
+  /// The log of a run that goes on from `step` and was validated last at `validated_step`: lines of
+  /// later updates and validations, which a crash left behind, are cut off, for they will be
+  /// written again. Throws if the file cannot be opened.
+  MetricsLog(const std::filesystem::path& file, int64_t step, int64_t validated_step);
 
   /// Throw if the line cannot be written (a full disk); half a line does not stay.
   void write(const TrainingRecord& record);

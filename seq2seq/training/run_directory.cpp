@@ -124,7 +124,7 @@ void RunDirectory::recover() {
     move_in(unfinished);
   else
     discard(unfinished);
-  sweep_temporaries("train", path_.string());
+  sweep_temporaries(path_.string());
 }
 
 void RunDirectory::begin(bool replace_model) {

@@ -79,6 +79,7 @@ Metadata to_metadata(const Position& at, const Settings& settings, const std::st
   put_bits("interval_loss_bits", at.interval.loss);
   put("interval_tokens", at.interval.tokens);
   put_milliseconds("interval_milliseconds", at.interval.seconds);
+  put("interval_skipped", at.interval.skipped);
   for (const auto& setting : settings) metadata[key_of(setting.first)] = setting.second;
   if (!run.empty()) metadata[kRun] = run;
   return metadata;
@@ -113,7 +114,8 @@ Position position_from(const Metadata& metadata, const Settings& settings,
           .validated_step = count("validated_step", step),
           .interval = {.loss = number("interval_loss_bits"),
                        .seconds = seconds("interval_milliseconds"),
-                       .tokens = count("interval_tokens")}};
+                       .tokens = count("interval_tokens"),
+                       .skipped = count("interval_skipped")}};
 }
 
 std::string run_of(const Metadata& metadata) {

@@ -24,7 +24,8 @@ struct Position {
     double loss = 0;  ///< sum over its tokens
     double seconds = 0;
     int64_t tokens = 0;
-  } interval{};  ///< since the last line of the log
+    int64_t skipped = 0;  ///< updates; they are in none of the sums but that of seconds
+  } interval{};             ///< since the last line of the log
 };
 
 /// What a run's weights and its choice of the best follow from: its corpus, and the settings that a

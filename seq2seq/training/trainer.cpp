@@ -1,10 +1,9 @@
 #include <unistd.h>
 #include <weft/core/detail/check.h>
-#include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
+#include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/found_checkpoints.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
@@ -15,8 +14,27 @@
 namespace weft {
 namespace {
 
+// Weights that have left the numbers do not come back.
+constexpr int64_t kMostSkippedInRow = 50;
+
+// Puts a model into eval mode, for a scope.
+class EvalScope {
+ public:
+  explicit EvalScope(Module& model) : model_(model) { model_.eval(); }
+  ~EvalScope() { model_.train(); }
+  EvalScope(const EvalScope&) = delete;
+  EvalScope& operator=(const EvalScope&) = delete;
+
+ private:
+  Module& model_;
+};
+
 bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
+}
+
+GeneratorState state_of(const Generator& generator) {
+  return {generator, generator.seed(), generator.position()};
 }
 
 // Which settings follow from the corpus's size; empty if none does.
@@ -53,8 +71,19 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
 }
 
 bool Trainer::run() {
-  open_records();
+  // Where the best model is lost, this step is validated again.
+  open_records(lacks_best_ ? at_.step - 1 : at_.validated_step);
   const InterruptScope scope;
+  try {
+    train();
+  } catch (const Interrupted& why) {
+    save_interrupted(why);
+    return false;
+  }
+  return true;
+}
+
+void Trainer::train() {
   if (lacks_best_) validate();  // so the weights at hand are the best ones there are
   if (finished())
     progress_.print(
@@ -63,16 +92,9 @@ bool Trainer::run() {
                     at_.step, why_finished()));
   const int64_t first = at_.step;
   while (!finished()) train_epoch();
-  if (interrupted()) {
-    if (at_.best_step == 0) save(kBestCheckpoint);  // so that there is a model to translate with
-    save(kLastCheckpoint);
-    progress_.print(
-        fmt::format("interrupted at step {}; saved, --resume goes on from here", at_.step));
-    return false;
-  }
   if (at_.validated_step != at_.step) validate();
+  if (at_.step != saved_step_) save_last();  // the best one was newer, and finished
   if (at_.step > first) say_end();
-  return true;
 }
 
 void Trainer::say_end() {
@@ -82,6 +104,9 @@ void Trainer::say_end() {
         fmt::format("warning: this was within the warm-up of {} updates (--warmup), so "
                     "the learning rate came to only {:.2g} of --lr {:g}",
                     config_.warmup.value(), parts_.optimizer.lr(), config_.learning_rate.value()));
+  if (skipped_ > 0)
+    progress_.print(
+        fmt::format("warning: {} updates were skipped (--on-divergence skip)", skipped_));
 }
 
 int64_t Trainer::parameters() const {
@@ -110,13 +135,19 @@ void Trainer::train_epoch() {
   const auto count = static_cast<int64_t>(epoch.batches.size());
   batches_per_epoch_ = count;
   while (at_.batch < count && !finished()) {
-    update(epoch.batches);
-    if (config_.validate_every && at_.step % config_.validate_every == 0) validate();
+    if (validation_due())  // or left to do by an interruption
+      validate();
+    else
+      update(epoch.batches);
   }
   if (at_.batch < count) return;
   at_.batch = 0;
   ++at_.epoch;
-  if (!config_.validate_every) validate();
+}
+
+bool Trainer::validation_due() const {
+  if (at_.step == at_.validated_step) return false;
+  return config_.validate_every > 0 ? at_.step % config_.validate_every == 0 : at_.batch == 0;
 }
 
 void Trainer::say_ready(int64_t skipped) {
@@ -149,50 +180,92 @@ void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped
                            config_.max_tokens.value(), of));
 }
 
-// One update from the next batches of the epoch.
+// One update from the next batches of the epoch. What interrupts it leaves the run as it was.
 void Trainer::update(const std::vector<Batch>& batches) {
   const Stopwatch watch;
   const auto end =
       std::min<int64_t>(at_.batch + config_.accumulate, static_cast<int64_t>(batches.size()));
   const std::span parts(batches.begin() + at_.batch, batches.begin() + end);
-  const BatchLoss loss = accumulate_gradients(parts_.model, pairs_, parts, config_.label_smoothing);
-  if (film_ && updates_to_validation(std::ssize(batches)) <= config_.record_gradients) film_->add();
-  at_.batch = end;
+  const GeneratorState start = state_of(parts_.generator);
+  const auto [loss, norm] = pass(parts);
+  const std::string fault = fault_of_update(loss.mean, norm, parts_.vocabulary.size());
+  const Uninterrupted whole;
+  if (!fault.empty()) diverged(fault, parts, start);
   const double rate = parts_.optimizer.lr();
-  const double norm = step_optimizer();
-  at_.seconds += watch.seconds();
-  at_.tokens += loss.tokens;
-  ++at_.step;
-  note({at_.step, at_.epoch, loss.mean, 0, rate, norm, at_.seconds}, loss.tokens, watch.seconds());
-}
-
-// The next one included. Minutes may bring it earlier.
-int64_t Trainer::updates_to_validation(int64_t batches) const {
-  const TrainConfig& c = config_;
-  const int64_t next = c.validate_every ? c.validate_every - at_.step % c.validate_every
-                                        : (batches - at_.batch + c.accumulate - 1) / c.accumulate;
-  return c.steps > 0 ? std::min(next, c.steps - at_.step) : next;
-}
-
-double Trainer::step_optimizer() {
-  const double norm = grad_norm(parts_.optimizer.parameters());
-  check(std::isfinite(norm),
-        "train: the gradient's norm is {} at step {}; a lower --lr or a --clip may help", norm,
-        at_.step);
-  parts_.optimizer.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
+  double saving = 0;
+  if (fault.empty()) {
+    if (film_ && updates_to_validation(std::ssize(batches)) <= config_.record_gradients)
+      film_->add();
+    saving = save_if_due(start);
+    parts_.optimizer.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
+    skipped_in_row_ = 0;
+  }
   parts_.optimizer.zero_grad();
   schedule_.step();
-  return norm;
+  const double seconds = watch.seconds() - saving;
+  at_.batch = end;
+  at_.seconds += seconds;
+  at_.tokens += loss.tokens;
+  ++at_.step;
+  note({.step = at_.step,
+        .epoch = at_.epoch,
+        .learning_rate = rate,
+        .gradient_norm = norm,
+        .seconds = at_.seconds},
+       !fault.empty(), loss, seconds);
+}
+
+// An exception leaves no gradients, and the generator where it was.
+Trainer::Pass Trainer::pass(std::span<const Batch> batches) {
+  const GeneratorState start = state_of(parts_.generator);
+  try {
+    const BatchLoss loss =
+        accumulate_gradients(parts_.model, pairs_, batches, config_.label_smoothing);
+    return {loss, grad_norm(parts_.optimizer.parameters())};
+  } catch (...) {
+    parts_.optimizer.zero_grad();
+    Generator(start.generator).set_state(start.seed, start.position);
+    throw;
+  }
+}
+
+// Ends the run, unless the update is to be skipped; the first one that is skipped is explained.
+void Trainer::diverged(const std::string& fault, std::span<const Batch> batches,
+                       const GeneratorState& start) {
+  const bool skip =
+      config_.on_divergence.value() == "skip" && ++skipped_in_row_ <= kMostSkippedInRow;
+  if (skip && skipped_++ > 0) return;
+  const std::string explained = fmt::format("{}; {}", fault, cause_of_fault([&] {
+                                              const RandomReplay again({start});
+                                              parts_.optimizer.zero_grad();
+                                              pass(batches);
+                                            }));
+  if (!skip) stop_diverged(at_.step + 1, explained);
+  progress_.print(fmt::format("warning: step {} is skipped: {}; others are only counted",
+                              at_.step + 1, explained));
+}
+
+void Trainer::stop_diverged(int64_t step, const std::string& fault) const {
+  // A new run beside an old model leaves nothing before its first validation.
+  const bool kept = saved_step_ >= 0 && parts_.directory.folder() == config_.directory();
+  const std::string skipped = skipped_ > 0 ? fmt::format(" after {} skipped ones", skipped_) : "";
+  fail("train: diverged at step {}{}: {}; {}; {}", step, skipped, fault,
+       kept ? fmt::format("the weights of step {} are saved", saved_step_) : "nothing is saved yet",
+       advice_on_divergence(config_, kept));
 }
 
 // Sums up the interval for the log and moves the progress line.
-void Trainer::note(TrainingRecord record, int64_t tokens, double seconds) {
+void Trainer::note(TrainingRecord record, bool skipped, const BatchLoss& loss, double seconds) {
   auto& interval = at_.interval;
-  interval.loss += record.loss * static_cast<double>(tokens);
-  interval.tokens += tokens;
   interval.seconds += seconds;
+  interval.skipped += skipped;
+  if (!skipped) {
+    interval.loss += loss.mean * static_cast<double>(loss.tokens);
+    interval.tokens += loss.tokens;
+  }
   record.loss = interval.loss / static_cast<double>(interval.tokens);
   record.tokens_per_second = static_cast<double>(interval.tokens) / interval.seconds;
+  record.skipped = interval.skipped;
   progress_.update(
       {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
   if (at_.step % config_.log_every != 0) return;
@@ -215,31 +288,38 @@ double Trainer::fraction() const {
 }
 
 void Trainer::validate() {
-  parts_.model.eval();
-  const double loss = mean_loss(parts_.model, valid_, valid_batches_.batches);
   const ParallelText& text = parts_.corpus.valid.text;
-  const std::vector<std::string> translations =
-      translate_all(parts_.model, parts_.vocabulary, text.source);
-  if (film_) film_->record(at_.step);
-  parts_.model.train();
+  double loss = 0;
+  std::vector<std::string> translations;
+  {
+    const EvalScope eval(parts_.model);
+    loss = mean_loss(parts_.model, valid_, valid_batches_.batches);
+    if (const auto fault = fault_of_loss(loss, parts_.vocabulary.size()); !fault.empty())
+      stop_diverged(at_.step, "in validation " + fault);
+    translations = translate_all(parts_.model, parts_.vocabulary, text.source);
+    if (film_) film_->record(at_.step);
+  }
   const double score = parts_.metric.score(translations, text.target);
-  at_.validated_step = at_.step;
   metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(fmt::format("step {}  validation: loss {:.3f}{}  exact {:.1f} %", at_.step, loss,
                               chosen, exact_match(translations, text.target)));
+  at_.validated_step = at_.step;
+  keep_if_best(score, loss);
+  save_last();
+}
+
+void Trainer::keep_if_best(double score, double loss) {
   const bool best = is_best(score, loss);
   // A lower loss is no reason to go on where the score cannot get better.
   const bool settled = at_.best_step > 0 && parts_.metric.perfect(at_.best_score);
   at_.validations_since_best = best && !settled ? 0 : at_.validations_since_best + 1;
-  if (best) {
-    at_.best_step = at_.step;
-    at_.best_score = score;
-    at_.best_loss = loss;
-    save(kBestCheckpoint);
-  }
-  save(kLastCheckpoint);
+  if (!best) return;
+  at_.best_step = at_.step;
+  at_.best_score = score;
+  at_.best_loss = loss;
+  save(kBestCheckpoint);
 }
 
 // By score, and between equal scores by loss.
@@ -248,45 +328,12 @@ bool Trainer::is_best(double score, double loss) const {
   return score == at_.best_score && loss < at_.best_loss;
 }
 
-TrainingRun Trainer::state() {
-  return {parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}};
-}
-
-void Trainer::save(const char* name) {
-  save_checkpoint((parts_.directory.folder() / name).string(), state(),
-                  to_metadata(at_, settings_, run_));
-  if (parts_.directory.replace()) open_records();
-}
-
-void Trainer::open_records() {
-  metrics_.emplace(parts_.directory.folder() / kMetrics, at_.step);
-  if (config_.record_gradients > 0)
-    film_.emplace(parts_.model, parts_.vocabulary, valid_, parts_.directory.folder() / kFilm,
-                  at_.step);
-}
-
-// The best and its score may be newer than the checkpoint that is gone on from, or lost.
-Position Trainer::restore() {
-  const std::filesystem::path& dir = parts_.directory.folder();
-  const FoundCheckpoints found = find_checkpoints(dir, run_);
-  const std::string& file = found.newest.path;
-  Position at = position_from(progress_of(found.newest), settings_, file);
-  load_checkpoint(found.newest, state());
-  check(schedule_.steps() == at.step, "{}: is of step {}, but its schedule of step {}", file,
-        at.step, schedule_.steps());
-  for (const std::string& fault : found.faults) progress_.print("warning: " + fault);
-  if (!file.ends_with(kLastCheckpoint))
-    progress_.print(fmt::format("going on from {}, of step {}", file, at.step));
-  lacks_best_ = !found.best && at.best_step > 0;
-  if (lacks_best_)
-    progress_.print("warning: the best model is lost; the one at hand takes its place");
-  const Position best =
-      found.best ? position_from(*found.best, settings_, (dir / kBestCheckpoint).string())
-                 : Position{};
-  at.best_step = best.best_step;
-  at.best_score = best.best_score;
-  at.best_loss = best.best_loss;
-  return at;
+// The next one included. Minutes may bring it earlier.
+int64_t Trainer::updates_to_validation(int64_t batches) const {
+  const TrainConfig& c = config_;
+  const int64_t next = c.validate_every ? c.validate_every - at_.step % c.validate_every
+                                        : (batches - at_.batch + c.accumulate - 1) / c.accumulate;
+  return c.steps > 0 ? std::min(next, c.steps - at_.step) : next;
 }
 
 }  // namespace weft

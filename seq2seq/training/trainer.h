@@ -6,10 +6,10 @@
 #include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/run_directory.h>
@@ -51,8 +51,9 @@ class Trainer {
   /// pair fits into a batch, for training or for validation.
   Trainer(const RunConfig& config, const TrainingParts& parts);
 
-  /// Trains until a limit is reached or scores stop getting better. False if the user interrupted
-  /// it. Throws if the loss leaves the numbers.
+  /// Trains until a limit is reached or scores stop getting better. False if a signal interrupted
+  /// it (InterruptScope), after saving. Throws if the loss leaves the numbers or explodes, with the
+  /// op and the module where it began; the files keep the last good weights.
   bool run();
 
   const Position& position() const { return at_; }
@@ -60,19 +61,33 @@ class Trainer {
 
  private:
   std::string why_finished() const;
-  bool finished() const { return interrupted() || !why_finished().empty(); }
+  bool finished() const { return !why_finished().empty(); }
+  void train();
   void say_end();
   void train_epoch();
   void update(const std::vector<Batch>& batches);
   int64_t updates_to_validation(int64_t batches) const;
-  double step_optimizer();
-  void note(TrainingRecord record, int64_t tokens, double seconds);
+  /// Of the gradients that it leaves in the parameters.
+  struct Pass {
+    BatchLoss loss;
+    double norm;
+  };
+  Pass pass(std::span<const Batch> batches);
+  void diverged(const std::string& fault, std::span<const Batch> batches,
+                const GeneratorState& start);
+  [[noreturn]] void stop_diverged(int64_t step, const std::string& fault) const;
+  void note(TrainingRecord record, bool skipped, const BatchLoss& loss, double seconds);
   int64_t total_steps() const;
   double fraction() const;
+  bool validation_due() const;
   void validate();
+  void keep_if_best(double score, double loss);
   bool is_best(double score, double loss) const;
+  double save_if_due(const GeneratorState& start);
+  void save_interrupted(const Interrupted& why);
   void save(const char* name);
-  void open_records();
+  void save_last();
+  void open_records(int64_t validated_step);
   Position restore();
   TrainingRun state();
   void say_ready(int64_t skipped);
@@ -87,11 +102,15 @@ class Trainer {
   Settings settings_;
   Progress progress_;
   bool lacks_best_ = false;  // for it was lost
+  int64_t saved_step_ = -1;  // of the last checkpoint; -1: none
   Position at_;
   std::optional<MetricsLog> metrics_;  // once it runs
   std::optional<FilmRecorder> film_;   // likewise, if asked for
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
+  Stopwatch since_save_;
+  double save_seconds_ = 0;                   // that the last one took
+  int64_t skipped_ = 0, skipped_in_row_ = 0;  // updates
 };
 
 }  // namespace weft

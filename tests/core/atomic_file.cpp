@@ -54,15 +54,17 @@ TEST_CASE("a folder that the disk does not flush is an error, one that cannot be
   CHECK(message_with(0, dir / "f").empty());
 }
 
-TEST_CASE("what writers left that died is swept, and nothing else") {
+TEST_CASE("what writers left that died is swept by the next, and nothing else") {
   const TempDir dir;
-  for (const char* name : {"f.123-1.tmp", "m.safetensors.7-22.tmp", "f", "f.tmp", "1-2.tmp",
-                           "f.1-2", ".1-2.tmp.txt", "f.x1-2.tmp"})
+  for (const char* name : {"f.weft-123-1.tmp", "m.safetensors.weft-7-22.tmp", "f.tmp",
+                           "f.123-1.tmp", "f.weft-1-2", ".weft-1-2.tmp.txt", "f.weft-x1-2.tmp"})
     dir.write(name, "text");
-  sweep_temporaries("test", dir.path().string());
+  AtomicFile living("test", dir / "g"), next("test", dir / "f");
+  next.commit();
+  living.commit();
   std::set<std::string> left;
   for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
     left.insert(entry.path().filename().string());
-  CHECK(left ==
-        std::set<std::string>{"f", "f.tmp", "1-2.tmp", "f.1-2", ".1-2.tmp.txt", "f.x1-2.tmp"});
+  CHECK(left == std::set<std::string>{"f", "g", "f.tmp", "f.123-1.tmp", "f.weft-1-2",
+                                      ".weft-1-2.tmp.txt", "f.weft-x1-2.tmp"});
 }

@@ -114,6 +114,7 @@ class Engine {
                      [&](const Edge& e) { return wanted(e.node.get()); }))
       return;
     const PathScope path(node.path());
+    if (detail::thread_state.observers) detail::notify_vjp_begins(node, dy);
     Tensors dx = run_vjp(node, dy);
     dy.clear();
     verify(node, dx);

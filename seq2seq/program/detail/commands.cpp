@@ -69,7 +69,7 @@ void show_command(const ShowOptions& o, const Catalog& catalog) {
   check_sentence(o.sentence);
   const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
   for (const std::string& warning : warnings(*loaded.vocabulary, o.sentence))
-    fmt::print(stderr, "weft: show: --sentence: {}\n", warning);
+    warn("weft: show: --sentence: " + warning);
   const AttentionPicture picture = show_translation(*loaded.model, *loaded.vocabulary, o.sentence);
   print(draw_for_terminal(picture, isatty(STDOUT_FILENO) != 0));
   if (!o.svg.value().empty()) write_file(o.svg.value(), draw_svg(picture));

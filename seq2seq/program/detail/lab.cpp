@@ -23,11 +23,6 @@ constexpr int64_t kLongest = 128;
 constexpr int64_t kFaithfulSentences = 10, kFaithfulUnits = 8;
 constexpr size_t kPruningSentences = 100;  // in one batch
 
-template <class... Args>
-void warn(fmt::format_string<Args...> format, Args&&... args) {
-  fmt::print(stderr, "weft: lab: {}\n", fmt::format(format, std::forward<Args>(args)...));
-}
-
 // A pair to be looked at. Without a target it is the model's own translation.
 struct Text {
   std::string source;
@@ -62,7 +57,7 @@ void check_length(const char* what, const Ids& ids) {
 std::optional<Corpus> find_corpus(const RunConfig& run, const Catalog& catalog) try {
   return trained_on(run, catalog);
 } catch (const Error& e) {
-  warn("no validation sentences: {}", e.what());
+  warn(fmt::format("weft: lab: no validation sentences: {}", e.what()));
   return {};
 }
 
@@ -160,11 +155,11 @@ class Lab {
   void show(Text text) {
     const Ids source = source_of(text);
     for (const std::string& warning : warnings(*loaded_.vocabulary, text.source))
-      warn("{}", warning);
+      warn("weft: lab: " + warning);
     Ids target = target_of(text, source);
     if (options_.sentence.given())
       for (const std::string& warning : warnings(*loaded_.vocabulary, text.target.value_or("")))
-        warn("{}", warning);
+        warn("weft: lab: " + warning);
     if (!options_.sentence.given()) {
       const Ids reference = std::exchange(target, target_of({text.source, {}, {}}, source));
       if (target != reference) text.gold.reset();
@@ -173,7 +168,7 @@ class Lab {
     if (options_.token > 0) token = options_.token - 1;
     const Study study(*loaded_.model, source, target, token);
     if (study.trace.cross.empty())
-      warn("the model shows no cross-attention: the report has what there is beside it");
+      warn("weft: lab: the model shows no cross-attention: the report has what there is beside it");
     report_.sentences.push_back(
         report_sentence(study, take(catalog_.measures, study, true), *loaded_.vocabulary));
     report_.sentences.back().gold = text.gold;

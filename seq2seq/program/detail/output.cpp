@@ -5,7 +5,10 @@
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 
 namespace weft {
 namespace {
@@ -25,8 +28,18 @@ std::string list(const std::vector<std::string>& words) {
 
 void print(const std::string& text) {
   const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
-  check(written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout),
-        "standard output cannot be written");
+  if (written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  const int reason = errno;
+  if (reason == EPIPE) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  fail("standard output cannot be written: {}", std::strerror(reason));
+}
+
+void warn(const std::string& line) {
+  const std::string text = line + '\n';
+  std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
 std::vector<std::string> warnings(const Vocabulary& vocabulary, const std::string& sentence) {

@@ -8,8 +8,12 @@
 
 namespace weft {
 
-/// Writes to standard output at once. Throws if it cannot be written, as on a full disk.
+/// Writes to standard output at once. Throws if it cannot be written, as on a full disk; where
+/// nobody reads it any more, the program ends by SIGPIPE, as others do.
 void print(const std::string& text);
+
+/// Writes a line to standard error. Whether that can be written changes nothing.
+void warn(const std::string& line);
 
 /// What a user should know of a sentence before it is translated: that only its beginning is, that
 /// the model does not know these of its words.

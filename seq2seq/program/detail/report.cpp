@@ -1,23 +1,32 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/saved_model.h>
+
+#include <iterator>
 
 namespace weft {
 namespace {
 
 constexpr size_t kExamples = 8;
 
-void print_examples(const Split& split, const std::vector<std::string>& translations) {
-  fmt::print("\nSentences that training has not seen ({}):\n", split.name);
+template <class... Args>
+void append(std::string& text, fmt::format_string<Args...> format, Args&&... args) {
+  fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
+}
+
+void append_examples(const Split& split, const std::vector<std::string>& translations,
+                     std::string& text) {
+  append(text, "\nSentences that training has not seen ({}):\n", split.name);
   const size_t n = split.text.source.size(), step = std::max<size_t>(1, n / kExamples);
   for (size_t i = 0; i < n; i += step) {
     const bool right = exact_matches({&translations[i], 1}, {&split.text.target[i], 1}) == 1;
-    fmt::print("\n  source       {}\n  translation  {}\n  reference    {}\n", split.text.source[i],
-               translations[i], right ? "the same" : split.text.target[i]);
+    append(text, "\n  source       {}\n  translation  {}\n  reference    {}\n",
+           split.text.source[i], translations[i], right ? "the same" : split.text.target[i]);
   }
 }
 
@@ -64,7 +73,7 @@ void score_lines(const Split& split, const std::vector<std::string>& translation
 void draw(const LoadedModel& model, const Split& split, const std::filesystem::path& file) {
   write_file(file,
              draw_svg(show_translation(*model.model, *model.vocabulary, split.text.source[0])));
-  fmt::print("attention  {}\n", file.string());
+  print(fmt::format("attention  {}\n", file.string()));
 }
 
 }  // namespace
@@ -75,27 +84,29 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
   const Metric& metric = find_named(catalog.metrics, summary.metric, "metric");
   const std::vector<Split> splits = corpus.tests.empty() ? std::vector{corpus.valid} : corpus.tests;
   std::vector<Line> lines;
+  std::string text;
   for (const Split& split : splits) {
     const bool first = &split == splits.data();
     const std::vector<std::string> translations =
         translate_all(*model.model, *model.vocabulary, split.text.source);
-    if (first) print_examples(split, translations);
+    if (first) append_examples(split, translations, text);
     score_lines(split, translations, metric, first ? "" : "_" + split.name, lines);
   }
   const bool aligned = !splits[0].gold.empty() && model.vocabulary->tokens() == Tokens::kWords;
   if (aligned) alignment_lines(model, splits[0], lines);
-  fmt::print("\n");
+  text += "\n";
   for (const Line& line : lines) {
-    fmt::print("{:>8.2f}{} {}\n", line.percent ? 100 * line.value : line.value,
-               line.percent ? " %" : "  ", line.text);
+    append(text, "{:>8.2f}{} {}\n", line.percent ? 100 * line.value : line.value,
+           line.percent ? " %" : "  ", line.text);
     summary.scores.emplace_back(line.key, line.value);
   }
-  write_summary(dir / "summary.json", summary);
-  fmt::print("\ntraining   {} steps in {:.1f} s, {:.0f} target tokens/s, {} parameters\n",
-             summary.steps, summary.seconds, summary.tokens_per_second, summary.parameters);
-  fmt::print("checkpoint step {}: the best in validation by {}, {:.2f}\n", summary.checkpoint_step,
-             metric.title, summary.valid_score);
-  fmt::print("model      {}\n", dir.string());
+  append(text, "\ntraining   {} steps in {:.1f} s, {:.0f} target tokens/s, {} parameters\n",
+         summary.steps, summary.seconds, summary.tokens_per_second, summary.parameters);
+  append(text, "checkpoint step {}: the best in validation by {}, {:.2f}\n",
+         summary.checkpoint_step, metric.title, summary.valid_score);
+  append(text, "model      {}\n", dir.string());
+  write_summary(dir / "summary.json", summary);  // whether the text can be printed or not
+  print(text);
   if (aligned) draw(model, splits[0], dir / "attention.svg");
 }
 

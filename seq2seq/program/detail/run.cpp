@@ -48,13 +48,13 @@ class Input {
  private:
   bool is_valid(const std::string& line) {
     if (const auto at = invalid_utf8(line)) {
-      fmt::print(stderr, "weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}\n",
-                 number_, static_cast<unsigned char>(line[*at]), *at + 1);
+      warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}", number_,
+                       static_cast<unsigned char>(line[*at]), *at + 1));
       ++invalid_lines_;
       return false;
     }
     for (const std::string& warning : warnings(vocabulary_, line))
-      fmt::print(stderr, "weft: run: line {}: {}\n", number_, warning);
+      warn(fmt::format("weft: run: line {}: {}", number_, warning));
     return true;
   }
 

@@ -5,15 +5,14 @@
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/interrupt.h>
 #include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
-#include <iostream>
 #include <optional>
 
 namespace weft {
@@ -166,6 +165,25 @@ void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& c
          corpus, config.train.directory(), catalog);
 }
 
+// Before it begins, there is nothing to save, and a signal ends the program as usual.
+int run_and_report(RunConfig& config, Trainer& trainer, RunDirectory& directory,
+                   const Vocabulary& vocabulary, const Corpus& corpus, const Catalog& catalog) {
+  const InterruptScope scope;
+  try {
+    if (!config.train.resume) begin(config, directory, vocabulary);
+    config.save(directory.folder());
+    if (!trainer.run()) return 128 + interrupting_signal();
+    report_run(config, trainer, corpus, catalog);
+    return 0;
+  } catch (const Interrupted& why) {
+    warn(
+        fmt::format("{} while the model was judged; it is saved: --model-dir {} --resume judges "
+                    "it again",
+                    why.what(), config.train.directory().string()));
+    return 128 + why.signal();
+  }
+}
+
 int train(RunConfig& config, const Catalog& catalog) {
   const Stopwatch since_start;
   check(!config.train.model_dir.value().empty(),
@@ -202,12 +220,8 @@ int train(RunConfig& config, const Catalog& catalog) {
                            .metric = metric,
                            .directory = directory,
                            .since_start = since_start});
-  for (const std::string& change : changes) std::cerr << "the run goes on with " << change << '\n';
-  if (!config.train.resume) begin(config, directory, *vocabulary);
-  config.save(directory.folder());
-  if (!trainer.run()) return 128 + interrupting_signal();
-  report_run(config, trainer, corpus, catalog);
-  return 0;
+  for (const std::string& change : changes) warn("the run goes on with " + change);
+  return run_and_report(config, trainer, directory, *vocabulary, corpus, catalog);
 }
 
 }  // namespace

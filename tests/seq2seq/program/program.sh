@@ -88,10 +88,10 @@ case_directory() { # one run at a time, from one state to the next, and on from 
   wait $pid 2>/dev/null || true
   cp -r "$dir/m" "$dir/other"
   "${run[@]}" <"$dir/en" >"$dir/old" || fail "run"
-  touch "$dir/m/last.safetensors.1-1.tmp"
+  touch "$dir/m/last.safetensors.weft-1-1.tmp"
   "${train_command[@]}" --model-dir "$dir/m" --overwrite --lr 1e30 >/dev/null 2>&1 && fail "this must diverge"
   "${run[@]}" <"$dir/en" | cmp - "$dir/old" || fail "a run that failed took the old model with it"
-  [ ! -e "$dir/m/last.safetensors.1-1.tmp" ] || fail "what a write left that died must be swept"
+  [ ! -e "$dir/m/last.safetensors.weft-1-1.tmp" ] || fail "what a write left that died must be swept"
   [ ! -e "$dir/m/new-run" ] || fail "a run that failed must leave nothing"
   train "$dir/m" --overwrite --steps 12
   train "$dir/fresh" --steps 12
@@ -179,9 +179,26 @@ case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
     wait $pid || status=$?
     [ $status = $((128 + $(kill -l $signal))) ] || fail "a run interrupted by $signal must not exit with $status"
     [ -f "$dir/$signal/last.safetensors" ] || fail "no checkpoint after $signal"
+    grep -q "interrupted by SIG$signal at step [0-9]*; saved: --model-dir $dir/$signal --resume goes on" "$dir/log" ||
+      fail "it must say how to go on"
     "$program" train --model-dir "$dir/$signal" --resume --steps 21 >"$dir/out" 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "resume"; }
   done
+}
+
+case_diverge() { # loss or gradient leave the numbers, or explode: an error that says where, and the model stays
+  local out
+  train "$dir/m" --steps 4
+  for lr in 1e30 10; do
+    if "${train_command[@]}" --model-dir "$dir/$lr" --steps 200 --warmup 1 --lr $lr >/dev/null 2>"$dir/log"; then
+      fail "--lr $lr does not diverge"
+    fi
+    out=$(tail -n 1 "$dir/log")
+    [[ $out =~ ^weft:\ train:\ diverged\ at\ step\ [0-9]+:\ .*\ a\ lower\ --lr\ than ]] || fail "diverged: $out"
+    [ "$(grep -c '^weft: ' "$dir/log")" = 1 ] || fail "more than one line of error"
+  done
+  expect_error "on-divergence: must be one of stop, skip; got 'panic'" \
+    train --task german --model-dir "$dir/none" --on-divergence panic
 }
 
 case_config() { # a file of settings says what flags say, and flags come before it

@@ -10,8 +10,8 @@ using namespace weft;
 
 TEST_CASE("metrics are one JSON object a line and are continued by the next run") {
   const TempDir dir;
-  MetricsLog(dir / "m.jsonl", 0).write(TrainingRecord{20, 1, 3.5, 1000, 0.25, 2, 1.5});
-  MetricsLog second(dir / "m.jsonl", 20);
+  MetricsLog(dir / "m.jsonl", 0, 0).write(TrainingRecord{20, 1, 3.5, 1000, 0.25, 2, 1.5});
+  MetricsLog second(dir / "m.jsonl", 20, 20);
   second.write(ValidationRecord{20, 1.5, 3.25, "bleu", 12.5});
   // Read while the log is still open: lines are flushed.
   CHECK(dir.read("m.jsonl") ==
@@ -26,14 +26,30 @@ TEST_CASE("what a crashed run logged after its checkpoint is cut off when it goe
   const TempDir dir;
   const std::string kept = "{\"step\":10,\"loss\":2.5}\n{\"step\":20,\"bleu\":1.0}\n";
   dir.write("m.jsonl", kept + "{\"step\":30,\"loss\":2.25}\n{\"step\":40,\"lo");
-  const MetricsLog log(dir / "m.jsonl", 20);
+  const MetricsLog log(dir / "m.jsonl", 20, 20);
   CHECK(dir.read("m.jsonl") == kept);
+}
+
+TEST_CASE("the log of a validation that a crash left undone is cut off, that of its step stays") {
+  const TempDir dir;
+  const std::string kept = "{\"step\":10,\"valid_loss\":2.5}\n{\"step\":20,\"loss\":2.0}\n";
+  dir.write("m.jsonl", kept + "{\"step\":20,\"valid_loss\":2.25}\n");
+  const MetricsLog log(dir / "m.jsonl", 20, 10);
+  CHECK(dir.read("m.jsonl") == kept);
+}
+
+TEST_CASE("skipped updates are counted where there are some") {
+  const TempDir dir;
+  TrainingRecord record{.step = 3, .loss = 2};
+  record.skipped = 2;
+  MetricsLog(dir / "m.jsonl", 0, 0).write(record);
+  CHECK_THAT(dir.read("m.jsonl"), Catch::Matchers::EndsWith(",\"skipped\":2}\n"));
 }
 
 TEST_CASE("a loss that is not a number is written as null") {
   const TempDir dir;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  MetricsLog(dir / "m.jsonl", 0).write(ValidationRecord{1, 0, nan, "bleu", 0});
+  MetricsLog(dir / "m.jsonl", 0, 0).write(ValidationRecord{1, 0, nan, "bleu", 0});
   CHECK(dir.read("m.jsonl") == R"({"step":1,"seconds":0.0,"valid_loss":null,"bleu":0.0})"
                                "\n");
 }
@@ -58,7 +74,7 @@ TEST_CASE("the summary holds the keys in order") {
 
 TEST_CASE("no half line stays where a disk fills up") {
   const TempDir dir;
-  MetricsLog log(dir / "m.jsonl", 0);
+  MetricsLog log(dir / "m.jsonl", 0, 0);
   log.write(ValidationRecord{1, 0, 2, "bleu", 3});
   const std::string whole = dir.read("m.jsonl");
   rlimit before{};
@@ -75,11 +91,11 @@ TEST_CASE("no half line stays where a disk fills up") {
 
 TEST_CASE("a full disk and a missing folder are errors") {
   const TempDir dir;
-  MetricsLog full("/dev/full", 0);
+  MetricsLog full("/dev/full", 0, 0);
   CHECK(message_of([&] { full.write(ValidationRecord{}); }) ==
         "MetricsLog: cannot write '/dev/full': No space left on device");
   const std::string inside = (dir / "none" / "m.jsonl").string();
-  CHECK(message_of([&] { MetricsLog log(inside, 0); }) ==
+  CHECK(message_of([&] { MetricsLog log(inside, 0, 0); }) ==
         "MetricsLog: cannot open '" + inside + "': No such file or directory");
   CHECK(message_of([&] { write_summary(inside, {}); }) ==
         "write: cannot write " + inside + ": No such file or directory");

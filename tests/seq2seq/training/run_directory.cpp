@@ -190,7 +190,7 @@ TEST_CASE("run directory: a replacement that was cut off is finished by the next
     fs::copy(after.path(), dir / "new-run", fs::copy_options::recursive);
     if (moved > 0) fs::remove(dir / kLastCheckpoint);
     for (size_t i = 0; i < moved; ++i) fs::rename(dir / "new-run" / order[i], dir / order[i]);
-    dir.write("best.safetensors.1-1.tmp", "half");
+    dir.write("best.safetensors.weft-1-1.tmp", "half");
     CAPTURE(moved);
     if (moved > 1) CHECK_FALSE(message_of([&] { load_model(dir.path()); }).empty());
     RunDirectory(dir.path());
@@ -207,7 +207,7 @@ TEST_CASE("run directory: what an unfinished replacement left is swept") {
   const auto old = tiny_translations(dir.path());
   fs::create_directory(dir / "new-run");
   dir.write("new-run/metrics.jsonl", "");
-  dir.write("new-run/best.safetensors.1-1.tmp", "half");
+  dir.write("new-run/best.safetensors.weft-1-1.tmp", "half");
   RunDirectory(dir.path());
   CHECK(names_in(dir.path()) == kWhole);
   CHECK(tiny_translations(dir.path()) == old);

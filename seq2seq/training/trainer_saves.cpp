@@ -1,0 +1,87 @@
+// What a run saves, and what it goes on from.
+#include <weft/core/detail/check.h>
+#include <weft/seq2seq/training/found_checkpoints.h>
+#include <weft/seq2seq/training/trainer.h>
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+// Saving by time may take a hundredth of it.
+constexpr double kSaveShare = 0.01;
+
+}  // namespace
+
+TrainingRun Trainer::state() {
+  return {parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}};
+}
+
+// Now and then between validations. Weights are saved only once loss and gradient of the update
+// after them have shown that they are sound, as of where that update began. The seconds it took.
+double Trainer::save_if_due(const GeneratorState& start) {
+  const bool by_updates = config_.save_every > 0 && at_.step % config_.save_every == 0;
+  const double wait = std::max(60 * config_.save_minutes, save_seconds_ / kSaveShare);
+  const bool by_time = config_.save_minutes > 0 && since_save_.seconds() >= wait;
+  if (at_.step == 0 || at_.step == saved_step_ || !(by_updates || by_time)) return 0;
+  const RandomReplay before({start});
+  save_last();
+  return save_seconds_;
+}
+
+void Trainer::save_interrupted(const Interrupted& why) {
+  if (at_.best_step == 0) save(kBestCheckpoint);  // so that there is a model to translate with
+  if (at_.step != saved_step_) save_last();
+  progress_.print(fmt::format("{} at step {}; saved: --model-dir {} --resume goes on from here",
+                              why.what(), at_.step, config_.directory().string()));
+}
+
+void Trainer::save(const char* name) {
+  const Uninterrupted whole;
+  save_checkpoint((parts_.directory.folder() / name).string(), state(),
+                  to_metadata(at_, settings_, run_));
+  if (parts_.directory.replace()) open_records(at_.validated_step);
+}
+
+void Trainer::open_records(int64_t validated_step) {
+  metrics_.emplace(parts_.directory.folder() / kMetrics, at_.step, validated_step);
+  if (config_.record_gradients > 0)
+    film_.emplace(parts_.model, parts_.vocabulary, valid_, parts_.directory.folder() / kFilm,
+                  at_.step);
+}
+
+void Trainer::save_last() {
+  const Stopwatch watch;
+  save(kLastCheckpoint);
+  saved_step_ = at_.step;
+  save_seconds_ = watch.seconds();
+  since_save_ = Stopwatch();
+}
+
+// The best and its score may be newer than the checkpoint that is gone on from, or lost.
+Position Trainer::restore() {
+  const std::filesystem::path& dir = parts_.directory.folder();
+  const FoundCheckpoints found = find_checkpoints(dir, run_);
+  const std::string& file = found.newest.path;
+  Position at = position_from(progress_of(found.newest), settings_, file);
+  load_checkpoint(found.newest, state());
+  check(schedule_.steps() == at.step, "{}: is of step {}, but its schedule of step {}", file,
+        at.step, schedule_.steps());
+  for (const std::string& fault : found.faults) progress_.print("warning: " + fault);
+  if (file.ends_with(kLastCheckpoint))
+    saved_step_ = at.step;
+  else
+    progress_.print(fmt::format("going on from {}, of step {}", file, at.step));
+  lacks_best_ = !found.best && at.best_step > 0;
+  if (lacks_best_)
+    progress_.print("warning: the best model is lost; the one at hand takes its place");
+  const Position best =
+      found.best ? position_from(*found.best, settings_, (dir / kBestCheckpoint).string())
+                 : Position{};
+  at.best_step = best.best_step;
+  at.best_score = best.best_score;
+  at.best_loss = best.best_loss;
+  return at;
+}
+
+}  // namespace weft
