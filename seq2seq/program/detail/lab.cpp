@@ -81,7 +81,7 @@ class Lab {
     std::vector<std::string> notes;
     report_.history = read_history(directory_ / "metrics.jsonl", notes);
     report_.film = read_film(directory_ / kFilm, notes);
-    for (const std::string& note : notes) warn("{}", note);
+    for (const std::string& note : notes) warn("weft: lab: " + note);
     return std::move(report_);
   }
 
