@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace weft {
 
@@ -17,5 +18,12 @@ class InternalError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
+
+/// What the exception that is being handled says; for use in a catch block.
+inline std::string what_was_thrown() try { throw; } catch (const std::exception& e) {
+  return e.what();
+} catch (...) {
+  return "something that is no std::exception";
+}
 
 }  // namespace weft

@@ -3,6 +3,7 @@
 #include <weft/autograd/graph/node.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/error.h>
 #include <weft/nn/detail/hook_list.h>
 #include <weft/nn/module.h>
 

@@ -16,12 +16,6 @@ uint64_t next_sequence() {
 
 }  // namespace
 
-std::string what_was_thrown() try { throw; } catch (const std::exception& e) {
-  return e.what();
-} catch (...) {
-  return "something that is no std::exception";
-}
-
 HookHandle OutputExtras::add_hook(TensorHook call, std::string owner) {
   if (!hooks) hooks = std::make_shared<TensorHooks>();
   const int id = hooks->next_id++;

@@ -18,9 +18,6 @@ struct Edge {
   int index = 0;
 };
 
-/// What the exception that is being handled says; for use in a catch block.
-std::string what_was_thrown();
-
 /// The hooks on one output, in the order in which they run.
 struct TensorHooks {
   struct Entry {

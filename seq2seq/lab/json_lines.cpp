@@ -1,3 +1,4 @@
+// A damaged line costs a note and itself, not the file.
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/lab/detail/json_lines.h>
 #include <weft/seq2seq/text/text_file.h>

@@ -25,7 +25,7 @@ struct Position {
     double seconds = 0;
     int64_t tokens = 0;
     int64_t skipped = 0;  ///< updates; they are in none of the sums but that of seconds
-  } interval{};             ///< since the last line of the log
+  } interval{};           ///< since the last line of the log
 };
 
 /// What a run's weights and its choice of the best follow from: its corpus, and the settings that a

@@ -116,9 +116,12 @@ ModelConfig load_config(const std::filesystem::path& dir) {
   });
 }
 
+bool is_from_torch(const std::filesystem::path& dir) {
+  return is_there(dir / kTorchWeights) && !is_there(dir / kBestCheckpoint);
+}
+
 LoadedModel load_model(const std::filesystem::path& dir, std::span<const ModelKind> kinds) {
-  const bool torch = is_there(dir / kTorchWeights) && !is_there(dir / kBestCheckpoint);
-  LoadedModel loaded = torch ? load_from_torch(dir) : load_trained(dir, kinds);
+  LoadedModel loaded = is_from_torch(dir) ? load_from_torch(dir) : load_trained(dir, kinds);
   loaded.model->eval();
   return loaded;
 }

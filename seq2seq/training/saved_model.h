@@ -25,10 +25,12 @@ struct LoadedModel {
   std::unique_ptr<Seq2SeqModel> model;  ///< in eval mode, with the best weights
   ModelConfig config;
 };
-/// Reads a model directory, PyTorch's if it has no best.safetensors but a model.safetensors;
-/// `kinds` holds the kind of its model. Throws errors that name the file and the fault: what is
-/// damaged, what is of another run, what does not fit the weights. Of a directory from before there
-/// were checksums it warns on standard error.
+/// Whether the directory is PyTorch's: it has no best.safetensors but a model.safetensors.
+bool is_from_torch(const std::filesystem::path& dir);
+
+/// Reads a model directory; `kinds` holds the kind of its model, unless it is PyTorch's. Throws
+/// errors that name the file and the fault: what is damaged, what is of another run, what does not
+/// fit the weights. Of a directory from before there were checksums it warns on standard error.
 LoadedModel load_model(const std::filesystem::path& dir,
                        std::span<const ModelKind> kinds = builtin_models());
 

@@ -1,15 +1,16 @@
 #include <weft/autograd/graph/detail/engine.h>
+#include <weft/autograd/graph/detail/leaf_uses.h>
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/graph/module_path.h>
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/binary_into.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/error.h>
 
 #include <algorithm>
 #include <exception>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace weft {
 namespace {
@@ -119,44 +120,12 @@ class Engine {
     dy.clear();
     verify(node, dx);
     if (!request_.options.retain_graph && !request_.options.create_graph) node.release();
-    if (!counted_uses_ && std::any_of(edges.begin(), edges.end(),
-                                      [&](const Edge& e) { return is_hooked_leaf(e.node.get()); }))
-      count_uses(&node);
+    if (request_.inputs.empty()) leaf_uses_.ran(node, ready_);
     for (size_t i = 0; i < dx.size(); ++i) {
       deposit(edges[i], std::move(dx[i]));
-      count_down(edges[i].node.get());
+      Node* const below = edges[i].node.get();
+      if (leaf_uses_.count_down(below) && pending_.contains(below)) visit(*below);
     }
-  }
-
-  // A leaf with hooks is visited as soon as its gradient is complete, not after all other nodes:
-  // what its hooks begin (an exchange between machines, an update of the parameter) then goes on
-  // while the rest of backward runs.
-  bool is_hooked_leaf(Node* node) const {
-    if (!node || node->op() || !request_.inputs.empty()) return false;
-    const OutputExtras* extras = node->extras(0);
-    return extras && extras->hooks;
-  }
-
-  // How often such leaves are used by `node`, which just ran, and by all that is still to run.
-  void count_uses(Node* node) {
-    counted_uses_ = true;
-    std::vector<Node*> stack = ready_;
-    stack.push_back(node);
-    std::unordered_set<Node*> seen(stack.begin(), stack.end());
-    while (!stack.empty()) {
-      Node* const at = stack.back();
-      stack.pop_back();
-      for (const Edge& e : at->edges()) {
-        if (is_hooked_leaf(e.node.get())) ++uses_[e.node.get()];
-        if (e.node && seen.insert(e.node.get()).second) stack.push_back(e.node.get());
-      }
-    }
-  }
-
-  // Where no gradient comes to a user of the leaf, it has its turn after all nodes.
-  void count_down(Node* leaf) {
-    const auto it = uses_.find(leaf);
-    if (it != uses_.end() && --it->second == 0 && pending_.contains(leaf)) visit(*leaf);
   }
 
   // What a vjp throws is told with its op, unless it names that itself.
@@ -270,16 +239,11 @@ class Engine {
   std::unordered_map<Node*, bool> captured_nodes_, needed_;
   std::unordered_map<Node*, Tensors> pending_;
   std::vector<Node*> ready_;  // a heap: the latest node on top
-  bool counted_uses_ = false;
-  std::unordered_map<Node*, int64_t> uses_;  // of leaves with hooks, still to come
+  LeafUses leaf_uses_;
   Tensors captured_;
   std::vector<std::pair<Ref<Leaf>, Tensor>> arrived_;
   std::vector<Edge> roots_;  // keep the graph alive, whatever hooks let go of
 };
-
-}  // namespace
-
-namespace {
 
 const char* why_no_gradient(const Tensor& y) {
   if (!y.defined()) return "is undefined";

@@ -211,7 +211,7 @@ class Lab {
   std::vector<PruningScore> pruning_scores(const std::vector<Text>& texts,
                                            std::span<const Pair> pairs) const {
     std::vector<PruningScore> scores{log_probability(*loaded_.model, pairs)};
-    if (!texts[0].target) return scores;
+    if (!texts[0].target || run_.train.metric.value().empty()) return scores;
     const Metric& metric = find_named(catalog_.metrics, run_.train.metric, "metric");
     std::vector<std::string> sources, references;
     for (const Text& text : texts) {

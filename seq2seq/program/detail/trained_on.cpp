@@ -12,7 +12,8 @@ RunConfig trained_by(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "run.toml";
   if (!std::filesystem::exists(file, ignored)) return run;
   run.go_on_from(directory);
-  check_same_run(file.string(), run.model.run, "config.json", load_config(directory).run);
+  if (!is_from_torch(directory))
+    check_same_run(file.string(), run.model.run, "config.json", load_config(directory).run);
   return run;
 }
 

@@ -21,9 +21,9 @@ std::set<std::string> names_in(const fs::path& dir) {
   return names;
 }
 
-const std::set<std::string> kWhole{
-    ".lock",         "best.safetensors", "config.json",    "last.safetensors",
-    "metrics.jsonl", "run.toml",         "vocabulary.json"};
+const std::set<std::string> kWhole{".lock",      "best.safetensors", "config.json",
+                                   "film.jsonl", "last.safetensors", "metrics.jsonl",
+                                   "run.toml",   "vocabulary.json"};
 
 void damage(const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); }
 
@@ -196,7 +196,7 @@ TEST_CASE("run directory: a replacement that was cut off is finished by the next
     RunDirectory(dir.path());
     CHECK(tiny_translations(dir.path()) == expected);
     CHECK(names_in(dir.path()) == std::set<std::string>{".lock", "best.safetensors", "config.json",
-                                                        "metrics.jsonl", "run.toml",
+                                                        "film.jsonl", "metrics.jsonl", "run.toml",
                                                         "vocabulary.json"});
   }
 }
