@@ -6,7 +6,6 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/binary_into.h>
 #include <weft/core/detail/check.h>
-#include <weft/core/error.h>
 
 #include <algorithm>
 #include <exception>
