@@ -42,8 +42,12 @@
 #include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/divergence.h>
+#include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/run_directory.h>
+#include <weft/seq2seq/run/run_state.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/settings/setting.h>
@@ -65,10 +69,6 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/found_checkpoints.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
-#include <weft/seq2seq/training/run_directory.h>
-#include <weft/seq2seq/training/run_state.h>
-#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>

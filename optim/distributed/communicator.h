@@ -1,5 +1,5 @@
 // Several processes that train one model, each with a number, its rank: what they must be able to
-// say to each other, whatever carries it (MPI: <weft/mpi/mpi.h>).
+// say to each other, whatever carries it (MPI: mpi/mpi_communicator.h).
 #pragma once
 
 #include <cstddef>

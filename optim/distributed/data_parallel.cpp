@@ -113,9 +113,12 @@ void DataParallel::sum_gradients(int64_t parts, const std::function<void(int64_t
   for (int64_t part = mine.begin; part < mine.end; ++part) {
     sums_->part = part;
     sums_->last = exchange_ && part + 1 == mine.end;
-    {
+    try {
       const GradMode record(true);
       backward(part);
+    } catch (...) {
+      sums_->last = false;  // later passes of backward are none of this sum's business
+      throw;
     }
     take_the_rest();
   }

@@ -1,6 +1,6 @@
 // What a run saves, and what it goes on from.
 #include <weft/core/detail/check.h>
-#include <weft/seq2seq/training/found_checkpoints.h>
+#include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // Gradients that several ranks sum, here threads of one process.
 #include <weft/autograd/autograd.h>
+#include <weft/core/error.h>
 #include <weft/core/random.h>
 #include <weft/optim/distributed/data_parallel.h>
 #include <weft/tests/catch.h>
@@ -175,5 +176,20 @@ TEST_CASE("data parallel: a parameter that went its own way is named") {
     const std::lock_guard lock(one_at_a_time);
     CHECK(message ==
           "DataParallel: values of rank 2 must be values of rank 0; some [2, 2] float32 is not");
+  });
+}
+
+TEST_CASE("data parallel: after a part that throws, backward is as it was") {
+  on_ranks(2, [](Communicator& c) {
+    const NamedTensors parameters = make_parameters(1), plain = make_parameters(1);
+    DataParallel ranks(c, parameters);
+    const std::string message =
+        message_of([&] { ranks.sum_gradients(2, [](int64_t) { throw Error("no such batch"); }); });
+    backward(parameters, 0);
+    backward(plain, 0);
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock(one_at_a_time);
+    CHECK(message == "no such batch");
+    CHECK(bits_of(parameters) == bits_of(plain));
   });
 }

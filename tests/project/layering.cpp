@@ -250,6 +250,6 @@ TEST_CASE("reading paths stay short") {
                "autograd/graph/detail/engine.cpp"}) < 900);
   CHECK(lines({"nn/attention/multihead_attention.", "nn/attention/heads.cpp", "nn/mask.h",
                "autograd/ops/attention.cpp"}) < 800);
-  CHECK(lines({"examples/translate/", "seq2seq/training/trainer", "seq2seq/training/evaluate.",
-               "seq2seq/models/seq2seq_model.", "seq2seq/models/transformer_seq2seq."}) < 1000);
+  CHECK(lines({"examples/translate/", "seq2seq/training/", "seq2seq/models/seq2seq_model.",
+               "seq2seq/models/transformer_seq2seq."}) < 1500);
 }

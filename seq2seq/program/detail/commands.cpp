@@ -5,10 +5,10 @@
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 namespace {

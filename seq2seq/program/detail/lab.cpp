@@ -7,10 +7,10 @@
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/seq2seq/training/saved_model.h>
 
 #include <algorithm>
 

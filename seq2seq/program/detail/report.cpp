@@ -3,9 +3,9 @@
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/saved_model.h>
 
 #include <iterator>
 

@@ -6,10 +6,10 @@
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
-#include <weft/seq2seq/training/saved_model.h>
 
 namespace weft {
 

@@ -1,8 +1,8 @@
 // Random bytes as the config.json of a model: refused with an Error, or settings that are valid and
 // come back from a file that they are written to.
 #include <weft/core/error.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/saved_model.h>
 #include <weft/tests/fuzz/readers/memory_file.h>
 
 #include <fstream>

@@ -3,8 +3,8 @@
 #include <weft/nn/inspect/relevance.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/models/torch_model.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/saved_model.h>
 #include <weft/tests/nn/inspect/numbers.h>
 #include <weft/tests/temp_dir.h>
 

@@ -5,9 +5,9 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
-#include <weft/seq2seq/training/saved_model.h>
 #include <weft/seq2seq/training/trainer.h>
 
 #include <iostream>

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/run_directory.h>
 
 #include <filesystem>
 #include <memory>

@@ -2,8 +2,8 @@
 #include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
+#include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/text/seal.h>
-#include <weft/seq2seq/training/run_state.h>
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <weft/seq2seq/training/run_state.h>
+#include <weft/seq2seq/run/run_state.h>
 #include <weft/tests/catch.h>
 
 using namespace weft;

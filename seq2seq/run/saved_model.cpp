@@ -1,12 +1,12 @@
 #include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/seq2seq/models/torch_model.h>
+#include <weft/seq2seq/run/run_state.h>
+#include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/run_state.h>
-#include <weft/seq2seq/training/saved_model.h>
 
 #include <algorithm>
 #include <iostream>

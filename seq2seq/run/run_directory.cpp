@@ -8,7 +8,7 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/lab/film.h>
 #include <weft/seq2seq/models/torch_model.h>
-#include <weft/seq2seq/training/run_directory.h>
+#include <weft/seq2seq/run/run_directory.h>
 
 #include <array>
 #include <cerrno>

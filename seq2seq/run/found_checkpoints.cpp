@@ -1,9 +1,9 @@
 #include <weft/core/detail/check.h>
 #include <weft/optim/checkpoint.h>
+#include <weft/seq2seq/run/found_checkpoints.h>
+#include <weft/seq2seq/run/run_directory.h>
+#include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/text/seal.h>
-#include <weft/seq2seq/training/found_checkpoints.h>
-#include <weft/seq2seq/training/run_directory.h>
-#include <weft/seq2seq/training/run_state.h>
 
 #include <utility>
 
