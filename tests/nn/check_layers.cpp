@@ -13,7 +13,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
+#include <string_view>
 #include <utility>
 
 using namespace weft;
@@ -242,14 +242,14 @@ TEST_CASE("every layer passes check_module") {
 }
 
 std::set<std::string> declared_layers() {
-  const std::regex declaration("class (\\w+) : public Layer<");
+  constexpr std::string_view kClass = "class ", kLayer = " : public Layer<";
   std::set<std::string> declared;
   for (const auto& file : std::filesystem::recursive_directory_iterator(WEFT_SOURCE_DIR "/nn")) {
     if (file.path().extension() != ".h") continue;
     std::ifstream in(file.path());
     for (std::string line; std::getline(in, line);)
-      if (std::smatch m; line.rfind("class", 0) == 0 && std::regex_search(line, m, declaration))
-        declared.insert(m[1]);
+      if (const size_t end = line.find(kLayer); end != line.npos && line.starts_with(kClass))
+        declared.insert(line.substr(kClass.size(), end - kClass.size()));
   }
   return declared;
 }

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/core/random.h>
 #include <weft/seq2seq/lab/film_recorder.h>
@@ -35,7 +36,7 @@ struct Recorded {
 
   static std::vector<std::string> words() {
     std::vector<std::string> all;
-    for (int64_t i = kSpecials; i < kIds; ++i) all.push_back("w" + std::to_string(10 + i));
+    for (int64_t i = kSpecials; i < kIds; ++i) all.push_back(fmt::format("w{}", 10 + i));
     return all;
   }
   FilmRecorder recorder(int64_t update = 0) {

@@ -64,8 +64,7 @@ TEST_CASE("run state: a run goes on with the settings it began with, and may cha
 }
 
 TEST_CASE("run state: a run goes on with the corpus it began with") {
-  ParallelText other = kCorpus;
-  other.target[1] = "w";
+  const ParallelText other{kCorpus.source, {"x y", "w"}};
   const Settings saved = settings_of({});
   const auto complaint_of = [&](const Settings& changed) {
     return message_of([&] { position_from(to_metadata({}, saved, ""), changed, "last"); });
