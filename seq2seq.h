@@ -60,6 +60,7 @@
 #include <weft/seq2seq/tasks/hold_out.h>
 #include <weft/seq2seq/tasks/task.h>
 #include <weft/seq2seq/text/batching.h>
+#include <weft/seq2seq/text/byte_reader.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/seal.h>

@@ -9,7 +9,7 @@ targets=("${@:2}")
 
 scripts/packages.sh g++ cmake ninja-build ccache pkg-config \
   libopenblas-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsentencepiece-dev \
-  libtomlplusplus-dev catch2 librapidcheck-dev
+  libtomlplusplus-dev zlib1g-dev catch2 librapidcheck-dev
 
 cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset" ${targets:+--target "${targets[@]}"}

@@ -1,28 +1,13 @@
-#include <poll.h>
-#include <unistd.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/text_file.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 namespace weft {
-namespace {
-
-constexpr size_t kChunk = 65536;
-
-bool is_readable(int descriptor) {
-  pollfd wanted{descriptor, POLLIN, 0};
-  return poll(&wanted, 1, 0) != 0;  // an error is for read() to tell
-}
-
-}  // namespace
 
 LineReader::LineReader(int descriptor, std::string name)
-    : descriptor_(descriptor), name_(std::move(name)) {}
+    : name_(std::move(name)), bytes_(descriptor, name_) {}
 
 std::optional<std::string> LineReader::next() {
   while (!has_line()) fill();
@@ -31,22 +16,22 @@ std::optional<std::string> LineReader::next() {
   std::string line = buffer_.substr(at_, end - at_);
   at_ = std::min(end + 1, buffer_.size());
   trim_line(line);
+  ++count_;
   return line;
 }
 
 bool LineReader::ready() {
-  while (!has_line() && is_readable(descriptor_)) fill();
+  while (!has_line() && bytes_.ready()) fill();
   return has_line();
 }
 
+// Of half a line, or none.
 void LineReader::fill() {
   buffer_.erase(0, at_);
   at_ = 0;
-  std::array<char, kChunk> bytes;
-  const ssize_t n = read(descriptor_, bytes.data(), bytes.size());
-  check(n >= 0 || errno == EINTR, "read: cannot read {}: {}", name_, std::strerror(errno));
-  ended_ = n == 0;
-  if (n > 0) buffer_.append(bytes.data(), static_cast<size_t>(n));
+  check(buffer_.size() <= kLongest, "read: line {} of {} is longer than {} bytes", count_ + 1,
+        name_, kLongest);
+  ended_ = !bytes_.read(buffer_);
 }
 
 }  // namespace weft

@@ -1,6 +1,10 @@
 // Reading text, with errors that name the file and the line.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <weft/core/atomic_file.h>
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
 
@@ -8,25 +12,44 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <optional>
 
 namespace weft {
 namespace {
 
 void check_utf8(const std::string& line, const std::string& name, size_t number) {
   if (const auto at = invalid_utf8(line)) {
-    fail("read: expected UTF-8; got byte 0x{:02x} at line {}, byte {} of '{}'",
+    fail("read: expected UTF-8; got byte 0x{:02x} at line {}, byte {} of {}",
          static_cast<unsigned char>(line[*at]), number, *at + 1, name);
   }
 }
 
-std::ifstream open(const std::filesystem::path& file) {
-  std::error_code ignored;  // the stream knows more
-  check(!std::filesystem::is_directory(file, ignored),
-        "read: expected a file; got the directory '{}'", file.string());
-  std::ifstream in(file, std::ios::binary);
-  check(in.is_open(), "read: cannot open '{}': {}", file.string(), std::strerror(errno));
-  return in;
+class OpenFile {
+ public:
+  explicit OpenFile(const std::filesystem::path& file) {
+    std::error_code ignored;  // open() knows more
+    check(!std::filesystem::is_directory(file, ignored),
+          "read: expected a file; got the directory '{}'", file.string());
+    descriptor_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    check(descriptor_ >= 0, "read: cannot open '{}': {}", file.string(), std::strerror(errno));
+  }
+  ~OpenFile() { ::close(descriptor_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// Half of the memory in bytes; the rest is for what is made of a text.
+size_t most_text() {
+  const auto machine =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  return std::min<size_t>(machine, limit.rlim_cur) / 2;
 }
 
 std::vector<std::string> read_corpus(const char* who, const std::filesystem::path& file) {
@@ -44,20 +67,21 @@ void trim_line(std::string& line) {
   if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
 }
 
-std::vector<std::string> read_lines(std::istream& in, const std::string& name) {
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    trim_line(line);
-    check_utf8(line, name, lines.size() + 1);
-    lines.push_back(std::move(line));
-  }
-  check(!in.bad(), "read: cannot read '{}' beyond line {}", name, lines.size());
-  return lines;
-}
-
 std::vector<std::string> read_lines(const std::filesystem::path& file) {
-  std::ifstream in = open(file);
-  return read_lines(in, file.string());
+  const OpenFile in(file);
+  const std::string name = fmt::format("'{}'", file.string());
+  LineReader reader(in.descriptor(), name);
+  const size_t most = most_text();
+  size_t held = 0;
+  std::vector<std::string> lines;
+  while (std::optional<std::string> line = reader.next()) {
+    check_utf8(*line, name, lines.size() + 1);
+    held += sizeof *line + line->size();
+    check(held <= most, "read: {} holds more text than half of the memory ({:.1f} GB), at line {}",
+          name, 1e-9 * static_cast<double>(most), lines.size() + 1);
+    lines.push_back(std::move(*line));
+  }
+  return lines;
 }
 
 ParallelText read_parallel(const std::filesystem::path& source,
@@ -96,13 +120,15 @@ int64_t remove_empty_pairs(ParallelText& text) {
 }
 
 std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in = open(file);
+  const OpenFile in(file);
   std::string bytes;
-  for (std::array<char, 65536> chunk; in;) {
-    in.read(chunk.data(), chunk.size());
-    bytes.append(chunk.data(), static_cast<size_t>(in.gcount()));
+  std::array<char, 65536> chunk;
+  for (ssize_t n = 1; n != 0;) {
+    n = ::read(in.descriptor(), chunk.data(), chunk.size());
+    check(n >= 0 || errno == EINTR, "read: cannot read '{}' beyond byte {}: {}", file.string(),
+          bytes.size(), std::strerror(errno));
+    if (n > 0) bytes.append(chunk.data(), static_cast<size_t>(n));
   }
-  check(!in.bad(), "read: cannot read '{}' beyond byte {}", file.string(), bytes.size());
   return bytes;
 }
 

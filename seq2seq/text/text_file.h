@@ -1,10 +1,9 @@
-// Reading text, one sentence a line, UTF-8, lines end with LF or CRLF; and writing small files
-// whole.
+// Reading text, one sentence a line, UTF-8, lines end with LF or CRLF, packed with gzip or not; and
+// writing small files whole.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <istream>
 #include <string>
 #include <vector>
 
@@ -19,11 +18,10 @@ struct ParallelText {
 /// where files were joined, so that one stands before a line in the middle).
 void trim_line(std::string& line);
 
-/// The lines without their ends; a last line without an end counts. NUL and other control
-/// characters are ordinary characters. Throws on invalid UTF-8 with `name`, the line and the byte.
-std::vector<std::string> read_lines(std::istream& in, const std::string& name);
-
-/// The lines of a file. Throws if it cannot be read.
+/// The lines of a file without their ends; a last line without an end counts. NUL and other control
+/// characters are ordinary characters. A file of gzip data is that of the text in them
+/// (byte_reader.h). Throws if it cannot be read; on invalid UTF-8, with the file, the line and the
+/// byte; on a line longer than LineReader::kLongest; and if the text fills half of the memory.
 std::vector<std::string> read_lines(const std::filesystem::path& file);
 
 /// Two files of equally many lines. Throws on an empty file and on counts that differ.

@@ -18,7 +18,7 @@ namespace weft {
 namespace {
 
 // Lines of like length can go into one batch, if there are enough to choose from.
-constexpr size_t kLinesAtOnce = 1024;
+constexpr size_t kLinesAtOnce = 1024, kBytesAtOnce = size_t{1} << 22;
 // Stands where a line has no translation.
 constexpr const char* kNoTranslation = "\ufffd";
 
@@ -31,36 +31,38 @@ class Input {
   // empty, and in `invalid`.
   std::vector<std::string> next(std::vector<bool>& invalid) {
     std::vector<std::string> lines;
+    size_t bytes = 0;
     invalid.clear();
-    while (lines.size() < kLinesAtOnce && (lines.empty() || reader_.ready())) {
+    while (lines.size() < kLinesAtOnce && bytes < kBytesAtOnce &&
+           (lines.empty() || reader_.ready())) {
       std::optional<std::string> line = reader_.next();
       if (!line) break;
-      ++number_;
+      bytes += line->size();
       invalid.push_back(!is_valid(*line));
       lines.push_back(invalid.back() ? "" : std::move(*line));
     }
     return lines;
   }
 
-  int64_t lines() const { return number_; }
+  int64_t lines() const { return reader_.count(); }
   int64_t invalid_lines() const { return invalid_lines_; }
 
  private:
   bool is_valid(const std::string& line) {
     if (const auto at = invalid_utf8(line)) {
-      warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}", number_,
+      warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}", lines(),
                        static_cast<unsigned char>(line[*at]), *at + 1));
       ++invalid_lines_;
       return false;
     }
     for (const std::string& warning : warnings(vocabulary_, line))
-      warn(fmt::format("weft: run: line {}: {}", number_, warning));
+      warn(fmt::format("weft: run: line {}: {}", lines(), warning));
     return true;
   }
 
   const Vocabulary& vocabulary_;
   LineReader reader_{STDIN_FILENO, "standard input"};
-  int64_t number_ = 0, invalid_lines_ = 0;
+  int64_t invalid_lines_ = 0;
 };
 
 // What is printed for a line: nothing was found for one that is empty, or not UTF-8.

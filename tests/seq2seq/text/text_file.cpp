@@ -1,16 +1,16 @@
+#include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/seq2seq/text/gzip.h>
 #include <weft/tests/temp_dir.h>
-
-#include <sstream>
 
 using namespace weft;
 using Lines = std::vector<std::string>;
 
 namespace {
-Lines lines_of(const std::string& text) {
-  std::istringstream in(text);
-  return read_lines(in, "input");
+Lines lines_of(const std::string& bytes) {
+  const TempDir dir;
+  return read_lines(dir.write("input", bytes));
 }
 }  // namespace
 
@@ -32,8 +32,10 @@ TEST_CASE("read_lines: NUL bytes and very long lines are ordinary text") {
 }
 
 TEST_CASE("read_lines: invalid UTF-8 names file, line and byte") {
-  CHECK(message_of([] { lines_of("gut\nsch\xf6n\n"); }) ==
-        "read: expected UTF-8; got byte 0xf6 at line 2, byte 4 of 'input'");
+  const TempDir dir;
+  const auto file = dir.write("input", "gut\nsch\xf6n\n");
+  CHECK(message_of([&] { read_lines(file); }) ==
+        "read: expected UTF-8; got byte 0xf6 at line 2, byte 4 of '" + file.string() + "'");
 }
 
 TEST_CASE("read_lines: a missing file and a folder are errors") {
@@ -43,6 +45,68 @@ TEST_CASE("read_lines: a missing file and a folder are errors") {
         "read: cannot open '" + missing + "': No such file or directory");
   CHECK(message_of([&] { read_lines(dir.path()); }) ==
         "read: expected a file; got the directory '" + dir.path().string() + "'");
+}
+
+TEST_CASE("read_lines: gzip data are the text in them") {
+  CHECK(lines_of(gzip("a b\r\n\nc")) == Lines{"a b", "", "c"});
+  CHECK(lines_of(gzip("")).empty());
+  CHECK(lines_of(gzip("a\nb") + gzip("") + gzip("c\n")) == Lines{"a", "bc"});  // cat a.gz b.gz
+  std::string large;
+  for (int i = 0; i < 200000; ++i) large += std::to_string(i) + '\n';
+  CHECK(lines_of(gzip(large)) == lines_of(large));
+  CHECK(lines_of("\x1f").size() == 1);  // too short for gzip data
+}
+
+TEST_CASE("read_lines: gzip data that are not whole are errors that name the file") {
+  const TempDir dir;
+  const std::string whole = gzip("the cat\nsees a dog\n");
+  const auto complaint = [&](const std::string& bytes) {
+    const auto file = dir.write("f.gz", bytes);
+    std::string message = message_of([&] { read_lines(file); });
+    const std::string begin = "read: '" + file.string() + "' ";
+    REQUIRE(message.starts_with(begin));
+    return message.substr(begin.size());
+  };
+  for (size_t n = 2; n < whole.size(); ++n) {
+    CHECK(complaint(whole.substr(0, n)) ==
+          "is cut off: its gzip data do not end, at byte " + std::to_string(n));
+  }
+  std::string damaged = whole;
+  damaged[whole.size() - 8] ^= 1;  // of the checksum
+  CHECK(complaint(damaged) == "holds damaged gzip data: incorrect data check, at byte " +
+                                  std::to_string(whole.size() - 4));
+  const std::string junk = "holds damaged gzip data: incorrect header check, at byte ";
+  CHECK(complaint(whole + "junk") == junk + std::to_string(whole.size() + 2));
+  CHECK(complaint(whole + std::string(512, '\0')) == junk + std::to_string(whole.size() + 2));
+  CHECK(complaint(whole + "\x1f") ==
+        "is cut off: its gzip data do not end, at byte " + std::to_string(whole.size() + 1));
+}
+
+TEST_CASE("read_lines: a flipped bit of gzip data is an error, or of what is no text") {
+  const TempDir dir;
+  const Lines lines{"the cat", "sees a dog"};
+  const std::string whole = gzip("the cat\nsees a dog\n");
+  int found = 0;
+  for (size_t bit = 16; bit < 8 * whole.size(); ++bit) {
+    std::string bytes = whole;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    const auto file = dir.write("f.gz", bytes);
+    Lines read;
+    const std::string message = message_of([&] { read = read_lines(file); });
+    if (message.empty())
+      CHECK(read == lines);
+    else
+      CHECK_THAT(message, Catch::Matchers::Contains(file.string()));
+    found += !message.empty();
+  }
+  CHECK(found > 200);  // a header's time and system are no text
+}
+
+TEST_CASE("read_lines: a line of a small gzip file does not fill the memory") {
+  const TempDir dir;
+  const auto line = dir.write("line.gz", gzip(std::string(LineReader::kLongest + 100000, 'x')));
+  CHECK(message_of([&] { read_lines(line); }) ==
+        "read: line 1 of '" + line.string() + "' is longer than 16777216 bytes");
 }
 
 TEST_CASE("read_parallel: pairs line with line") {
