@@ -32,6 +32,10 @@ bool is_there(const fs::path& file) {
   return fs::exists(file, ignored);
 }
 
+bool has_checkpoint(const fs::path& folder) {
+  return is_there(folder / kLastCheckpoint) || is_there(folder / kBestCheckpoint);
+}
+
 void discard(const fs::path& file) {
   std::error_code error;
   fs::remove_all(file, error);
@@ -42,6 +46,13 @@ void make(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "train: cannot create '{}': {}", folder.string(), error.message());
+}
+
+bool holds_nothing(const fs::path& folder) {
+  std::error_code error;
+  const bool empty = fs::is_empty(folder, error);
+  check(!error, "train: cannot read '{}': {}", folder.string(), error.message());
+  return empty;
 }
 
 void move_file(const fs::path& from, const fs::path& to) {
@@ -80,14 +91,13 @@ RunDirectory::RunDirectory(fs::path path) : path_(std::move(path)), folder_(path
 
 RunDirectory::~RunDirectory() {
   std::error_code ignored;
-  if (folder_ != path_ && !is_there(folder_ / kBestCheckpoint)) fs::remove_all(folder_, ignored);
+  if (folder_ != path_ && !has_checkpoint(folder_)) fs::remove_all(folder_, ignored);
   if (lock_ >= 0) ::close(lock_);
 }
 
-bool RunDirectory::has(const char* file) const { return is_there(path_ / file); }
-
 bool RunDirectory::has_model() const {
-  return has(kBestCheckpoint) || has(kLastCheckpoint) || has(kTorchWeights);
+  return has_checkpoint(path_) || has_checkpoint(path_ / kNewRun) ||
+         is_there(path_ / kTorchWeights);
 }
 
 void RunDirectory::require_free() const {
@@ -97,9 +107,18 @@ void RunDirectory::require_free() const {
         path_.string());
 }
 
-void RunDirectory::require_checkpoint() const {
-  check(has(kLastCheckpoint) || has(kBestCheckpoint),
-        "train: --resume needs a checkpoint; there is none in {}", path_.string());
+void RunDirectory::go_on() {
+  const fs::path next = path_ / kNewRun;
+  if (is_there(next)) {
+    check(has_checkpoint(next),
+          "train: the run that was to replace the model of {} ended before its first checkpoint; "
+          "begin it anew with --overwrite, or remove {} to go on with the run before it",
+          path_.string(), next.string());
+    folder_ = next;
+    return;
+  }
+  check(has_checkpoint(path_), "train: --resume needs a checkpoint; there is none in {}",
+        path_.string());
 }
 
 // Where a file system has no locks, as some over a network, it goes without.
@@ -120,11 +139,12 @@ void RunDirectory::lock() {
 
 void RunDirectory::recover() {
   const fs::path unfinished = path_ / kNewRun;
+  sweep_temporaries(path_.string());
+  sweep_temporaries(unfinished.string());
   if (is_there(unfinished / kBestCheckpoint))
     move_in(unfinished);
-  else
-    discard(unfinished);
-  sweep_temporaries(path_.string());
+  else if (is_there(unfinished) && holds_nothing(unfinished))
+    discard(unfinished);  // all was moved, or nothing was begun
 }
 
 void RunDirectory::begin(bool replace_model) {
@@ -132,6 +152,7 @@ void RunDirectory::begin(bool replace_model) {
   if (lock_ < 0) lock();
   const bool beside = has_model();
   if (!replace_model) require_free();
+  discard(path_ / kNewRun);
   folder_ = beside ? path_ / kNewRun : path_;
   make(folder_);
   flush(path_);

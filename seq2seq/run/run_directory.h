@@ -19,19 +19,20 @@ class RunDirectory {
   /// another object) trains in it. The lock is a file of the directory, .lock; it ends with the
   /// process.
   explicit RunDirectory(std::filesystem::path path);
-  /// Removes what a new run wrote beside an old model, if it had no model of its own yet.
+  /// Removes what a new run wrote beside an old model, if it had no checkpoint yet.
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   /// Throws if there is a model, or a checkpoint of one.
   void require_free() const;
-  /// Throws unless there is a checkpoint.
-  void require_checkpoint() const;
+  /// Goes on with the run in new-run, if there is one, for it was begun last; else with that of the
+  /// model. Throws unless it has a checkpoint.
+  void go_on();
 
   /// Begins a new run: makes the directory if need be, and locks it. Beside a model the run writes
-  /// into a folder of its own, new-run, until replace(). Throws if there is a model and it is not
-  /// to be replaced.
+  /// into a folder of its own, new-run, until replace(); another run there is gone. Throws if there
+  /// is a model and it is not to be replaced.
   void begin(bool replace_model);
 
   /// Where the run's files are for now.
@@ -42,7 +43,6 @@ class RunDirectory {
   bool replace();
 
  private:
-  bool has(const char* file) const;
   bool has_model() const;
   void lock();
   void recover();

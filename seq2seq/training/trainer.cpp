@@ -246,8 +246,7 @@ void Trainer::diverged(const std::string& fault, std::span<const Batch> batches,
 }
 
 void Trainer::stop_diverged(int64_t step, const std::string& fault) const {
-  // A new run beside an old model leaves nothing before its first validation.
-  const bool kept = saved_step_ >= 0 && parts_.directory.folder() == config_.directory();
+  const bool kept = saved_step_ >= 0;
   const std::string skipped = skipped_ > 0 ? fmt::format(" after {} skipped ones", skipped_) : "";
   fail("train: diverged at step {}{}: {}; {}; {}", step, skipped, fault,
        kept ? fmt::format("the weights of step {} are saved", saved_step_) : "nothing is saved yet",

@@ -30,10 +30,12 @@ double Trainer::save_if_due(const GeneratorState& start) {
 }
 
 void Trainer::save_interrupted(const Interrupted& why) {
-  if (at_.best_step == 0) save(kBestCheckpoint);  // so that there is a model to translate with
+  const bool beside = parts_.directory.folder() != config_.directory();
+  if (at_.best_step == 0 && !beside) save(kBestCheckpoint);  // a model to translate with
   if (at_.step != saved_step_) save_last();
-  progress_.print(fmt::format("{} at step {}; saved: --model-dir {} --resume goes on from here",
-                              why.what(), at_.step, config_.directory().string()));
+  progress_.print(fmt::format("{} at step {}; saved: --model-dir {} --resume goes on from here{}",
+                              why.what(), at_.step, config_.directory().string(),
+                              beside ? "; until its first validation the old model stays" : ""));
 }
 
 void Trainer::save(const char* name) {
@@ -68,9 +70,8 @@ Position Trainer::restore() {
   check(schedule_.steps() == at.step, "{}: is of step {}, but its schedule of step {}", file,
         at.step, schedule_.steps());
   for (const std::string& fault : found.faults) progress_.print("warning: " + fault);
-  if (file.ends_with(kLastCheckpoint))
-    saved_step_ = at.step;
-  else
+  if (file.ends_with(kLastCheckpoint)) saved_step_ = at.step;
+  if (file != config_.directory() / kLastCheckpoint)
     progress_.print(fmt::format("going on from {}, of step {}", file, at.step));
   lacks_best_ = !found.best && at.best_step > 0;
   if (lacks_best_)

@@ -84,10 +84,10 @@ std::unique_ptr<Seq2SeqModel> make_model(const RunConfig& config, const ModelKin
 }
 
 std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text,
-                                            LoadedModel& initial) {
+                                            const RunDirectory& directory, LoadedModel& initial) {
   TrainConfig& train = config.train;
   if (initial.vocabulary) return std::move(initial.vocabulary);
-  if (train.resume) return load_vocabulary(train.directory(), config.model.run);
+  if (train.resume) return load_vocabulary(directory.folder(), config.model.run);
   const Tokens tokens = find_tokens(train.tokens);
   if (tokens != Tokens::kSubwords)
     config.ignore(train.subwords.info().name, "--tokens " + train.tokens.value());
@@ -104,9 +104,9 @@ std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelTex
 
 // Takes the settings of the run in its directory, and returns what the user changes of them. Its
 // config.json is needed in the end: better to find now that it is damaged.
-std::vector<std::string> go_on(RunConfig& config, const RunDirectory& directory) {
-  const std::filesystem::path dir = config.train.directory();
-  directory.require_checkpoint();
+std::vector<std::string> go_on(RunConfig& config, RunDirectory& directory) {
+  directory.go_on();
+  const std::filesystem::path& dir = directory.folder();
   std::vector<std::string> changes = config.go_on_from(dir);
   const ModelConfig saved = load_config(dir);
   check_same_run((dir / "run.toml").string(), config.model.run, "config.json", saved.run);
@@ -121,7 +121,7 @@ std::vector<std::string> go_on(RunConfig& config, const RunDirectory& directory)
 
 // Settles the run's settings but for what follows from its corpus, with files that are found from
 // any directory. Returns what changes in a run that goes on.
-std::vector<std::string> settle_run(RunConfig& config, const RunDirectory& directory,
+std::vector<std::string> settle_run(RunConfig& config, RunDirectory& directory,
                                     std::span<const Task> tasks) {
   TrainConfig& train = config.train;
   for (SplitSettings* split : train.file_settings()) split->make_absolute();
@@ -202,7 +202,7 @@ int train(RunConfig& config, const Catalog& catalog) {
   validate(config.train);
   const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
   const std::unique_ptr<Vocabulary> vocabulary =
-      make_vocabulary(config, corpus.train.text, initial);
+      make_vocabulary(config, corpus.train.text, directory, initial);
   config.model.vocabulary = vocabulary->size();
   validate(config.model);
   if (!config.train.resume && is_files(config.train))

@@ -7,6 +7,7 @@
 #include <weft/tests/temp_dir.h>
 
 #include <csignal>
+#include <functional>
 #include <set>
 
 using namespace weft;
@@ -201,16 +202,76 @@ TEST_CASE("run directory: a replacement that was cut off is finished by the next
   }
 }
 
-TEST_CASE("run directory: what an unfinished replacement left is swept") {
+TEST_CASE("run directory: a replacement that has begun nothing is swept") {
   const TempDir dir;
   train_tiny(dir.path());
   const auto old = tiny_translations(dir.path());
   fs::create_directory(dir / "new-run");
-  dir.write("new-run/metrics.jsonl", "");
-  dir.write("new-run/best.safetensors.weft-1-1.tmp", "half");
+  dir.write("new-run/vocabulary.json.weft-1-1.tmp", "half");
   RunDirectory(dir.path());
   CHECK(names_in(dir.path()) == kWhole);
   CHECK(tiny_translations(dir.path()) == old);
+}
+
+namespace {
+
+// The usual learning rates; before the update after `step` it does something else too.
+LrFactor but_after(int64_t step, const std::function<void()>& act) {
+  return [=](int64_t update) {
+    if (update == step) act();
+    return schedules::warmup_decay(5, 0.5)(update);
+  };
+}
+
+}  // namespace
+
+TEST_CASE("run directory: a replacement that ended before its first model goes on") {
+  const TempDir dir, killed, other;
+  train_tiny(dir.path());
+  train_tiny(other.path(), {.seed = 2});
+  const auto old = tiny_translations(dir.path());
+  TinySettings next{.overwrite = true, .seed = 2, .save_every = 1};
+  fs::path ended = dir.path();
+  SECTION("by a signal") {
+    next.lr_factor = but_after(3, [] { std::raise(SIGTERM); });
+    const std::string said = train_tiny(dir.path(), next);
+    CHECK_THAT(said, Contains("until its first validation the old model stays"));
+  }
+  SECTION("at once, as by kill -9") {
+    next.lr_factor =
+        but_after(3, [&] { fs::copy(dir.path(), killed / "m", fs::copy_options::recursive); });
+    train_tiny(dir.path(), next);
+    ended = killed / "m";
+  }
+  CHECK(tiny_translations(ended) == old);
+  CHECK_THAT(message_of([&] { train_tiny(ended); }), Contains("go on with --resume"));
+  const std::string said = train_tiny(ended, {.resume = true, .seed = 2});
+  CHECK_THAT(said, Contains("going on from " + (ended / "new-run" / kLastCheckpoint).string()));
+  CHECK(names_in(ended) == kWhole);
+  CHECK(contents(ended / kLastCheckpoint) == contents(other / kLastCheckpoint));
+  CHECK(contents(ended / kBestCheckpoint) == contents(other / kBestCheckpoint));
+}
+
+TEST_CASE("run directory: a replacement killed before its first checkpoint is not another run") {
+  const TempDir dir, killed;
+  train_tiny(dir.path());
+  const auto old = tiny_translations(dir.path());
+  const auto copy = [&] { fs::copy(dir.path(), killed / "m", fs::copy_options::recursive); };
+  train_tiny(dir.path(), {.overwrite = true, .seed = 2, .lr_factor = but_after(3, copy)});
+  CHECK(message_of([&] { train_tiny(killed / "m", {.resume = true}); }) ==
+        "train: the run that was to replace the model of " + (killed / "m").string() +
+            " ended before its first checkpoint; begin it anew with --overwrite, or remove " +
+            (killed / "m" / "new-run").string() + " to go on with the run before it");
+  CHECK(tiny_translations(killed / "m") == old);
+  SECTION("it is begun anew") {
+    train_tiny(killed / "m", {.overwrite = true, .seed = 2});
+    CHECK(contents(killed / "m" / kLastCheckpoint) == contents(dir / kLastCheckpoint));
+  }
+  SECTION("or the one before it goes on") {
+    fs::remove_all(killed / "m" / "new-run");
+    CHECK_NOTHROW(train_tiny(killed / "m", {.steps = 16, .resume = true}));
+  }
+  CHECK(names_in(killed / "m") == kWhole);
 }
 
 TEST_CASE("run directory: a full disk leaves the checkpoints of before, and a run to go on with") {

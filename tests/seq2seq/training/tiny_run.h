@@ -45,7 +45,7 @@ class CapturedErrors {
 struct TinySettings {
   int64_t steps = 12;
   bool resume = false, overwrite = false;
-  int64_t seed = 1;
+  int64_t seed = 1, save_every = 0;
   double learning_rate = 0.01;
   Corpus corpus = tiny_corpus();
   LrFactor lr_factor = {};
@@ -56,8 +56,9 @@ class TinyRun {
  public:
   TinyRun(const std::filesystem::path& dir, const TinySettings& s)
       : corpus_(s.corpus), directory_(dir), generator_(static_cast<uint64_t>(s.seed)) {
+    if (s.resume) directory_.go_on();
     settle(dir, s);
-    vocabulary_ = s.resume ? load_vocabulary(dir, config_.model.run)
+    vocabulary_ = s.resume ? load_vocabulary(directory_.folder(), config_.model.run)
                            : word_vocabulary(corpus_.train.text.source);
     config_.model.vocabulary = vocabulary_->size();
     model_ = std::make_unique<TransformerSeq2Seq>(transformer(), generator_);
@@ -85,13 +86,14 @@ class TinyRun {
     config_.train.seed = s.seed;
     config_.train.max_tokens = 16;
     config_.train.validate_every = 4;
+    config_.train.save_every = s.save_every;
     config_.train.log_every = 3;
     config_.train.warmup = 5;
     config_.model.d_model = 8;
     config_.model.layers = 1;
     config_.model.heads = 2;
     config_.model.ffn = 8;
-    if (s.resume) config_.model.run = load_config(dir).run;
+    if (s.resume) config_.model.run = load_config(directory_.folder()).run;
   }
   TransformerSeq2SeqOptions transformer() const { return transformer_options(config_.model); }
   void begin(bool overwrite) {
