@@ -5,6 +5,7 @@
 #include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 #include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/program.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <CLI/CLI.hpp>
@@ -14,6 +15,8 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <iostream>
+#include <sstream>
 
 namespace weft {
 namespace {
@@ -170,8 +173,10 @@ int Program::run_unchecked(int argc, char** argv) const {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+  } catch (const CLI::ParseError& e) {  // or --help
+    std::ostringstream out;
+    status = app.exit(e, out, std::cerr);
+    print(out.str());
   }
   return status;
 }

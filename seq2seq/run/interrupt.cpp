@@ -45,12 +45,6 @@ void note(int signal) {
   }
 }
 
-void throw_if_asked() {
-  if (!g_pending.load(std::memory_order_relaxed) || t_uninterrupted > 0) return;
-  g_pending = false;
-  throw Interrupted(g_signal);
-}
-
 }  // namespace
 
 const char* Interrupted::what() const noexcept {
@@ -84,12 +78,18 @@ InterruptScope::~InterruptScope() {
 }
 
 void InterruptScope::op_ran(const Op&, std::span<const Tensor>, std::span<const Tensor>) {
-  throw_if_asked();
+  throw_if_interrupted();
 }
-void InterruptScope::vjp_begins(const Node&, std::span<const Tensor>) { throw_if_asked(); }
+void InterruptScope::vjp_begins(const Node&, std::span<const Tensor>) { throw_if_interrupted(); }
 
 Uninterrupted::Uninterrupted() { ++t_uninterrupted; }
 Uninterrupted::~Uninterrupted() { --t_uninterrupted; }
+
+void throw_if_interrupted() {
+  if (!g_pending.load(std::memory_order_relaxed) || t_uninterrupted > 0) return;
+  g_pending = false;
+  throw Interrupted(g_signal);
+}
 
 int interrupting_signal() { return g_signal; }
 

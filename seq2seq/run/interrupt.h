@@ -51,6 +51,9 @@ class Uninterrupted {
   Uninterrupted& operator=(const Uninterrupted&) = delete;
 };
 
+/// What every op does: throws Interrupted, once, if a signal came. For what waits between ops.
+void throw_if_interrupted();
+
 /// The signal that came since the outermost scope began; 0: none.
 int interrupting_signal();
 

@@ -1,7 +1,10 @@
 #include <fmt/ranges.h>
+#include <poll.h>
+#include <unistd.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
@@ -24,12 +27,7 @@ std::string list(const std::vector<std::string>& words) {
   return fmt::format("{}", fmt::join(shown, ", "));
 }
 
-}  // namespace
-
-void print(const std::string& text) {
-  const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
-  if (written == text.size() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
-  const int reason = errno;
+[[noreturn]] void cannot_print(int reason) {
   if (reason == EPIPE) {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
@@ -37,7 +35,28 @@ void print(const std::string& text) {
   fail("standard output cannot be written: {}", std::strerror(reason));
 }
 
+bool is_writable(int descriptor) {
+  pollfd wanted{descriptor, POLLOUT, 0};
+  return poll(&wanted, 1, 0) != 0;
+}
+
+}  // namespace
+
+void print(const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t n = ::write(STDOUT_FILENO, text.data() + at, text.size() - at);
+    if (n >= 0)
+      at += static_cast<size_t>(n);
+    else if (errno == EINTR)
+      throw_if_interrupted();
+    else
+      cannot_print(errno);
+  }
+}
+
+// Who was interrupted does not wait for a reader who does not read.
 void warn(const std::string& line) {
+  if (interrupting_signal() != 0 && !is_writable(STDERR_FILENO)) return;
   const std::string text = line + '\n';
   std::fwrite(text.data(), 1, text.size(), stderr);
 }

@@ -8,8 +8,9 @@
 
 namespace weft {
 
-/// Writes to standard output at once. Throws if it cannot be written, as on a full disk; where
-/// nobody reads it any more, the program ends by SIGPIPE, as others do.
+/// Writes to standard output at once. Throws if it cannot be written, as on a full disk, and
+/// Interrupted if a signal comes while it waits for its reader (run/interrupt.h); where nobody
+/// reads it any more, the program ends by SIGPIPE, as others do.
 void print(const std::string& text);
 
 /// Writes a line to standard error. Whether that can be written changes nothing.

@@ -114,6 +114,29 @@ case_directory() { # one run at a time, from one state to the next, and on from 
   expect_error "--vocab-size says nothing to --init-from" "${from[@]}" --vocab-size 60
 }
 
+case_replace() { # ended before its first best model, a run that replaces another goes on; until then the old one stays
+  local signal pid run=("$program" run --model-dir "$dir/m")
+  train "$dir/m" --steps 10
+  "${run[@]}" <"$dir/en" >"$dir/old" || fail "run"
+  for signal in KILL TERM; do
+    "${train_command[@]}" --model-dir "$dir/m" --overwrite --seed 2 --steps 1000000 --validate-every 1000000 \
+      --save-every 1 >"$dir/log" 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+      [ -e "$dir/m/new-run/last.safetensors" ] && break
+      sleep 0.05
+    done
+    kill -$signal $pid || fail "nothing to kill"
+    wait $pid 2>/dev/null || true
+    "${run[@]}" <"$dir/en" | cmp - "$dir/old" || fail "a run that ended by $signal took the old model with it"
+    expect_error "holds a model already" train --model-dir "$dir/m" "${corpus[@]}"
+  done
+  "$program" train --model-dir "$dir/m" --resume --steps 1 >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "resume"; }
+  grep -q "^going on from $dir/m/new-run/last.safetensors, of step [0-9]*$" "$dir/log" || fail "it must say what goes on"
+  grep -q '^seed = 2$' "$dir/m/run.toml" || fail "another run went on"
+  [ ! -e "$dir/m/new-run" ] || fail "a run with a best model has taken its place"
+}
+
 # Dates in words and as one word of figures: 3,000 pairs to train on, 100 others to validate on.
 write_dates() {
   local months=(january february march april may june july august september october november december)
@@ -160,9 +183,13 @@ case_metric() { # targets of one word, whose BLEU is always 0: the model kept is
 }
 
 case_threads() { # the same bytes at any number of threads
-  for n in 1 2 3; do train "$dir/t$n" --steps 20 --threads $n; done
-  same_tensors "$dir/t1/last.safetensors" "$dir/t2/last.safetensors" "2 threads differ from 1"
-  same_tensors "$dir/t1/last.safetensors" "$dir/t3/last.safetensors" "3 threads differ from 1"
+  local n
+  for n in 1 2 3 16; do
+    train "$dir/t$n" --steps 20 --threads $n
+    "$program" run --model-dir "$dir/t1" --threads $n --n-best 3 <"$dir/en" >"$dir/t$n.out" || fail "run"
+    same_tensors "$dir/t1/last.safetensors" "$dir/t$n/last.safetensors" "$n threads differ from 1"
+    cmp "$dir/t1.out" "$dir/t$n.out" || fail "translations by $n threads differ from those by 1"
+  done
 }
 
 case_interrupt() { # Ctrl-C, or a polite kill, saves and ends well
@@ -562,6 +589,38 @@ case_data() { # files of pairs, a part held out for validation, and a test
   [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
 }
 
+case_gzip() { # corpora and input that are packed with gzip, whatever their names are
+  local side
+  for side in en de valid.en valid.de; do gzip -c "$dir/$side" >"$dir/$side.packed"; done
+  train "$dir/plain" --steps 4
+  train "$dir/packed" --steps 4 --train-source "$dir/en.packed" --train-target "$dir/de.packed" \
+    --valid-source "$dir/valid.en.packed" --valid-target "$dir/valid.de"
+  same_tensors "$dir/plain/last.safetensors" "$dir/packed/last.safetensors" "a packed corpus is another"
+  train "$dir/packed" --resume --steps 6
+  "$program" run --model-dir "$dir/plain" <"$dir/en" >"$dir/out" || fail "run"
+  { gzip -c "$dir/valid.en"; tail -n +21 "$dir/en" | gzip -c; } >"$dir/joined.gz" # two files are one
+  "$program" run --model-dir "$dir/plain" <"$dir/joined.gz" | cmp - "$dir/out" || fail "packed input"
+  gzip -c "$dir/out" >"$dir/out.gz"
+  [ "$("$program" score --hypothesis "$dir/out.gz" --reference "$dir/de.packed")" = \
+    "$("$program" score --hypothesis "$dir/out" --reference "$dir/de")" ] || fail "packed files score"
+
+  local given=(train --model-dir "$dir/m" --data)
+  head -c 300 "$dir/joined.gz" >"$dir/cut.gz"
+  expect_error "read: '$dir/cut.gz' is cut off: its gzip data do not end, at byte 300" "${given[@]}" "$dir/cut.gz"
+  if "$program" run --model-dir "$dir/plain" <"$dir/cut.gz" >"$dir/out" 2>"$dir/log"; then fail "input that is cut off"; fi
+  grep -q '^weft: read: standard input is cut off: its gzip data do not end, at byte 300$' "$dir/log" || fail "which input"
+  { cat "$dir/joined.gz"; echo junk; } >"$dir/junk.gz"
+  expect_error "read: '$dir/junk.gz' holds damaged gzip data: incorrect header check" "${given[@]}" "$dir/junk.gz"
+  (
+    export OPENBLAS_NUM_THREADS=1
+    ulimit -v 600000
+    "$program" --version >/dev/null 2>&1 || exit 0 # sanitizers need more
+    head -c 350000000 < <(yes "$(printf 'x%.0s' $(seq 100000))") | gzip -1 >"$dir/bomb.gz"
+    expect_error "'$dir/bomb.gz' holds more text than half of the memory (0.3 GB), at line 30" "${given[@]}" "$dir/bomb.gz"
+  )
+  [ ! -e "$dir/m" ] || fail "a run that cannot begin left something behind"
+}
+
 case_errors() {
   printf 'a b\nc d\n' >"$dir/two"
   printf 'a b\n' >"$dir/one"
@@ -602,6 +661,10 @@ case_errors() {
   if "$program" score --hypothesis "$dir/two" --reference "$dir/two" >/dev/full 2>"$dir/log"; then
     fail "a full disk must be an error"
   fi
+  for option in --help --version; do
+    if "$program" $option >/dev/full 2>"$dir/log"; then fail "$option that cannot be printed must be an error"; fi
+    [ "$(cat "$dir/log")" = "weft: standard output cannot be written: No space left on device" ] || fail "$option: $(cat "$dir/log")"
+  done
   train "$dir/small" --steps 2
   local again=(train --model-dir "$dir/small" "${corpus[@]}" --max-tokens 256)
   expect_error "--vocab-size 60; got 50" "${again[@]}" --resume --vocab-size 50
