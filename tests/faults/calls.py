@@ -12,8 +12,8 @@ KINDS = ("ENOSPC", "EIO", "EACCES", "EINTR", "SHORT", "KILL", "FULL")  # FULL: E
 
 
 class Train:
-    """Into a directory of its own; or, as "resume" and "overwrite" say, where there is a model of
-    half the steps."""
+    """Into a directory of its own, "gzip" from packed files; or, as "resume" and "overwrite" say,
+    where there is a model of half the steps."""
 
     def __init__(self, task, name):
         self.task = task
@@ -26,16 +26,21 @@ class Train:
             self.allowed |= {"m/new-run/" + f for f in files}
 
     def prepare(self, cwd):
-        if self.name != "train":
+        if self.name in ("resume", "overwrite"):
             shutil.copytree(self.half, cwd / "m")
 
     def args(self, cwd):
         if self.name == "resume":
             return self.task.go_on(cwd / "m")
+        if self.name == "gzip":
+            packed = {part: str(self.task.folder / f"{part}.tsv.gz") for part in ("pairs", "valid")}
+            return self.task.train(cwd / "m", "--data", packed["pairs"], "--valid-data", packed["valid"])
         return self.task.train(cwd / "m", *(["--overwrite"] if self.name == "overwrite" else []))
 
     def again(self, cwd):
-        return self.args(cwd) if self.name == "overwrite" else self.task.go_on(cwd / "m")
+        """Goes on where the run has a checkpoint; what replaces a model may have none yet."""
+        begun = self.name != "overwrite" or (cwd / "m/new-run/last.safetensors").exists()
+        return self.task.go_on(cwd / "m") if begun else self.args(cwd)
 
     stdin = ""
 
@@ -75,7 +80,7 @@ class Filter:
 
 
 def command(task, name):
-    if name in ("train", "resume", "overwrite"):
+    if name in ("train", "gzip", "resume", "overwrite"):
         return Train(task, name)
     model = ["--model-dir", str(task.unbroken())]
     (task.folder / "hypothesis").write_text("a small dog\nthe cat\n")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Damages a small model directory in many ways, runs the program on it, and counts what happens.
 
-usage: directories.py PROGRAM [--count N] [--seed S] [--verbose]
+usage: directories.py PROGRAM [--count N] [--seed S] [--damage NAME] [--file NAME] [--verbose]
 
 Of N damaged directories each is tried with `run`, `show` and `train --resume`:
 
@@ -65,6 +65,15 @@ def place(data, rng):
 
 def flip_bit(data, rng):
     data[place(data, rng)] ^= 1 << rng.randrange(8)
+    return data
+
+
+def flip_weight(data, rng):
+    """A bit of a checkpoint's tensors."""
+    if data[8:9] != b"{":
+        return flip_bit(data, rng)
+    begin = 8 + struct.unpack("<Q", data[:8])[0]
+    data[begin + place(data[begin:], rng)] ^= 1 << rng.randrange(8)
     return data
 
 
@@ -176,7 +185,7 @@ def exchange(directory, name, other, rng):
     os.rename(directory / "x", directory / second)
 
 
-REWRITES = [flip_bit, flip_bit, set_byte, set_bytes, truncate, empty, append, insert, remove_range, zero_block, swap_blocks,
+REWRITES = [flip_bit, flip_weight, set_byte, set_bytes, truncate, empty, append, insert, remove_range, zero_block, swap_blocks,
             another_number, another_number, shuffle]
 DAMAGES = [(f.__name__, rewrite(f)) for f in REWRITES] + [
     (f.__name__, f) for f in (remove, foreign, folder, broken_link, exchange)]
@@ -240,15 +249,18 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--count", type=int, default=20, help="damaged directories")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--damage", choices=sorted({name for name, _ in DAMAGES}), help="of one kind only")
+    parser.add_argument("--file", choices=FILES, help="of one file only")
     parser.add_argument("--verbose", action="store_true", help="print every case")
     options = parser.parse_args()
     rng = random.Random(options.seed)
+    damages = [d for d in DAMAGES if options.damage in (None, d[0])]
     counts, bad = collections.Counter(), 0
     with tempfile.TemporaryDirectory() as root:
         case = Case(os.path.abspath(options.program), Path(root))
         for number in range(options.count):
-            how, damage = DAMAGES[number % len(DAMAGES)]
-            name = rng.choice(FILES)
+            how, damage = damages[number % len(damages)]
+            name = options.file or rng.choice(FILES)
             state = rng.getstate()
             for command in ("run", "show", "resume"):
                 directory = case.copy("damaged")

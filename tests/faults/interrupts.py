@@ -1,5 +1,6 @@
 """Signals in every phase of a run, and standard streams that are closed or full."""
 
+import os
 import random
 import resource
 import signal
@@ -75,6 +76,39 @@ def ignored_signals(task):
     return [] if process.returncode == 143 else [f"status {process.returncode} of SIGTERM, thrice"]
 
 
+def full_pipe():
+    """Its ends; whoever writes into it waits."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+
+def blocked(task, streams):
+    """A run that waits for a reader who does not read ends at a signal, saved."""
+    model = task.fresh() / "m"
+    ends = full_pipe()
+    process = task.start(task.train(model), **{stream: ends[1] for stream in streams})
+    last = "summary.json" if streams == ["stdout"] else "run.toml"  # before it must wait
+    wait_until((model / last).exists, process)
+    time.sleep(0.5)
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for end in ends:
+        os.close(end)
+    found = [] if process.returncode == 143 else [f"status {process.returncode} of SIGTERM"]
+    task.must(task.go_on(model))
+    return found + task.differences(model)
+
+
 def check_streams(task, name, *_):
     """Closed, broken and full streams lose no run."""
     problems = []
@@ -98,6 +132,9 @@ def check_streams(task, name, *_):
     attempt("a full standard output", [1], ">/dev/full")
     for _ in range(10):  # the reader may not be gone yet
         attempt("nobody reads standard output", [0, -13], "> >(exec true)")
+    for streams in (["stdout"], ["stderr"], ["stdout", "stderr"]):
+        problems += [f"nobody reads {' and '.join(streams)}, a signal: {p}"
+                     for p in blocked(task, streams)]
     small = attempt("a file that may not grow", [1], "", whole=False, preexec_fn=lambda:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)))
     if len(weft_lines(small.stderr)) != 1 or "File too large" not in small.stderr:

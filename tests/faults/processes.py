@@ -2,11 +2,25 @@
 
 import random
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 from task import weft_lines
+
+
+KILLS = 100  # without a limit of time
+
+
+def killed_within(task, args, seconds, **more):
+    """The status of a run that is killed if it does not end before."""
+    process = task.start(args, **more)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait()
 
 
 def check_kill(task, name, seconds, seed):
@@ -16,17 +30,12 @@ def check_kill(task, name, seconds, seed):
     began = time.monotonic()
     task.unbroken(steps)
     duration = time.monotonic() - began
-    end = time.monotonic() + (seconds or 120)
-    while (rounds == 0 or time.monotonic() < end) and not problems:
+    end = time.monotonic() + (seconds or 0)
+    while (rounds == 0 or time.monotonic() < end or not seconds and kills < KILLS) and not problems:
         rounds += 1
         model = task.fresh() / "m"
         while True:
-            process = task.start(task.go_on(model, steps=steps))
-            try:
-                process.wait(rng.uniform(0, duration))
-            except subprocess.TimeoutExpired:
-                process.kill()
-            status = process.wait()
+            status = killed_within(task, task.go_on(model, steps=steps), rng.uniform(0, duration))
             kills += status == -9
             if status == 0:
                 break
@@ -35,6 +44,40 @@ def check_kill(task, name, seconds, seed):
                 break
         problems += [f"{name}: {d}" for d in task.differences(model, steps)]
     print(f"{name:<9} {rounds} runs, killed {kills} times")
+    return problems
+
+
+def check_replace(task, name, seconds, seed):
+    """kill -9 at random moments of a run that replaces a model: there is a model that translates,
+    the old one or the new one, but in the midst of their exchange, which the next run finishes;
+    --resume goes on with the new run or says that it cannot; in the end there is the new model."""
+    steps, late, rng = 60, ["--validate-every", "30"], random.Random(seed)
+    problems, kills, ended = [], 0, {"went on": 0, "began anew": 0}
+    old, right = task.folder / "old", task.folder / "right"
+    task.must(task.train(old, "--seed", "2"))
+    began = time.monotonic()
+    task.must(task.train(right, *late, steps=steps))
+    duration = time.monotonic() - began
+    end = time.monotonic() + (seconds or 0)
+    while (kills == 0 or time.monotonic() < end or not seconds and kills < KILLS) and not problems:
+        model = task.fresh() / "m"
+        shutil.copytree(old, model)
+        replace = task.train(model, "--overwrite", *late, steps=steps)
+        kills += killed_within(task, replace, rng.uniform(0, duration)) == -9
+        translated = task.call(["run", "--model-dir", str(model), "--threads", "1"], stdin="200\n")
+        if translated.returncode != 0 and "do not belong together" not in translated.stderr:
+            problems.append(f"{name}: {translated.stderr!r}")
+        begun = any(f.suffix != ".tmp" for f in (model / "new-run").glob("*"))
+        begun = begun or "seed = 1\n" in (model / "run.toml").read_text()
+        again = task.call(task.go_on(model, steps=steps) if begun else replace)
+        is_anew = not begun or "begin it anew with --overwrite" in again.stderr
+        ended["began anew" if is_anew else "went on"] += 1
+        if begun and is_anew:
+            again = task.call(replace)
+        if again.returncode != 0:
+            problems.append(f"{name}: status {again.returncode}: {again.stderr!r}")
+        problems += [f"{name}: {d}" for d in task.differences(model, right=right)]
+    print(f"{name:<9} killed {kills} times: " + ", ".join(f"{n} {how}" for how, n in ended.items()))
     return problems
 
 
@@ -69,13 +112,16 @@ def check_memory(task, name, seconds, _):
     model = task.fresh() / "m"
     process = task.start(task.train(model, "--validate-every", "100", steps=10**9))
     seconds = seconds or 60
-    time.sleep(seconds / 4)
-    first = resident(process.pid)
-    time.sleep(seconds * 3 / 4)
-    last = resident(process.pid)
+    curve = []
+    for _ in range(8):
+        time.sleep(seconds / 8)
+        curve.append(resident(process.pid))
     process.terminate()
     process.wait(60)
-    steps = max(int(s) for s in re.findall(r'"step":(\d+)', (model / "metrics.jsonl").read_text()))
-    print(f"{name:<9} {first} kB after a quarter of {steps} updates, {last} kB at the end")
+    log = (model / "metrics.jsonl").read_text()
+    steps = max(int(s) for s in re.findall(r'"step":(\d+)', log))
+    print(f"{name:<9} {steps} updates, {log.count('valid_loss')} validations, {steps // 2} saves: "
+          f"{', '.join(map(str, curve))} kB")
     # A leak of 100 bytes an update would be seen in a minute.
-    return [f"{name}: grew by {last - first} kB"] if last - first > 512 else []
+    grown = curve[-1] - curve[1]
+    return [f"{name}: grew by {grown} kB"] if grown > 512 else []

@@ -1,5 +1,6 @@
 """A task so small that training takes some hundredths of a second, and what is right for it."""
 
+import gzip
 import json
 import os
 import shutil
@@ -45,6 +46,9 @@ class Task:
         pairs = [f"{n}\t{n + 1}" for n in range(100, 999, 7)]
         (self.folder / "pairs.tsv").write_text("\n".join(pairs[:100]) + "\n")
         (self.folder / "valid.tsv").write_text("\n".join(pairs[100:108]) + "\n")
+        for name in ("pairs.tsv", "valid.tsv"):
+            packed = gzip.compress((self.folder / name).read_bytes())
+            (self.folder / f"{name}.gz").write_bytes(packed)
 
     def __enter__(self):
         return self
@@ -68,7 +72,7 @@ class Task:
 
     def go_on(self, model, *more, steps=STEPS):
         """The call that goes on where a run stopped, whatever is there by now."""
-        if any(model.glob("*.safetensors")):
+        if any(model.rglob("*.safetensors")):
             return ["train", "--model-dir", str(model), "--resume", "--threads", "1", "--steps",
                     str(steps), *more]
         return self.train(model, "--overwrite", *more, steps=steps)
@@ -106,9 +110,9 @@ class Task:
             self.must(self.train(folder, steps=steps))
         return folder
 
-    def differences(self, folder, steps=STEPS):
+    def differences(self, folder, steps=STEPS, right=None):
         """How a model directory differs from that of a run that nothing disturbed."""
-        right = self.unbroken(steps)
+        right = right or self.unbroken(steps)
         found = []
         if names(folder) != names(right):
             found.append(f"files {names(folder)}, expected {names(right)}")
