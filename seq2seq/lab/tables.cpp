@@ -3,6 +3,7 @@
 #include <weft/nn/inspect/faithfulness.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/rank_correlation.h>
+#include <weft/nn/inspect/soft_faithfulness.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/seq2seq/lab/tables.h>
 
@@ -96,9 +97,13 @@ void FaithfulnessTable::add_row(const std::string& measure, Index layer, const T
   if (!all_finite(by_unit) || !all_finite(scores)) return;
   const std::vector<int64_t> order = descending(by_unit);
   const SubsetScore score = looked_up(scores);
+  const double rate = static_cast<double>(third) / static_cast<double>(n);
   const std::array<double, kNumbers> numbers{comprehensiveness(score, order, {third}).item(),
                                              sufficiency(score, order, {third}).item(),
-                                             aopc(scores, order), normalized_aopc(scores, order),
+                                             soft_comprehensiveness(scores, by_unit, rate),
+                                             soft_sufficiency(scores, by_unit, rate),
+                                             aopc(scores, order),
+                                             normalized_aopc(scores, order),
                                              spearman(by_unit, shapley_values(scores))};
   auto row = std::find_if(rows_.begin(), rows_.end(),
                           [&](const Row& r) { return r.measure == measure && r.layer == layer; });
