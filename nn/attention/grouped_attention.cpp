@@ -37,9 +37,8 @@ GroupedQueryAttention::GroupedQueryAttention(const Options& o, Generator generat
 
 std::vector<HeadRows> GroupedQueryAttention::head_rows() const {
   const int64_t memory = options_.num_kv_heads;
-  return {{"q_proj.weight", options_.num_heads},
-          {"k_proj.weight", memory},
-          {"v_proj.weight", memory}};
+  return {
+      {"q_proj.weight", options_.num_heads}, {"k_proj.weight", memory}, {"v_proj.weight", memory}};
 }
 
 KeysValues GroupedQueryAttention::project_memory(const Tensor& key, const Tensor& value,

@@ -39,9 +39,9 @@ using AttentionHook = std::function<void(const AttentionStep&)>;
 /// Takes the weights [B, H, Tq, Tk] before dropout; returns what stands in their place.
 using WeightsHook = std::function<Tensor(const Tensor& weights)>;
 
-/// A parameter in `parts` equal parts of its rows, each of one head: as many as there are heads, one
-/// after another; a multiple, all heads once and again; or a part of them, where each serves a run
-/// of query heads.
+/// A parameter in `parts` equal parts of its rows, each of one head: as many as there are heads,
+/// one after another; a multiple, all heads once and again; or a part of them, where each serves a
+/// run of query heads.
 struct HeadRows {
   std::string parameter;  ///< its name in the attention: "in_proj_weight"
   int64_t parts;

@@ -47,8 +47,9 @@ class FaithfulnessTable {
     kNumbers
   };
   static constexpr const char* kNames[kNumbers] = {
-      "comprehensiveness", "sufficiency", "soft_comprehensiveness", "soft_sufficiency",
-      "aopc",              "naopc",       "shapley_correlation"};
+      "comprehensiveness",  "sufficiency", "soft_comprehensiveness",
+      "soft_sufficiency",   "aopc",        "naopc",
+      "shapley_correlation"};
   struct Row {
     std::string measure;
     std::optional<int64_t> layer;  ///< from 0; none: all layers

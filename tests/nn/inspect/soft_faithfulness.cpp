@@ -107,19 +107,17 @@ TEST_CASE("soft faithfulness is the mean drop over all draws") {
 }
 
 TEST_CASE("soft faithfulness says what it expects") {
-  CHECK(message_of([] {
-          expected_score(ones({8}), ones({2}));
-        }) == "expected_score: expected a probability for each of 3 units, float32 [3]; got "
-              "float32 [2]");
+  CHECK(message_of([] { expected_score(ones({8}), ones({2})); }) ==
+        "expected_score: expected a probability for each of 3 units, float32 [3]; got "
+        "float32 [2]");
   CHECK(message_of([] { expected_score(ones({6}), ones({2})); }) ==
         "expected_score: expected the scores of all subsets, floating [2^n] with n of at least 1; "
         "got float32 [6]");
   CHECK(message_of([] {
           draw_probabilities(ones({2, 2}), 0.5);
         }) == "draw_probabilities: expected attributions [n] with n of at least 1; got [2, 2]");
-  CHECK(message_of([] {
-          draw_probabilities(ones({2}), 1.5);
-        }) == "draw_probabilities: expected a rate in [0, 1]; got 1.5");
+  CHECK(message_of([] { draw_probabilities(ones({2}), 1.5); }) ==
+        "draw_probabilities: expected a rate in [0, 1]; got 1.5");
   CHECK(message_of([] {
           draw_probabilities(tensor({1., INFINITY}), 0.5);
         }) == "draw_probabilities: expected finite numbers; got inf");

@@ -64,8 +64,8 @@ class Grouped : public Layer<Grouped, Seq2SeqModel> {
   explicit Grouped(Generator g = Generator(1))
       : words_(child<Embedding>("words", kIds, 8, g)),
         look_(child<GroupedQueryAttention>(
-            "look",
-            GroupedQueryAttentionOptions{.embed_dim = 8, .num_heads = 4, .num_kv_heads = 2}, g)),
+            "look", GroupedQueryAttentionOptions{.embed_dim = 8, .num_heads = 4, .num_kv_heads = 2},
+            g)),
         out_(child<Linear>("out", 8, kIds, g)) {}
 
   Tensor loss(const PaddedIds& source, const PaddedIds& target, double) override {
