@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 
 namespace weft {
 namespace {
@@ -72,7 +73,9 @@ class Lab {
         loaded_(load_model(directory_, catalog.models)),
         copies_(loaded_, [this] { return load_model(directory_, catalog_.models); }),
         run_(trained_by(directory_)) {
-    if (options.over > 0 || !options.sentence.given()) corpus_ = find_corpus(run_, catalog);
+    if (options.over > 0 || !options.sentence.given())
+      soon_ = std::async(num_threads() > 1 ? std::launch::async : std::launch::deferred,
+                         [this] { return find_corpus(run_, catalog_); });
   }
 
   Report report() {
@@ -112,7 +115,8 @@ class Lab {
 
   // The first validation sentences that are not too long, with their references and, where words
   // are tokens, gold links.
-  std::vector<Text> validation(int64_t count) const {
+  std::vector<Text> validation(int64_t count) {
+    if (soon_.valid()) corpus_ = soon_.get();
     std::vector<Text> texts;
     if (!corpus_) return texts;
     const Split& valid = corpus_->valid;
@@ -126,7 +130,7 @@ class Lab {
     return texts;
   }
 
-  std::vector<Text> shown() const {
+  std::vector<Text> shown() {
     if (options_.sentence.given()) {
       Text text{options_.sentence, {}, {}};
       if (options_.target.given()) text.target = options_.target;
@@ -195,7 +199,7 @@ class Lab {
   };
 
   // Of validation sentences, or of what is shown where there are none.
-  std::vector<Row> rows() const {
+  std::vector<Row> rows() {
     std::vector<Text> texts = validation(options_.over);
     if (texts.empty()) texts = shown();
     std::vector<Row> rows;
@@ -282,6 +286,7 @@ class Lab {
   RunConfig run_;
   std::optional<Corpus> corpus_;
   Report report_;
+  std::future<std::optional<Corpus>> soon_;  // the corpus
 };
 
 }  // namespace

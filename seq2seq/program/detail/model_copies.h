@@ -15,8 +15,8 @@ namespace weft {
 /// itself.
 class ModelCopies {
  public:
-  /// `load` gives another of the same model, and may be called by several threads at once.
-  ModelCopies(LoadedModel& first, std::function<LoadedModel()> load);
+  /// `load` gives another of the same kind, and may be called by several threads at once.
+  ModelCopies(const LoadedModel& first, std::function<LoadedModel()> load);
 
   /// How many results it is worth while to hold at once.
   size_t at_once() const { return at_once_; }
@@ -25,9 +25,11 @@ class ModelCopies {
   void for_each(int64_t n, const std::function<void(Seq2SeqModel&, int64_t)>& f);
 
  private:
-  Seq2SeqModel* take();
+  Seq2SeqModel* take();  // null: all are taken
+  Seq2SeqModel* another();
   void give_back(Seq2SeqModel* model);
 
+  Seq2SeqModel& first_;
   std::function<LoadedModel()> load_;
   size_t at_once_ = 1;
   std::mutex mutex_;
