@@ -66,8 +66,9 @@ class FaithfulnessTable {
   const std::vector<Row>& rows() const { return rows_; }
 
  private:
+  struct Game;
   void add_row(const std::string& measure, std::optional<int64_t> layer, const Tensor& values,
-               const Study& study);
+               const Game& game);
   std::vector<Row> rows_;
 };
 
