@@ -60,8 +60,8 @@ Tensor expected_score(const Tensor& scores, const Tensor& keep) {
   Tensor left = scores;
   for (int64_t i = n - 1; i >= 0; --i) {  // unit i is the highest bit of what is left
     const Tensor halves = reshape(left, {2, int64_t{1} << i});
-    const Tensor without = select(halves, 0, 0), with = select(halves, 0, 1);
-    left = without + select(keep, 0, i) * (with - without);
+    const Tensor p = select(keep, 0, i);
+    left = p * select(halves, 0, 1) + (1 - p) * select(halves, 0, 0);
   }
   return sum(left);
 }

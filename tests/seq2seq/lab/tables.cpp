@@ -77,8 +77,8 @@ TEST_CASE("faithfulness is that of nn/inspect, from the scores of all subsets") 
   CHECK(row.mean(Table::kSufficiency) ==
         Approx(scores.at({15}) - scores.at({0b1100})).margin(1e-9));
   // By chance as many, 2 of 4: (0.5, -1, 3, 2) become (0.375, 0, 1, 0.75), whose sum is 0.125 more.
-  const double shift = -0.125 / 2;
-  const Tensor keep = tensor({0.375 + shift, 0., 1., 0.75 + shift}, kFloat64);
+  const double shift = -0.125 / 3;
+  const Tensor keep = tensor({0.375 + shift, 0., 1 + shift, 0.75 + shift}, kFloat64);
   CHECK(row.mean(Table::kSoftSufficiency) ==
         Approx(scores.at({15}) - expected_score(scores, keep).item()).margin(1e-9));
   CHECK(row.mean(Table::kSoftComprehensiveness) ==
