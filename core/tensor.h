@@ -69,8 +69,7 @@ class HookHandle {
 struct BackwardOptions {
   bool retain_graph = false;  ///< keep what backward needs, so that it can run again
   /// Record the backward pass itself (implies retain_graph). A leaf (or result that retains) and
-  /// its grad() then hold each other until set_grad({}); weft::grad() makes no such cycle at
-  /// leaves.
+  /// its grad() then hold each other until set_grad({}); leaves do not after weft::grad().
   bool create_graph = false;
 };
 
@@ -142,8 +141,7 @@ class Tensor {
   /// Keeps the gradient of an intermediate result, to be read with grad() after backward.
   void retain_grad();
   /// Runs `hook` on the gradient of this tensor in every backward pass. What it throws comes out of
-  /// backward() as the nested exception of an Error that names this tensor; no grad() has changed
-  /// then.
+  /// backward() nested in an Error that names this tensor; no grad() has changed then.
   HookHandle register_hook(TensorHook hook);
   /// Accumulates the gradients of this tensor into the leaves below it. `gradient` (of this
   /// tensor's shape) may be left out for a one-element tensor. An Error on the way leaves every
