@@ -30,6 +30,17 @@ class Communicator {
   /// the piece that each rank has for this one.
   virtual void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                           std::span<const size_t> received) = 0;
+
+  /// Ends all ranks, this one with that exit status: one that cannot go on must not let the others
+  /// wait for it.
+  [[noreturn]] virtual void abort(int status) = 0;
 };
+
+/// The communicator of a process that has no others.
+Communicator& one_rank();
+
+/// How many processes mpirun, srun or the like started together with this one, it included, as they
+/// say in the environment: 1 if there is nothing of that.
+int started_ranks();
 
 }  // namespace weft

@@ -10,15 +10,19 @@
 #include <CLI/CLI.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <exception>
+#include <ostream>
+#include <thread>
 
 namespace weft {
 namespace {
 
 constexpr size_t kLongestError = 2000;  // characters; what a damaged file says may be any text
+// What fails on all ranks, rank 0 says, and ends them: the others give it so long.
+constexpr std::chrono::seconds kForFirst{2};
 
 // A closed standard stream would be the next file that is opened, and get what is meant for the
 // user. Something is put in its place that fails all the same.
@@ -65,8 +69,9 @@ void name_choices(CLI::App& command, const char* option, const Items& items) {
   described->description(described->get_description() + ": " + names);
 }
 
-void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::string& file,
-               int& status) {
+void add_train(CLI::App& app, const Catalog& catalog, Communicator& communicator, RunConfig& config,
+               std::string& file, int& status) {
+  config.train.accumulate = communicator.size();
   CLI::App* command = app.add_subcommand(
       "train", "Train a model: on a built-in task, or on files of parallel text");
   command
@@ -81,7 +86,7 @@ void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::st
   name_choices(*command, "--metric", catalog.metrics);
   command->callback([&] {
     if (!file.empty()) config.read_file(file);
-    status = train_command(config, catalog);
+    status = train_command(config, catalog, communicator);
   });
 }
 
@@ -162,16 +167,21 @@ int Program::run_unchecked(int argc, char** argv) const {
   ShowOptions show;
   LabOptions lab;
   add_tasks(app, catalog_);
-  add_train(app, catalog_, train, config_file, status);
+  add_train(app, catalog_, *communicator_, train, config_file, status);
   add_run(app, catalog_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_lab(app, catalog_, lab);
+  const bool first = communicator_->rank() == 0;
+  if (!first)  // these need no others
+    for (const char* name : {"tasks", "run", "score", "show", "lab"})
+      app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    std::ostream nowhere(nullptr);
+    return first ? app.exit(e) : app.exit(e, nowhere, nowhere);
   }
   return status;
 }
@@ -182,9 +192,17 @@ int Program::run(int argc, char** argv) const {
     ignore_signals_of_writing();
     return run_unchecked(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weft: %s\n", printable(e.what(), kLongestError).c_str());
-    return 1;
+    return failed(e);
   }
+}
+
+int Program::failed(const std::exception& e) const {
+  const int rank = communicator_->rank();
+  if (rank > 0) std::this_thread::sleep_for(kForFirst);
+  const std::string who = rank > 0 ? fmt::format("rank {}: ", rank) : "";
+  std::fprintf(stderr, "weft: %s%s\n", who.c_str(), printable(e.what(), kLongestError).c_str());
+  if (communicator_->size() > 1) communicator_->abort(1);
+  return 1;
 }
 
 }  // namespace weft

@@ -34,12 +34,6 @@ std::vector<int> starts_of(const std::vector<int>& counts) {
 
 }  // namespace
 
-bool started_by_mpi() {
-  for (const char* size : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE"})
-    if (const char* value = std::getenv(size)) return std::atoi(value) > 1;
-  return false;
-}
-
 MpiCommunicator::MpiCommunicator() : exceptions_(std::uncaught_exceptions()) {
   int given = 0;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &given);
@@ -52,7 +46,7 @@ MpiCommunicator::MpiCommunicator() : exceptions_(std::uncaught_exceptions()) {
 }
 
 MpiCommunicator::~MpiCommunicator() {
-  if (std::uncaught_exceptions() > exceptions_) MPI_Abort(MPI_COMM_WORLD, 1);
+  if (std::uncaught_exceptions() > exceptions_) abort(1);
   MPI_Finalize();
 }
 
@@ -76,6 +70,11 @@ void MpiCommunicator::all_to_all(ConstBytes mine, std::span<const size_t> sent, 
   const std::vector<int> out_starts = starts_of(out), in_starts = starts_of(in);
   MPI_Alltoallv(mine.data(), out.data(), out_starts.data(), MPI_BYTE, theirs.data(), in.data(),
                 in_starts.data(), MPI_BYTE, MPI_COMM_WORLD);
+}
+
+void MpiCommunicator::abort(int status) {
+  MPI_Abort(MPI_COMM_WORLD, status);
+  std::_Exit(status);
 }
 
 }  // namespace weft

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <weft/core/parallel.h>
+#include <weft/optim/distributed/communicator.h>
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 
@@ -15,8 +16,8 @@ namespace weft {
 /// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
 /// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
 /// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
-/// file.
-int train_command(RunConfig config, const Catalog& catalog);
+/// file. Ranks make the call together: rank 0 alone writes and prints.
+int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator);
 
 /// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
 void tasks_command(const Catalog& catalog);
