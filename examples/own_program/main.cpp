@@ -6,6 +6,8 @@
 
 #ifdef WEFT_MPI
 #include <weft/optim/distributed/mpi/mpi_communicator.h>
+
+#include <optional>
 #endif
 
 using namespace weft;
