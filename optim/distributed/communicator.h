@@ -31,8 +31,11 @@ class Communicator {
   virtual void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                           std::span<const size_t> received) = 0;
 
-  /// Ends all ranks, this one with that exit status: one that cannot go on must not let the others
-  /// wait for it.
+  /// For a rank that cannot go on: whether all ranks call this within a few seconds, each for a
+  /// failure of its own. Then none waits for another, and all may end as usual.
+  virtual bool all_failed() = 0;
+
+  /// Otherwise: ends all ranks, this one with that exit status.
   [[noreturn]] virtual void abort(int status) = 0;
 };
 

@@ -10,19 +10,15 @@
 #include <CLI/CLI.hpp>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ostream>
-#include <thread>
 
 namespace weft {
 namespace {
 
 constexpr size_t kLongestError = 2000;  // characters; what a damaged file says may be any text
-// What fails on all ranks, rank 0 says, and ends them: the others give it so long.
-constexpr std::chrono::seconds kForFirst{2};
 
 // A closed standard stream would be the next file that is opened, and get what is meant for the
 // user. Something is put in its place that fails all the same.
@@ -197,12 +193,12 @@ int Program::run(int argc, char** argv) const {
 }
 
 int Program::failed(const std::exception& e) const {
+  const std::string what = printable(e.what(), kLongestError);
   const int rank = communicator_->rank();
-  if (rank > 0) std::this_thread::sleep_for(kForFirst);
-  const std::string who = rank > 0 ? fmt::format("rank {}: ", rank) : "";
-  std::fprintf(stderr, "weft: %s%s\n", who.c_str(), printable(e.what(), kLongestError).c_str());
-  if (communicator_->size() > 1) communicator_->abort(1);
-  return 1;
+  if (rank == 0) std::fprintf(stderr, "weft: %s\n", what.c_str());
+  if (communicator_->all_failed()) return 1;  // of what rank 0 said
+  if (rank > 0) std::fprintf(stderr, "weft: rank %d: %s\n", rank, what.c_str());
+  communicator_->abort(1);
 }
 
 }  // namespace weft

@@ -24,10 +24,14 @@ class MpiCommunicator : public Communicator {
   void all_gather(ConstBytes mine, Bytes all, std::span<const size_t> counts) override;
   void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                   std::span<const size_t> received) override;
+  bool all_failed() override;
   [[noreturn]] void abort(int status) override;
 
  private:
+  struct Failures;
+
   int rank_ = 0, size_ = 1, exceptions_;
+  std::unique_ptr<Failures> failures_;
 };
 
 }  // namespace weft

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 mpirun=$(command -v "${3:-mpirun}") || { echo "skipped: there is no mpirun"; exit 77; }
-ranks=("$mpirun" --oversubscribe --bind-to none --mca odls_base_sigkill_timeout 60)
+ranks=("$mpirun" --oversubscribe --bind-to none)
 [ "$(id -u)" -ne 0 ] || ranks+=(--allow-run-as-root)
 export WEFT_NUM_THREADS=1
 
@@ -67,17 +67,20 @@ case_elastic() { # a run goes on with another number of ranks
 
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits
   local job status who signal
-  train_on 2 "$dir/whole" "${recipe[@]}" --steps 3000 --patience 100000
-  for who in mpirun:TERM mpirun:USR1 rank:TERM; do
+  local run=("${recipe[@]}" --steps 2000 --validate-every 400 --patience 100000)
+  train_on 2 "$dir/whole" "${run[@]}"
+  for who in mpirun:USR1 mpirun:TERM rank:TERM; do
     signal=${who#*:}
-    "${ranks[@]}" -n 2 "$program" train --model-dir "$dir/$who" "${recipe[@]}" --steps 3000 --patience 100000 \
+    "${ranks[@]}" --mca odls_base_sigkill_timeout 4 -n 2 "$program" train --model-dir "$dir/$who" "${run[@]}" \
       >"$dir/out" 2>"$dir/log" &
     job=$!
     wait_for '"step":20' "$dir/$who/metrics.jsonl"
     if [ $who = rank:TERM ]; then kill -TERM "$(pgrep -P $job | tail -n 1)"; else kill -"$signal" $job; fi
     status=0
     wait $job || status=$?
-    [ $status = $((128 + $(kill -l "$signal"))) ] || fail "$who: exit status $status; $(cat "$dir/log")"
+    # mpirun itself has another status where it was asked to end.
+    [ $who = mpirun:TERM ] || [ $status = $((128 + $(kill -l "$signal"))) ] ||
+      fail "$who: exit status $status; $(cat "$dir/log")"
     [ "$(grep -c "^interrupted by SIG$signal at step [0-9]*; saved: " "$dir/log")" = 1 ] || fail "$who: $(cat "$dir/log")"
     train_on 2 "$dir/$who" --resume
     same_tensors "$dir/whole/last.safetensors" "$dir/$who/last.safetensors" "$who: the run went on differently"
@@ -99,7 +102,7 @@ expect_once() { # PATTERN ARGS...
   local pattern=$1
   shift
   if "${ranks[@]}" -n 2 "$program" train --model-dir "$@" >"$dir/out" 2>"$dir/log"; then fail "no error from: $*"; fi
-  [ "$(grep -c '^\(weft\|train\|-\|see\)\?: ' "$dir/log")" = 1 ] || fail "more than one error from: $*"$'\n'"$(cat "$dir/log")"
+  [ "$(grep -c '^weft: ' "$dir/log")" = 1 ] || fail "more than one error from: $*"$'\n'"$(cat "$dir/log")"
   grep -q -- "^weft: $pattern" "$dir/log" || fail "expected $pattern; got: $(cat "$dir/log")"
 }
 
