@@ -90,11 +90,11 @@ void add_tasks(CLI::App& app, const Catalog& catalog) {
   app.add_subcommand("tasks", "List the tasks")->callback([&] { tasks_command(catalog); });
 }
 
-void add_run(CLI::App& app, const Catalog& catalog, RunOptions& o) {
+void add_run(CLI::App& app, const Catalog& catalog, Communicator& communicator, RunOptions& o) {
   CLI::App* command = app.add_subcommand("run", "Translate standard input, line by line");
   add_settings(*command, o.settings());
   require(*command, {"--model-dir"});
-  command->callback([&] { run_command(o, catalog); });
+  command->callback([&] { run_command(o, catalog, communicator); });
 }
 
 void add_score(CLI::App& app, const Catalog& catalog, ScoreOptions& o) {
@@ -164,13 +164,13 @@ int Program::run_unchecked(int argc, char** argv) const {
   LabOptions lab;
   add_tasks(app, catalog_);
   add_train(app, catalog_, *communicator_, train, config_file, status);
-  add_run(app, catalog_, run);
+  add_run(app, catalog_, *communicator_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_lab(app, catalog_, lab);
   const bool first = communicator_->rank() == 0;
   if (!first)  // these need no others
-    for (const char* name : {"tasks", "run", "score", "show", "lab"})
+    for (const char* name : {"tasks", "score", "show", "lab"})
       app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);

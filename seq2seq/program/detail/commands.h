@@ -50,8 +50,8 @@ struct RunOptions : SettingGroup {
 };
 /// Standard input to standard output, a translation for each line (with n_best several), as soon as
 /// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
-/// error. Errors: options that contradict each other.
-void run_command(const RunOptions& options, const Catalog& catalog);
+/// error. Ranks share out the lines that rank 0 reads. Errors: options that contradict each other.
+void run_command(const RunOptions& options, const Catalog& catalog, Communicator& communicator);
 
 struct ScoreOptions : SettingGroup {
   // clang-format off

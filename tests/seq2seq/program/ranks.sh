@@ -67,7 +67,7 @@ case_elastic() { # a run goes on with another number of ranks
 
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits
   local job status who signal
-  local run=("${recipe[@]}" --steps 2000 --validate-every 400 --patience 100000)
+  local run=("${recipe[@]}" --steps 800 --validate-every 200 --patience 100000)
   train_on 2 "$dir/whole" "${run[@]}"
   for who in mpirun:USR1 mpirun:TERM rank:TERM; do
     signal=${who#*:}
@@ -130,6 +130,26 @@ case_errors() { # said once, and by whom
     fail "one of four processes must not train alone"
   fi
   grep -q "^weft: train: 4 processes were started together, but " "$dir/log" || fail "$(cat "$dir/log")"
+}
+
+case_run() { # lines are shared out, and come back in their order
+  alone "$dir/m" "${recipe[@]}" --steps 24
+  local args n
+  { head -n 7 "$dir/en"; echo; printf 'a \xff\n'; tail -n 30 "$dir/en"; } >"$dir/in"
+  for args in "--beam 1" "--n-best 2" "--sample --seed 3 --n-best 2"; do
+    # shellcheck disable=SC2086  # options and their values
+    if "$program" run --model-dir "$dir/m" $args <"$dir/in" >"$dir/expected" 2>/dev/null; then fail "no error"; fi
+    [ "$(wc -l <"$dir/expected")" -ge 39 ] || fail "a line for each line"
+    for n in 2 3; do
+      # shellcheck disable=SC2086
+      if "${ranks[@]}" -n $n "$program" run --model-dir "$dir/m" $args <"$dir/in" >"$dir/out" 2>"$dir/log"; then
+        fail "no error for an invalid line"
+      fi
+      cmp "$dir/expected" "$dir/out" || fail "run $args on $n ranks"
+      [ "$(grep -c '^weft: ' "$dir/log")" = 2 ] || fail "said once: $(cat "$dir/log")"
+    done
+  done
+  [ "$(echo "a house" | "${ranks[@]}" -n 3 "$program" run --model-dir "$dir/m" | wc -l)" = 1 ] || fail "fewer lines than ranks"
 }
 
 case_own_program() { # two lines of main give it the same
