@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the tests of the program share: sourced with PROGRAM as the first argument.
-program=$1
+program=$1 # shellcheck disable=SC2034
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 

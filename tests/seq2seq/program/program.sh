@@ -2,6 +2,7 @@
 # The program `weft` from outside: trains, stops, goes on, translates, and answers bad input.
 # usage: program.sh PROGRAM CASE
 set -euo pipefail
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 steps_of() { # MODEL_DIR: the steps in its log, in order

@@ -2,6 +2,7 @@
 # `weft train` on several ranks: the same bits as on one, whatever happens on the way.
 # usage: ranks.sh PROGRAM CASE [MPIRUN]
 set -euo pipefail
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 mpirun=$(command -v "${3:-mpirun}") || { echo "skipped: there is no mpirun"; exit 77; }
 ranks=("$mpirun" --oversubscribe --bind-to none)
