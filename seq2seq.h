@@ -45,6 +45,7 @@
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/run/saved_model.h>
@@ -71,5 +72,4 @@
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
-#include <weft/seq2seq/training/ranks.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/ranks.h>
 
 namespace weft {
 

@@ -8,6 +8,7 @@
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/tasks/corpus.h>
@@ -15,7 +16,6 @@
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
-#include <weft/seq2seq/training/ranks.h>
 
 #include <chrono>
 #include <optional>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/training/metrics_log.h>
-#include <weft/seq2seq/training/ranks.h>
 
 #include <filesystem>
 

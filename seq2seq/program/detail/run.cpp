@@ -8,10 +8,10 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/seq2seq/training/ranks.h>
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 #include <weft/optim/distributed/parts.h>
-#include <weft/seq2seq/training/ranks.h>
+#include <weft/seq2seq/run/ranks.h>
 
 #include <numeric>
 #include <span>
