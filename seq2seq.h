@@ -45,6 +45,7 @@
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/run/saved_model.h>
