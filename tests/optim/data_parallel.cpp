@@ -4,87 +4,13 @@
 #include <weft/core/random.h>
 #include <weft/optim/distributed/data_parallel.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/optim/threads.h>
 
-#include <barrier>
 #include <bit>
-#include <cstring>
-#include <mutex>
-#include <thread>
 
 using namespace weft;
 
 namespace {
-
-// Ranks that are threads, and talk by a table that all can see.
-class Table {
- public:
-  explicit Table(int ranks) : turn_(ranks), bytes_(static_cast<size_t>(ranks)) {}
-
-  // Everybody shows bytes, then looks at those of all.
-  template <class Look>
-  void meet(int rank, ConstBytes mine, Look look) {
-    bytes_[static_cast<size_t>(rank)] = mine;
-    turn_.arrive_and_wait();
-    look(bytes_);
-    turn_.arrive_and_wait();
-  }
-
- private:
-  std::barrier<> turn_;
-  std::vector<ConstBytes> bytes_;
-};
-
-class Thread : public Communicator {
- public:
-  Thread(Table& table, int rank, int ranks) : table_(table), rank_(rank), ranks_(ranks) {}
-
-  int rank() const override { return rank_; }
-  int size() const override { return ranks_; }
-
-  void broadcast(Bytes bytes) override {
-    table_.meet(rank_, bytes, [&](const auto& all) {
-      if (rank_ > 0) std::memcpy(bytes.data(), all[0].data(), bytes.size());
-    });
-  }
-  void all_gather(ConstBytes mine, Bytes all, std::span<const size_t> counts) override {
-    table_.meet(rank_, mine, [&](const auto& shown) {
-      size_t at = 0;
-      for (size_t r = 0; r < shown.size(); at += counts[r++]) {
-        REQUIRE(shown[r].size() == counts[r]);
-        std::copy(shown[r].begin(), shown[r].end(), all.begin() + static_cast<ptrdiff_t>(at));
-      }
-      REQUIRE(at == all.size());
-    });
-  }
-  void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
-                  std::span<const size_t> received) override {
-    REQUIRE(sent.size() == static_cast<size_t>(ranks_));
-    table_.meet(rank_, mine, [&](const auto& shown) {
-      size_t at = 0;
-      for (size_t r = 0; r < shown.size(); at += received[r++]) {
-        REQUIRE(shown[r].size() == received[r] * shown.size());
-        const auto piece = shown[r].subspan(static_cast<size_t>(rank_) * received[r], received[r]);
-        std::copy(piece.begin(), piece.end(), theirs.begin() + static_cast<ptrdiff_t>(at));
-      }
-      REQUIRE(at == theirs.size());
-    });
-  }
-
- private:
-  Table& table_;
-  int rank_, ranks_;
-};
-
-void on_ranks(int ranks, const std::function<void(Communicator&)>& run) {
-  Table table(ranks);
-  std::vector<std::thread> threads;
-  for (int r = 0; r < ranks; ++r)
-    threads.emplace_back([&, r] {
-      Thread communicator(table, r, ranks);
-      run(communicator);
-    });
-  for (std::thread& t : threads) t.join();
-}
 
 Tensor learning(const Tensor& t) { return Tensor(t).set_requires_grad(); }
 
@@ -141,8 +67,7 @@ TEST_CASE("data parallel: sums of gradients have the same bits at any number of 
       for (const int64_t bucket_bytes : {1, 40, 1 << 20}) {
         on_ranks(ranks, [&](Communicator& c) {
           const std::vector<uint64_t> bits = sum_on(c, parts, bucket_bytes);
-          static std::mutex one_at_a_time;
-          const std::lock_guard lock(one_at_a_time);
+          const std::lock_guard lock(one_at_a_time());
           CAPTURE(parts, ranks, bucket_bytes);
           CHECK(bits == alone);
         });
@@ -172,8 +97,7 @@ TEST_CASE("data parallel: a parameter that went its own way is named") {
     DataParallel ranks(c, parameters);
     if (c.rank() == 2) Tensor(parameters[3].tensor).mutable_data<float>()[1] = 9;
     const std::string message = message_of([&] { ranks.check_equal(); });
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::lock_guard lock(one_at_a_time());
     CHECK(message ==
           "DataParallel: values of rank 2 must be values of rank 0; some [2, 2] float32 is not");
   });
@@ -187,8 +111,7 @@ TEST_CASE("data parallel: after a part that throws, backward is as it was") {
         message_of([&] { ranks.sum_gradients(2, [](int64_t) { throw Error("no such batch"); }); });
     backward(parameters, 0);
     backward(plain, 0);
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::lock_guard lock(one_at_a_time());
     CHECK(message == "no such batch");
     CHECK(bits_of(parameters) == bits_of(plain));
   });
