@@ -71,4 +71,5 @@
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/ranks.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -1,7 +1,14 @@
 // A model, a task and an optimizer of your own, together in weft's command line.
 //   own_program train --model sharp --task vowels --optimizer lion --model-dir vowels
+//   mpirun -n 4 own_program train ...  the same on four processes, where there is MPI
 #include <weft/seq2seq.h>
 #include <weft/weft.h>
+
+#ifdef WEFT_MPI
+#include <weft/optim/distributed/mpi/mpi_communicator.h>
+
+#include <optional>
+#endif
 
 using namespace weft;
 
@@ -74,5 +81,9 @@ int main(int argc, char** argv) {
   program.add_task(drawn_task("vowels", "5 to 10 letters without vowels", draw_word, without_vowels,
                               {{"epochs", "4"}}));
   program.add_optimizer({"lion", "steps by signs", make_lion, {{"lr", "0.001"}}});
+#ifdef WEFT_MPI
+  std::optional<MpiCommunicator> ranks;
+  if (started_ranks() > 1) program.distribute(ranks.emplace());
+#endif
   return program.run(argc, argv);
 }

@@ -30,6 +30,20 @@ class Communicator {
   /// the piece that each rank has for this one.
   virtual void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                           std::span<const size_t> received) = 0;
+
+  /// For a rank that cannot go on: whether all ranks call this within a few seconds, each for a
+  /// failure of its own. Then none waits for another, and all may end as usual.
+  virtual bool all_failed() = 0;
+
+  /// Otherwise: ends all ranks, this one with that exit status.
+  [[noreturn]] virtual void abort(int status) = 0;
 };
+
+/// The communicator of a process that has no others.
+Communicator& one_rank();
+
+/// How many processes mpirun, srun or the like started together with this one, it included, as they
+/// say in the environment: 1 if there is nothing of that.
+int started_ranks();
 
 }  // namespace weft

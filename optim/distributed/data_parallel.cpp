@@ -117,6 +117,8 @@ void DataParallel::set_sums() {
   }
 }
 
-void DataParallel::check_equal() { check_equal_values("DataParallel", communicator_, parameters_); }
+void DataParallel::check_equal() {
+  if (communicator_.size() > 1) check_equal_values("DataParallel", communicator_, parameters_);
+}
 
 }  // namespace weft

@@ -31,19 +31,14 @@ int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch) {
   return count;
 }
 
-BatchLoss accumulate_gradients(Seq2SeqModel& model, std::span<const Pair> pairs,
-                               std::span<const Batch> batches, double label_smoothing) {
-  BatchLoss all;
-  for (const Batch& batch : batches) all.tokens += predicted_tokens(pairs, batch);
-  for (const Batch& batch : batches) {
-    const double share =
-        static_cast<double>(predicted_tokens(pairs, batch)) / static_cast<double>(all.tokens);
-    const Tensor loss = model.loss(pad_ids(pairs, batch, &Pair::source),
-                                   pad_ids(pairs, batch, &Pair::target), label_smoothing);
-    (loss * share).backward();
-    all.mean += loss.item() * share;
-  }
-  return all;
+double add_gradients(Seq2SeqModel& model, std::span<const Pair> pairs, const Batch& batch,
+                     int64_t tokens, double label_smoothing) {
+  const double share =
+      static_cast<double>(predicted_tokens(pairs, batch)) / static_cast<double>(tokens);
+  const Tensor loss = model.loss(pad_ids(pairs, batch, &Pair::source),
+                                 pad_ids(pairs, batch, &Pair::target), label_smoothing);
+  (loss * share).backward();
+  return loss.item() * share;
 }
 
 }  // namespace weft

@@ -53,13 +53,10 @@ AttentionMaps cross_attention(Seq2SeqModel& model, const Ids& source, const Ids&
 /// How many ids of the batch's targets (kBegin ... kEnd) are predicted: all but the first of each.
 int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch);
 
-struct BatchLoss {
-  double mean = 0;     ///< of a target token, nats
-  int64_t tokens = 0;  ///< target tokens
-};
-/// Adds the gradient of the mean loss over all target tokens of `batches` to the parameters': one
-/// batch weighs as much as its tokens, so the parts of a batch give what the whole gives.
-BatchLoss accumulate_gradients(Seq2SeqModel& model, std::span<const Pair> pairs,
-                               std::span<const Batch> batches, double label_smoothing);
+/// Adds to the parameters' gradients those of a batch's part of the mean loss over `tokens` target
+/// tokens, in nats, and returns that part: a batch weighs as much as its tokens, so the parts of a
+/// batch give what the whole gives.
+double add_gradients(Seq2SeqModel& model, std::span<const Pair> pairs, const Batch& batch,
+                     int64_t tokens, double label_smoothing);
 
 }  // namespace weft

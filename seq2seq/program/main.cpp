@@ -2,4 +2,17 @@
 // what attention looks at.
 #include <weft/seq2seq/program/program.h>
 
-int main(int argc, char** argv) { return weft::Program().run(argc, argv); }
+#ifdef WEFT_MPI
+#include <weft/optim/distributed/mpi/mpi_communicator.h>
+
+#include <optional>
+#endif
+
+int main(int argc, char** argv) {
+  weft::Program program;
+#ifdef WEFT_MPI
+  std::optional<weft::MpiCommunicator> ranks;
+  if (weft::started_ranks() > 1) program.distribute(ranks.emplace());
+#endif
+  return program.run(argc, argv);
+}

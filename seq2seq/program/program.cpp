@@ -13,7 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <exception>
+#include <ostream>
 
 namespace weft {
 namespace {
@@ -65,8 +65,9 @@ void name_choices(CLI::App& command, const char* option, const Items& items) {
   described->description(described->get_description() + ": " + names);
 }
 
-void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::string& file,
-               int& status) {
+void add_train(CLI::App& app, const Catalog& catalog, Communicator& communicator, RunConfig& config,
+               std::string& file, int& status) {
+  config.train.accumulate = communicator.size();
   CLI::App* command = app.add_subcommand(
       "train", "Train a model: on a built-in task, or on files of parallel text");
   command
@@ -81,7 +82,7 @@ void add_train(CLI::App& app, const Catalog& catalog, RunConfig& config, std::st
   name_choices(*command, "--metric", catalog.metrics);
   command->callback([&] {
     if (!file.empty()) config.read_file(file);
-    status = train_command(config, catalog);
+    status = train_command(config, catalog, communicator);
   });
 }
 
@@ -89,11 +90,11 @@ void add_tasks(CLI::App& app, const Catalog& catalog) {
   app.add_subcommand("tasks", "List the tasks")->callback([&] { tasks_command(catalog); });
 }
 
-void add_run(CLI::App& app, const Catalog& catalog, RunOptions& o) {
+void add_run(CLI::App& app, const Catalog& catalog, Communicator& communicator, RunOptions& o) {
   CLI::App* command = app.add_subcommand("run", "Translate standard input, line by line");
   add_settings(*command, o.settings());
   require(*command, {"--model-dir"});
-  command->callback([&] { run_command(o, catalog); });
+  command->callback([&] { run_command(o, catalog, communicator); });
 }
 
 void add_score(CLI::App& app, const Catalog& catalog, ScoreOptions& o) {
@@ -162,16 +163,21 @@ int Program::run_unchecked(int argc, char** argv) const {
   ShowOptions show;
   LabOptions lab;
   add_tasks(app, catalog_);
-  add_train(app, catalog_, train, config_file, status);
-  add_run(app, catalog_, run);
+  add_train(app, catalog_, *communicator_, train, config_file, status);
+  add_run(app, catalog_, *communicator_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_lab(app, catalog_, lab);
+  const bool first = communicator_->rank() == 0;
+  if (!first)  // these need no others
+    for (const char* name : {"tasks", "score", "show", "lab"})
+      app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    std::ostream nowhere(nullptr);
+    return first ? app.exit(e) : app.exit(e, nowhere, nowhere);
   }
   return status;
 }
@@ -182,9 +188,17 @@ int Program::run(int argc, char** argv) const {
     ignore_signals_of_writing();
     return run_unchecked(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weft: %s\n", printable(e.what(), kLongestError).c_str());
-    return 1;
+    return failed(e);
   }
+}
+
+int Program::failed(const std::exception& e) const {
+  const std::string what = printable(e.what(), kLongestError);
+  const int rank = communicator_->rank();
+  if (rank == 0) std::fprintf(stderr, "weft: %s\n", what.c_str());
+  if (communicator_->all_failed()) return 1;  // of what rank 0 said
+  if (rank > 0) std::fprintf(stderr, "weft: rank %d: %s\n", rank, what.c_str());
+  communicator_->abort(1);
 }
 
 }  // namespace weft

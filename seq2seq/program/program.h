@@ -8,7 +8,10 @@
 //   }
 #pragma once
 
+#include <weft/optim/distributed/communicator.h>
 #include <weft/seq2seq/run/catalog.h>
+
+#include <exception>
 
 namespace weft {
 
@@ -22,13 +25,24 @@ class Program {
   void add_measure(Measure measure);
   void add_experiment(Experiment experiment);
 
-  /// Does what the command line says. Returns the exit status; errors go to standard error.
+  /// Trains and translates on all ranks of the communicator, which must outlive the program; rank 0
+  /// alone writes, prints and does what else there is. Every rank runs the same program:
+  ///
+  ///   std::optional<MpiCommunicator> ranks;  // weft::mpi; mpirun -n 4 my_program train ...
+  ///   if (started_ranks() > 1) program.distribute(ranks.emplace());
+  void distribute(Communicator& communicator) { communicator_ = &communicator; }
+
+  /// Does what the command line says. Returns the exit status; errors go to standard error, and end
+  /// all ranks.
   int run(int argc, char** argv) const;
 
  private:
   int run_unchecked(int argc, char** argv) const;
 
+  int failed(const std::exception& e) const;
+
   Catalog catalog_;
+  Communicator* communicator_ = &one_rank();
 };
 
 }  // namespace weft

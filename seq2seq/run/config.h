@@ -50,7 +50,7 @@ struct TrainConfig : SettingGroup {
   Setting<int64_t> max_tokens{*this, 4096, {"max-tokens", "Training",
       "Size of a batch: its longest side times its sentences; less for a small corpus", kPositive}};
   Setting<int64_t> accumulate{*this, 1, {"accumulate", "Training",
-      "Batches whose gradients make one update", kPositive}};
+      "Batches whose gradients make one update; by default one for each rank", kPositive}};
   Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
       "Turns gradients into updates"}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",

@@ -67,8 +67,9 @@ bool sign(int descriptor) {
 
 }  // namespace
 
-RunDirectory::RunDirectory(fs::path path) : path_(std::move(path)), folder_(path_) {
-  if (!is_there(path_)) return;
+RunDirectory::RunDirectory(fs::path path, RunFiles files)
+    : path_(std::move(path)), folder_(path_), files_(files) {
+  if (theirs() || !is_there(path_)) return;
   lock();
   try {
     recover();
@@ -91,14 +92,14 @@ bool RunDirectory::has_model() const {
 }
 
 void RunDirectory::require_free() const {
-  check(!has_model(),
+  check(theirs() || !has_model(),
         "train: {} holds a model already; go on with --resume, replace it with --overwrite, "
         "or name another directory",
         path_.string());
 }
 
 void RunDirectory::require_checkpoint() const {
-  check(has(kLastCheckpoint) || has(kBestCheckpoint),
+  check(theirs() || has(kLastCheckpoint) || has(kBestCheckpoint),
         "train: --resume needs a checkpoint; there is none in {}", path_.string());
 }
 
@@ -128,6 +129,7 @@ void RunDirectory::recover() {
 }
 
 void RunDirectory::begin(bool replace_model) {
+  if (theirs()) return;
   make(path_);
   if (lock_ < 0) lock();
   const bool beside = has_model();

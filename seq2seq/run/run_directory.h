@@ -12,13 +12,16 @@ inline constexpr const char* kBestCheckpoint = "best.safetensors";
 inline constexpr const char* kLastCheckpoint = "last.safetensors";
 inline constexpr const char* kMetrics = "metrics.jsonl";
 
+/// Whether a process writes a run's files, or another one does: of several ranks, the first.
+enum class RunFiles { kOurs, kTheirs };
+
 class RunDirectory {
  public:
   /// If the directory is there, locks it, removes what writers left that died, and finishes what a
   /// run that died had begun to put in the place of its model. Throws if another process (or
   /// another object) trains in it. The lock is a file of the directory, .lock; it ends with the
-  /// process.
-  explicit RunDirectory(std::filesystem::path path);
+  /// process. With kTheirs, here as in the functions below, it does nothing and checks nothing.
+  explicit RunDirectory(std::filesystem::path path, RunFiles files = RunFiles::kOurs);
   /// Removes what a new run wrote beside an old model, if it had no model of its own yet.
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -42,6 +45,7 @@ class RunDirectory {
   bool replace();
 
  private:
+  bool theirs() const { return files_ == RunFiles::kTheirs; }
   bool has(const char* file) const;
   bool has_model() const;
   void lock();
@@ -49,6 +53,7 @@ class RunDirectory {
   void move_in(const std::filesystem::path& from) const;
 
   std::filesystem::path path_, folder_;
+  RunFiles files_;
   int lock_ = -1;  // its descriptor
 };
 

@@ -7,6 +7,7 @@ namespace weft {
 namespace {
 
 constexpr int64_t kSentencesAtOnce = 1024;  // for a thread
+constexpr int64_t kTokensAtOnce = 2048;     // for a rank: a batch of greedy search
 
 }  // namespace
 
@@ -20,18 +21,34 @@ std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText&
   return pairs;
 }
 
-double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches) {
-  NoGrad no_grad;
+double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches,
+                 const Ranks& ranks) {
+  const NoGrad no_grad;
+  const std::vector<double> means = ranks.map(std::ssize(batches), [&](int64_t i) {
+    const Batch& batch = batches[static_cast<size_t>(i)];
+    return model.loss(pad_ids(pairs, batch, &Pair::source), pad_ids(pairs, batch, &Pair::target), 0)
+        .item();
+  });
   double total = 0;
   int64_t tokens = 0;
-  for (const Batch& batch : batches) {
-    const Tensor mean =
-        model.loss(pad_ids(pairs, batch, &Pair::source), pad_ids(pairs, batch, &Pair::target), 0);
-    const int64_t n = predicted_tokens(pairs, batch);
-    total += mean.item() * static_cast<double>(n);
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const int64_t n = predicted_tokens(pairs, batches[i]);
+    total += means[i] * static_cast<double>(n);
     tokens += n;
   }
   return total / static_cast<double>(tokens);
+}
+
+std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
+                                       std::span<const std::string> sentences, const Ranks& ranks) {
+  std::vector<Ids> sources;
+  for (const std::string& sentence : sentences)
+    sources.push_back(encode_source(vocabulary, sentence));
+  return ranks.map(inference_batches(sources, kTokensAtOnce), [&](const Batch& batch) {
+    std::vector<std::string> share;
+    for (const int64_t i : batch) share.push_back(sentences[static_cast<size_t>(i)]);
+    return translate_all(model, vocabulary, share);
+  });
 }
 
 AlignmentScores::Head best_alignment_head(Seq2SeqModel& model, const Vocabulary& vocabulary,

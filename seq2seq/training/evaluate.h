@@ -3,6 +3,7 @@
 
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/tasks/corpus.h>
+#include <weft/seq2seq/training/ranks.h>
 
 namespace weft {
 
@@ -10,8 +11,15 @@ namespace weft {
 std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text);
 
 /// Mean negative log-likelihood of a target token of these batches, in nats, without label
-/// smoothing. There must be a batch.
-double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches);
+/// smoothing, with the same bits at any number of ranks, which share the batches out. There must be
+/// a batch.
+double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches,
+                 const Ranks& ranks = Ranks());
+
+/// The best translation of each sentence that beam search of width 1 finds; the ranks share them
+/// out. An empty sentence gives an empty one.
+std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,
+                                       std::span<const std::string> sentences, const Ranks& ranks);
 
 /// The head whose attention is nearest to the gold alignment, read at one step. The decoder is
 /// given the references. Throws if the split has no alignments.

@@ -1,6 +1,6 @@
 #include <unistd.h>
+#include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
-#include <weft/optim/clip.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/training/evaluate.h>
@@ -13,9 +13,6 @@
 
 namespace weft {
 namespace {
-
-// Weights that have left the numbers do not come back.
-constexpr int64_t kMostSkippedInRow = 50;
 
 // Puts a model into eval mode, for a scope.
 class EvalScope {
@@ -33,8 +30,9 @@ bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
 }
 
-GeneratorState state_of(const Generator& generator) {
-  return {generator, generator.seed(), generator.position()};
+std::ostream& nowhere() {
+  static std::ostream none(nullptr);
+  return none;
 }
 
 // Which settings follow from the corpus's size; empty if none does.
@@ -54,6 +52,7 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
     : config_(config.train),
       run_(config.model.run),
       parts_(parts),
+      ranks_(parts.communicator),
       schedule_(parts.optimizer, parts.lr_factor
                                      ? parts.lr_factor
                                      : schedules::warmup_decay(config_.warmup, config_.decay)),
@@ -61,8 +60,10 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       valid_(encode_pairs(parts.vocabulary, parts.corpus.valid.text)),
       valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
       settings_(run_settings(config, parts.corpus.train.text, parts.corpus.valid.text)),
-      progress_(std::cerr, isatty(STDERR_FILENO) != 0),
-      at_(config_.resume ? restore() : Position{}) {
+      progress_(ranks_.first() ? std::cerr : nowhere(), isatty(STDERR_FILENO) != 0),
+      at_(config_.resume ? restore() : Position{}),
+      gradients_(parts.communicator, parts.model.named_parameters()) {
+  check_ranks();
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
                                [&](const Pair& pair) { return fits(pair, config_.max_tokens); });
   check(any, "train: no pair fits into --max-tokens {}", config_.max_tokens.value());
@@ -70,17 +71,34 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
         config_.max_tokens.value());
 }
 
-bool Trainer::run() {
+// Parameters are compared, others come from rank 0: what the updates follow from must be the same.
+void Trainer::check_ranks() const {
+  if (!ranks_.several()) return;
+  uint32_t sum = 0;
+  for (const auto& [name, value] : settings_) sum = crc32c(name + value, sum);
+  for (const std::vector<Pair>* pairs : {&pairs_, &valid_})
+    for (const Pair& pair : *pairs)
+      for (const Ids* ids : {&pair.source, &pair.target})
+        sum = crc32c(ids->data(), ids->size() * sizeof(int64_t), sum);
+  const std::vector<double> sums = ranks_.map(ranks_.count(), [&](int64_t) { return sum; });
+  for (size_t rank = 0; rank < sums.size(); ++rank)
+    check(sums[rank] == sums[0],
+          "train: rank {} has another corpus, vocabulary or settings than rank 0", rank);
+}
+
+int Trainer::run() {
   // Where the best model is lost, this step is validated again.
   open_records(lacks_best_ ? at_.step - 1 : at_.validated_step);
   const InterruptScope scope;
+  int signal = 0;
   try {
     train();
   } catch (const Interrupted& why) {
     save_interrupted(why);
-    return false;
+    signal = why.signal();
   }
-  return true;
+  ranks_.wait_for_first();  // until all is saved
+  return signal;
 }
 
 void Trainer::train() {
@@ -139,6 +157,7 @@ void Trainer::train_epoch() {
       validate();
     else
       update(epoch.batches);
+    ranks_.heed_signals();
   }
   if (at_.batch < count) return;
   at_.batch = 0;
@@ -159,6 +178,11 @@ void Trainer::say_ready(int64_t skipped) {
   say_left_out("validation", parts_.corpus.valid, valid_batches_.skipped,
                " of the validation loss");
   for (const Split& test : parts_.corpus.tests) say_left_out("test", test, 0, "");
+  if (const int64_t idle = ranks_.count() - config_.accumulate; idle > 0)
+    progress_.print(
+        fmt::format("warning: {} of {} ranks have nothing to do: an update has "
+                    "--accumulate {} batches",
+                    idle, ranks_.count(), config_.accumulate.value()));
   progress_.print(fmt::format("the best model is chosen by {}", parts_.metric.title));
   progress_.print(fmt::format("{} pairs, {} ids, {} parameters; ready after {:.2f} s",
                               pairs_.size(), parts_.vocabulary.size(), parameters(),
@@ -180,99 +204,6 @@ void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped
                            config_.max_tokens.value(), of));
 }
 
-// One update from the next batches of the epoch. What interrupts it leaves the run as it was.
-void Trainer::update(const std::vector<Batch>& batches) {
-  const Stopwatch watch;
-  const auto end =
-      std::min<int64_t>(at_.batch + config_.accumulate, static_cast<int64_t>(batches.size()));
-  const std::span parts(batches.begin() + at_.batch, batches.begin() + end);
-  const GeneratorState start = state_of(parts_.generator);
-  const auto [loss, norm] = pass(parts);
-  const std::string fault = fault_of_update(loss.mean, norm, parts_.vocabulary.size());
-  const Uninterrupted whole;
-  if (!fault.empty()) diverged(fault, parts, start);
-  const double rate = parts_.optimizer.lr();
-  double saving = 0;
-  if (fault.empty()) {
-    if (film_ && updates_to_validation(std::ssize(batches)) <= config_.record_gradients)
-      film_->add();
-    saving = save_if_due(start);
-    parts_.optimizer.step(config_.clip > 0 ? clip_factor(norm, config_.clip) : 1);
-    skipped_in_row_ = 0;
-  }
-  parts_.optimizer.zero_grad();
-  schedule_.step();
-  const double seconds = watch.seconds() - saving;
-  at_.batch = end;
-  at_.seconds += seconds;
-  at_.tokens += loss.tokens;
-  ++at_.step;
-  note({.step = at_.step,
-        .epoch = at_.epoch,
-        .learning_rate = rate,
-        .gradient_norm = norm,
-        .seconds = at_.seconds},
-       !fault.empty(), loss, seconds);
-}
-
-// An exception leaves no gradients, and the generator where it was.
-Trainer::Pass Trainer::pass(std::span<const Batch> batches) {
-  const GeneratorState start = state_of(parts_.generator);
-  try {
-    const BatchLoss loss =
-        accumulate_gradients(parts_.model, pairs_, batches, config_.label_smoothing);
-    return {loss, grad_norm(parts_.optimizer.parameters())};
-  } catch (...) {
-    parts_.optimizer.zero_grad();
-    Generator(start.generator).set_state(start.seed, start.position);
-    throw;
-  }
-}
-
-// Ends the run, unless the update is to be skipped; the first one that is skipped is explained.
-void Trainer::diverged(const std::string& fault, std::span<const Batch> batches,
-                       const GeneratorState& start) {
-  const bool skip =
-      config_.on_divergence.value() == "skip" && ++skipped_in_row_ <= kMostSkippedInRow;
-  if (skip && skipped_++ > 0) return;
-  const std::string explained = fmt::format("{}; {}", fault, cause_of_fault([&] {
-                                              const RandomReplay again({start});
-                                              parts_.optimizer.zero_grad();
-                                              pass(batches);
-                                            }));
-  if (!skip) stop_diverged(at_.step + 1, explained);
-  progress_.print(fmt::format("warning: step {} is skipped: {}; others are only counted",
-                              at_.step + 1, explained));
-}
-
-void Trainer::stop_diverged(int64_t step, const std::string& fault) const {
-  // A new run beside an old model leaves nothing before its first validation.
-  const bool kept = saved_step_ >= 0 && parts_.directory.folder() == config_.directory();
-  const std::string skipped = skipped_ > 0 ? fmt::format(" after {} skipped ones", skipped_) : "";
-  fail("train: diverged at step {}{}: {}; {}; {}", step, skipped, fault,
-       kept ? fmt::format("the weights of step {} are saved", saved_step_) : "nothing is saved yet",
-       advice_on_divergence(config_, kept));
-}
-
-// Sums up the interval for the log and moves the progress line.
-void Trainer::note(TrainingRecord record, bool skipped, const BatchLoss& loss, double seconds) {
-  auto& interval = at_.interval;
-  interval.seconds += seconds;
-  interval.skipped += skipped;
-  if (!skipped) {
-    interval.loss += loss.mean * static_cast<double>(loss.tokens);
-    interval.tokens += loss.tokens;
-  }
-  record.loss = interval.loss / static_cast<double>(interval.tokens);
-  record.tokens_per_second = static_cast<double>(interval.tokens) / interval.seconds;
-  record.skipped = interval.skipped;
-  progress_.update(
-      {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
-  if (at_.step % config_.log_every != 0) return;
-  metrics_->write(record);
-  interval = {};
-}
-
 int64_t Trainer::total_steps() const {
   const int64_t by_epochs =
       config_.epochs * ((batches_per_epoch_ + config_.accumulate - 1) / config_.accumulate);
@@ -288,19 +219,21 @@ double Trainer::fraction() const {
 }
 
 void Trainer::validate() {
+  gradients_.check_equal();
   const ParallelText& text = parts_.corpus.valid.text;
   double loss = 0;
   std::vector<std::string> translations;
   {
     const EvalScope eval(parts_.model);
-    loss = mean_loss(parts_.model, valid_, valid_batches_.batches);
+    loss = mean_loss(parts_.model, valid_, valid_batches_.batches, ranks_);
     if (const auto fault = fault_of_loss(loss, parts_.vocabulary.size()); !fault.empty())
       stop_diverged(at_.step, "in validation " + fault);
-    translations = translate_all(parts_.model, parts_.vocabulary, text.source);
+    translations = translate_all(parts_.model, parts_.vocabulary, text.source, ranks_);
     if (film_) film_->record(at_.step);
   }
-  const double score = parts_.metric.score(translations, text.target);
-  metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
+  const double score = ranks_.of_first(parts_.metric.score(translations, text.target));
+  if (metrics_)
+    metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(fmt::format("step {}  validation: loss {:.3f}{}  exact {:.1f} %", at_.step, loss,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/optim/checkpoint.h>
+#include <weft/optim/distributed/data_parallel.h>
 #include <weft/optim/schedules.h>
 #include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/metrics/metric.h>
@@ -14,6 +15,7 @@
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/ranks.h>
 
 #include <chrono>
 #include <optional>
@@ -41,20 +43,24 @@ struct TrainingParts {
   RunDirectory& directory;  ///< where it is kept
   LrFactor lr_factor = {};  ///< of an update; by default that of the settings warmup and decay
   Stopwatch since_start{};  ///< tells the user how long it took to get ready
+  /// To the ranks that train the same model with the same parts. Only rank 0 writes and prints; the
+  /// result has the same bits at any number of ranks.
+  Communicator& communicator = one_rank();
 };
 
 class Trainer {
  public:
   /// Goes on from the newest checkpoint that is whole if `config` says so, and writes nothing yet.
   /// Otherwise the directory must have begun a new run once the trainer runs. `config` and what the
-  /// parts refer to must outlive it. Throws if no checkpoint is whole and of this run, or if no
-  /// pair fits into a batch, for training or for validation.
+  /// parts refer to must outlive it. Throws if no checkpoint is whole and of this run, if no pair
+  /// fits into a batch, for training or for validation, or if ranks differ in what they train.
   Trainer(const RunConfig& config, const TrainingParts& parts);
 
-  /// Trains until a limit is reached or scores stop getting better. False if a signal interrupted
-  /// it (InterruptScope), after saving. Throws if the loss leaves the numbers or explodes, with the
-  /// op and the module where it began; the files keep the last good weights.
-  bool run();
+  /// Trains until a limit is reached or scores stop getting better. 0, or the signal that
+  /// interrupted it or another rank (InterruptScope), after saving. Throws if the loss leaves the
+  /// numbers or explodes, with the op and the module where it began; the files keep the last good
+  /// weights.
+  int run();
 
   const Position& position() const { return at_; }
   int64_t parameters() const;
@@ -69,14 +75,17 @@ class Trainer {
   int64_t updates_to_validation(int64_t batches) const;
   /// Of the gradients that it leaves in the parameters.
   struct Pass {
-    BatchLoss loss;
-    double norm;
+    double loss = 0;     ///< mean of a target token, nats
+    int64_t tokens = 0;  ///< target tokens
+    double norm = 0;
   };
-  Pass pass(std::span<const Batch> batches);
+  Pass pass(std::span<const Batch> batches, const GeneratorState& start);
+  double add_part(std::span<const Batch> batches, int64_t part, const GeneratorState& start);
+  std::string cause(std::span<const Batch> batches, const GeneratorState& start);
   void diverged(const std::string& fault, std::span<const Batch> batches,
                 const GeneratorState& start);
   [[noreturn]] void stop_diverged(int64_t step, const std::string& fault) const;
-  void note(TrainingRecord record, bool skipped, const BatchLoss& loss, double seconds);
+  void note(TrainingRecord record, bool skipped, const Pass& pass, double seconds);
   int64_t total_steps() const;
   double fraction() const;
   bool validation_due() const;
@@ -90,12 +99,14 @@ class Trainer {
   void open_records(int64_t validated_step);
   Position restore();
   TrainingRun state();
+  void check_ranks() const;
   void say_ready(int64_t skipped);
   void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
   const TrainConfig& config_;
   const std::string& run_;  // its id
   const TrainingParts parts_;
+  const Ranks ranks_;
   Schedule schedule_;
   std::vector<Pair> pairs_, valid_;
   TrainingBatches valid_batches_;
@@ -104,7 +115,8 @@ class Trainer {
   bool lacks_best_ = false;  // for it was lost
   int64_t saved_step_ = -1;  // of the last checkpoint; -1: none
   Position at_;
-  std::optional<MetricsLog> metrics_;  // once it runs
+  DataParallel gradients_;
+  std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
   std::optional<FilmRecorder> film_;   // likewise, if asked for
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;

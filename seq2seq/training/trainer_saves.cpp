@@ -37,6 +37,7 @@ void Trainer::save_interrupted(const Interrupted& why) {
 }
 
 void Trainer::save(const char* name) {
+  if (!ranks_.first()) return;
   const Uninterrupted whole;
   save_checkpoint((parts_.directory.folder() / name).string(), state(),
                   to_metadata(at_, settings_, run_));
@@ -44,6 +45,7 @@ void Trainer::save(const char* name) {
 }
 
 void Trainer::open_records(int64_t validated_step) {
+  if (!ranks_.first()) return;
   metrics_.emplace(parts_.directory.folder() / kMetrics, at_.step, validated_step);
   if (config_.record_gradients > 0)
     film_.emplace(parts_.model, parts_.vocabulary, valid_, parts_.directory.folder() / kFilm,

@@ -4,7 +4,7 @@
 #include <weft/core/random.h>
 #include <weft/optim/distributed/data_parallel.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/optim/threads.h>
+#include <weft/tests/thread_ranks.h>
 
 #include <bit>
 

@@ -4,7 +4,7 @@
 #include <weft/optim/adam.h>
 #include <weft/optim/distributed/local_sgd.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/optim/threads.h>
+#include <weft/tests/thread_ranks.h>
 
 #include <bit>
 #include <cmath>

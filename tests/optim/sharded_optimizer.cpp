@@ -7,7 +7,7 @@
 #include <weft/optim/distributed/sharded_optimizer.h>
 #include <weft/optim/sgd.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/optim/threads.h>
+#include <weft/tests/thread_ranks.h>
 
 #include <bit>
 #include <memory>

@@ -3,10 +3,12 @@
 #include <weft/optim/distributed/mpi/mpi_communicator.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 namespace weft {
 namespace {
@@ -32,13 +34,14 @@ std::vector<int> starts_of(const std::vector<int>& counts) {
   return starts;
 }
 
+constexpr std::chrono::seconds kFailTogether{3};
+
 }  // namespace
 
-bool started_by_mpi() {
-  for (const char* size : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE"})
-    if (const char* value = std::getenv(size)) return std::atoi(value) > 1;
-  return false;
-}
+// Of a rank that failed while others are in the midst of something else.
+struct MpiCommunicator::Failures {
+  MPI_Comm ranks = MPI_COMM_NULL;
+};
 
 MpiCommunicator::MpiCommunicator() : exceptions_(std::uncaught_exceptions()) {
   int given = 0;
@@ -49,10 +52,12 @@ MpiCommunicator::MpiCommunicator() : exceptions_(std::uncaught_exceptions()) {
   }
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
+  failures_ = std::make_unique<Failures>();
+  MPI_Comm_dup(MPI_COMM_WORLD, &failures_->ranks);
 }
 
 MpiCommunicator::~MpiCommunicator() {
-  if (std::uncaught_exceptions() > exceptions_) MPI_Abort(MPI_COMM_WORLD, 1);
+  if (std::uncaught_exceptions() > exceptions_) abort(1);
   MPI_Finalize();
 }
 
@@ -76,6 +81,24 @@ void MpiCommunicator::all_to_all(ConstBytes mine, std::span<const size_t> sent, 
   const std::vector<int> out_starts = starts_of(out), in_starts = starts_of(in);
   MPI_Alltoallv(mine.data(), out.data(), out_starts.data(), MPI_BYTE, theirs.data(), in.data(),
                 in_starts.data(), MPI_BYTE, MPI_COMM_WORLD);
+}
+
+bool MpiCommunicator::all_failed() {
+  const auto end = std::chrono::steady_clock::now() + kFailTogether;
+  MPI_Request all_are_here{};
+  MPI_Ibarrier(failures_->ranks, &all_are_here);
+  int done = 0;
+  for (MPI_Test(&all_are_here, &done, MPI_STATUS_IGNORE); !done;
+       MPI_Test(&all_are_here, &done, MPI_STATUS_IGNORE)) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+void MpiCommunicator::abort(int status) {
+  MPI_Abort(MPI_COMM_WORLD, status);
+  std::_Exit(status);
 }
 
 }  // namespace weft

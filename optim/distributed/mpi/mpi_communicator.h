@@ -8,9 +8,6 @@
 
 namespace weft {
 
-/// Whether this process is one of several that mpirun, srun or the like started.
-bool started_by_mpi();
-
 /// All processes that were started together. Made once in a process. If it is destroyed while an
 /// exception is on its way out, all ranks end: a rank that is gone must not let the others wait.
 class MpiCommunicator : public Communicator {
@@ -27,9 +24,14 @@ class MpiCommunicator : public Communicator {
   void all_gather(ConstBytes mine, Bytes all, std::span<const size_t> counts) override;
   void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                   std::span<const size_t> received) override;
+  bool all_failed() override;
+  [[noreturn]] void abort(int status) override;
 
  private:
+  struct Failures;
+
   int rank_ = 0, size_ = 1, exceptions_;
+  std::unique_ptr<Failures> failures_;
 };
 
 }  // namespace weft

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <weft/core/parallel.h>
+#include <weft/optim/distributed/communicator.h>
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 
@@ -15,8 +16,8 @@ namespace weft {
 /// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
 /// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
 /// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
-/// file.
-int train_command(RunConfig config, const Catalog& catalog);
+/// file. Ranks make the call together: rank 0 alone writes and prints.
+int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator);
 
 /// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
 void tasks_command(const Catalog& catalog);
@@ -49,8 +50,8 @@ struct RunOptions : SettingGroup {
 };
 /// Standard input to standard output, a translation for each line (with n_best several), as soon as
 /// it is there. A line that is not UTF-8 gives U+FFFD and, after all others were translated, an
-/// error. Errors: options that contradict each other.
-void run_command(const RunOptions& options, const Catalog& catalog);
+/// error. Ranks share out the lines that rank 0 reads. Errors: options that contradict each other.
+void run_command(const RunOptions& options, const Catalog& catalog, Communicator& communicator);
 
 struct ScoreOptions : SettingGroup {
   // clang-format off

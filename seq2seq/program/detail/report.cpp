@@ -79,7 +79,7 @@ void draw(const LoadedModel& model, const Split& split, const std::filesystem::p
 }  // namespace
 
 void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir,
-            const Catalog& catalog) {
+            const Catalog& catalog, const Ranks& ranks) {
   const LoadedModel model = load_model(dir, catalog.models);
   const Metric& metric = find_named(catalog.metrics, summary.metric, "metric");
   const std::vector<Split> splits = corpus.tests.empty() ? std::vector{corpus.valid} : corpus.tests;
@@ -88,10 +88,12 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
   for (const Split& split : splits) {
     const bool first = &split == splits.data();
     const std::vector<std::string> translations =
-        translate_all(*model.model, *model.vocabulary, split.text.source);
+        translate_all(*model.model, *model.vocabulary, split.text.source, ranks);
+    if (!ranks.first()) continue;
     if (first) append_examples(split, translations, text);
     score_lines(split, translations, metric, first ? "" : "_" + split.name, lines);
   }
+  if (!ranks.first()) return;
   const bool aligned = !splits[0].gold.empty() && model.vocabulary->tokens() == Tokens::kWords;
   if (aligned) alignment_lines(model, splits[0], lines);
   text += "\n";

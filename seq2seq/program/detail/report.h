@@ -4,6 +4,7 @@
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/training/metrics_log.h>
+#include <weft/seq2seq/training/ranks.h>
 
 #include <filesystem>
 
@@ -12,7 +13,8 @@ namespace weft {
 /// Loads the best model of `dir`, scores it on the corpus's tests (on its validation split where
 /// there are none), writes summary.json and prints examples, scores and where things are. Splits
 /// with gold alignments also get an alignment error rate and the picture attention.svg.
+/// Ranks share out the sentences.
 void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir,
-            const Catalog& catalog);
+            const Catalog& catalog, const Ranks& ranks);
 
 }  // namespace weft

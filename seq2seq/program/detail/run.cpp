@@ -1,8 +1,9 @@
 // `weft run`: as soon as no line is waiting, or enough of them are, those that came are translated
 // and printed.
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 #include <weft/core/detail/check.h>
+#include <weft/optim/distributed/parts.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/program/detail/commands.h>
@@ -10,9 +11,12 @@
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/utf8.h>
+#include <weft/seq2seq/training/ranks.h>
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <sstream>
 
 namespace weft {
 namespace {
@@ -27,35 +31,31 @@ class Input {
  public:
   explicit Input(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
 
-  // The lines that wait, at least one unless the input has ended. Those that are not UTF-8 are
-  // empty, and in `invalid`.
-  std::vector<std::string> next(std::vector<bool>& invalid) {
+  // The lines that wait, at least one unless the input has ended.
+  std::vector<std::string> next() {
     std::vector<std::string> lines;
-    invalid.clear();
     while (lines.size() < kLinesAtOnce && (lines.empty() || reader_.ready())) {
       std::optional<std::string> line = reader_.next();
       if (!line) break;
       ++number_;
-      invalid.push_back(!is_valid(*line));
-      lines.push_back(invalid.back() ? "" : std::move(*line));
+      check_line(*line);
+      lines.push_back(std::move(*line));
     }
     return lines;
   }
 
-  int64_t lines() const { return number_; }
   int64_t invalid_lines() const { return invalid_lines_; }
 
  private:
-  bool is_valid(const std::string& line) {
+  void check_line(const std::string& line) {
     if (const auto at = invalid_utf8(line)) {
       warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}", number_,
                        static_cast<unsigned char>(line[*at]), *at + 1));
       ++invalid_lines_;
-      return false;
+      return;
     }
     for (const std::string& warning : warnings(vocabulary_, line))
       warn(fmt::format("weft: run: line {}: {}", number_, warning));
-    return true;
   }
 
   const Vocabulary& vocabulary_;
@@ -76,6 +76,45 @@ void add_n_best(int64_t line, int64_t n, const std::vector<Translation>& found, 
     fmt::format_to(std::back_inserter(out), "{}\t{:.6g}\t{:.6g}\t{}\n", line, t.score, t.log_prob,
                    t.text);
   }
+}
+
+// What is printed for each of these lines, the first of which has that number.
+std::vector<std::string> translated(const LoadedModel& model, std::span<const std::string> lines,
+                                    const Strategy& strategy, int64_t n_best, int64_t number) {
+  std::vector<std::string> valid(lines.begin(), lines.end()), texts;
+  for (std::string& line : valid)
+    if (invalid_utf8(line)) line.clear();
+  for (const auto& found : translations(*model.model, *model.vocabulary, valid, strategy, number)) {
+    const size_t i = texts.size();
+    const bool invalid = invalid_utf8(lines[i]).has_value();
+    std::string& text = texts.emplace_back();
+    if (n_best == 0)
+      add_best(found, invalid, text);
+    else
+      add_n_best(number + static_cast<int64_t>(i), n_best, found, invalid, text);
+  }
+  return texts;
+}
+
+// What rank 0 read, on every rank.
+std::vector<std::string> of_first(const Ranks& ranks, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + '\n';
+  std::istringstream all(ranks.of_first(text));
+  std::vector<std::string> read;
+  for (std::string line; std::getline(all, line);) read.push_back(line);
+  return read;
+}
+
+// The numbers of n lines in groups, one for each rank as far as they go.
+std::vector<Batch> neighbours(int64_t n, int ranks) {
+  std::vector<Batch> groups;
+  for (int rank = 0; rank < std::min<int64_t>(n, ranks); ++rank) {
+    const PartRange range = parts_of_rank(n, rank, ranks);
+    Batch& group = groups.emplace_back(static_cast<size_t>(range.end - range.begin));
+    std::iota(group.begin(), group.end(), range.begin);
+  }
+  return groups;
 }
 
 void check_absent(std::initializer_list<const AnySetting*> settings, const char* why) {
@@ -102,27 +141,28 @@ std::unique_ptr<Strategy> decoding_strategy(const RunOptions& o) {
 
 }  // namespace
 
-void run_command(const RunOptions& o, const Catalog& catalog) {
+void run_command(const RunOptions& o, const Catalog& catalog, Communicator& communicator) {
   const std::unique_ptr<Strategy> strategy = decoding_strategy(o);
   set_num_threads(static_cast<int>(o.threads));
   const LoadedModel loaded = load_model(o.model_dir.value(), catalog.models);
+  const Ranks ranks(communicator);
   Input input(*loaded.vocabulary);
-  std::vector<bool> invalid;
-  int64_t line = 1;
-  for (std::vector<std::string> lines = input.next(invalid); !lines.empty();
-       lines = input.next(invalid)) {
-    const auto found = translations(*loaded.model, *loaded.vocabulary, lines, *strategy, line);
-    std::string text;
-    for (size_t i = 0; i < lines.size(); ++i, ++line) {
-      if (o.n_best == 0)
-        add_best(found[i], invalid[i], text);
-      else
-        add_n_best(line, o.n_best, found[i], invalid[i], text);
-    }
-    print(text);
+  const auto next = [&] {
+    return of_first(ranks, ranks.first() ? input.next() : std::vector<std::string>());
+  };
+  int64_t number = 1;
+  for (std::vector<std::string> lines = next(); !lines.empty(); lines = next()) {
+    const auto groups = neighbours(std::ssize(lines), communicator.size());
+    const std::vector<std::string> found = ranks.map(groups, [&](const Batch& group) {
+      const auto from = static_cast<size_t>(group[0]);
+      return translated(loaded, std::span(lines).subspan(from, group.size()), *strategy, o.n_best,
+                        number + group[0]);
+    });
+    if (ranks.first()) print(fmt::format("{}", fmt::join(found, "")));
+    number += std::ssize(lines);
   }
-  check(input.invalid_lines() == 0, "run: not UTF-8, so not translated: {} of {} lines",
-        input.invalid_lines(), input.lines());
+  const int64_t invalid = ranks.of_first(input.invalid_lines());
+  check(invalid == 0, "run: not UTF-8, so not translated: {} of {} lines", invalid, number - 1);
 }
 
 }  // namespace weft

@@ -45,12 +45,15 @@ void suggest_defaults(RunConfig& config, const Settings& defaults) {
     if (!limited || name != config.train.epochs.info().name) config.find(name).suggest(text);
 }
 
-// A new run's directory, with what the model is made of.
+// The directory with the run's settings, of a new run also with what the model is made of.
 void begin(RunConfig& config, RunDirectory& directory, const Vocabulary& vocabulary) {
-  directory.begin(config.train.overwrite);
-  config.model.run = new_run_id();
-  vocabulary.save(directory.folder(), config.model.run);
-  save_config(directory.folder(), config.model);
+  if (!config.train.resume) {
+    directory.begin(config.train.overwrite);
+    config.model.run = new_run_id();
+    vocabulary.save(directory.folder(), config.model.run);
+    save_config(directory.folder(), config.model);
+  }
+  config.save(directory.folder());
 }
 
 // The model that a new run begins with, if it does with one: its settings are the run's, but for
@@ -151,7 +154,7 @@ const OptimizerKind& settle_optimizer(RunConfig& config, std::span<const Optimiz
 }
 
 void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& corpus,
-                const Catalog& catalog) {
+                const Catalog& catalog, const Ranks& ranks) {
   const Position& at = trainer.position();
   report({.task = config.train.task,
           .steps = at.step,
@@ -162,35 +165,48 @@ void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& c
           .metric = config.train.metric,
           .valid_score = at.best_score,
           .scores = {}},
-         corpus, config.train.directory(), catalog);
+         corpus, config.train.directory(), catalog, ranks);
 }
 
 // Before it begins, there is nothing to save, and a signal ends the program as usual.
 int run_and_report(RunConfig& config, Trainer& trainer, RunDirectory& directory,
-                   const Vocabulary& vocabulary, const Corpus& corpus, const Catalog& catalog) {
+                   const Vocabulary& vocabulary, const Corpus& corpus, const Catalog& catalog,
+                   const Ranks& ranks) {
   const InterruptScope scope;
   try {
-    if (!config.train.resume) begin(config, directory, vocabulary);
-    config.save(directory.folder());
-    if (!trainer.run()) return 128 + interrupting_signal();
-    report_run(config, trainer, corpus, catalog);
+    if (ranks.first()) begin(config, directory, vocabulary);
+    if (const int signal = trainer.run()) return 128 + signal;
+    report_run(config, trainer, corpus, catalog, ranks);
     return 0;
   } catch (const Interrupted& why) {
-    warn(
-        fmt::format("{} while the model was judged; it is saved: --model-dir {} --resume judges "
-                    "it again",
-                    why.what(), config.train.directory().string()));
+    if (ranks.first())
+      warn(
+          fmt::format("{} while the model was judged; it is saved: --model-dir {} --resume judges "
+                      "it again",
+                      why.what(), config.train.directory().string()));
     return 128 + why.signal();
   }
 }
 
-int train(RunConfig& config, const Catalog& catalog) {
+// Where no other rank is known of, each would train a model of its own, into one directory.
+void check_others(const Communicator& communicator) {
+  check(communicator.size() > 1 || started_ranks() == 1,
+        "train: {} processes were started together, but this program cannot make one run of them: "
+        "it needs weft with MPI, or a call of Program::distribute",
+        started_ranks());
+}
+
+int train(RunConfig& config, const Catalog& catalog, Communicator& communicator) {
   const Stopwatch since_start;
   check(!config.train.model_dir.value().empty(),
         "train: needs --model-dir, the directory of the model");
   check(!config.train.resume || !config.train.overwrite,
         "train: --resume and --overwrite exclude each other");
-  RunDirectory directory(config.train.directory());
+  check_others(communicator);
+  const Ranks ranks(communicator);
+  RunDirectory directory(config.train.directory(),
+                         ranks.first() ? RunFiles::kOurs : RunFiles::kTheirs);
+  ranks.wait_for_first();  // to lock it, and to set it right
   const std::vector<std::string> changes = settle_run(config, directory, catalog.tasks);
   const Corpus corpus = is_files(config.train)
                             ? read_corpus(config.train.files())
@@ -219,19 +235,22 @@ int train(RunConfig& config, const Catalog& catalog) {
                            .corpus = corpus,
                            .metric = metric,
                            .directory = directory,
-                           .since_start = since_start});
-  for (const std::string& change : changes) warn("the run goes on with " + change);
-  return run_and_report(config, trainer, directory, *vocabulary, corpus, catalog);
+                           .since_start = since_start,
+                           .communicator = communicator});
+  if (ranks.first())
+    for (const std::string& change : changes) warn("the run goes on with " + change);
+  return run_and_report(config, trainer, directory, *vocabulary, corpus, catalog, ranks);
 }
 
 }  // namespace
 
-int train_command(RunConfig config, const Catalog& catalog) {
+int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator) {
   set_num_threads(static_cast<int>(config.train.threads));
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
-  const int status = train(config, catalog);
-  print(profiler ? profiler->table() + "\n" + profiler->table(Profiler::By::module) : "");
+  const int status = train(config, catalog, communicator);
+  if (profiler && communicator.rank() == 0)
+    print(profiler->table() + "\n" + profiler->table(Profiler::By::module));
   return status;
 }
 

@@ -78,7 +78,7 @@ struct Run {
                              .corpus = corpus,
                              .metric = find_named(builtin_metrics(), "exact", "metric"),
                              .directory = directory});
-    return trainer.run();
+    return trainer.run() == 0;
   }
 
   RunConfig config;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <barrier>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <numeric>
@@ -16,9 +17,9 @@
 namespace weft {
 
 // Ranks that are threads, and talk by a table that all can see.
-class Table {
+class ThreadTable {
  public:
-  explicit Table(int ranks) : turn_(ranks), bytes_(static_cast<size_t>(ranks)) {}
+  explicit ThreadTable(int ranks) : turn_(ranks), bytes_(static_cast<size_t>(ranks)) {}
 
   // Everybody shows bytes, then looks at those of all.
   template <class Look>
@@ -34,9 +35,9 @@ class Table {
   std::vector<ConstBytes> bytes_;
 };
 
-class Thread : public Communicator {
+class ThreadRank : public Communicator {
  public:
-  Thread(Table& table, int rank, int ranks) : table_(table), rank_(rank), ranks_(ranks) {}
+  ThreadRank(ThreadTable& table, int rank, int ranks) : table_(table), rank_(rank), ranks_(ranks) {}
 
   int rank() const override { return rank_; }
   int size() const override { return ranks_; }
@@ -79,17 +80,21 @@ class Thread : public Communicator {
     });
   }
 
+  bool all_failed() override { return false; }
+  [[noreturn]] void abort(int) override { std::terminate(); }
+
  private:
-  Table& table_;
+  ThreadTable& table_;
   int rank_, ranks_;
 };
 
+/// Calls `run` on so many ranks at once.
 inline void on_ranks(int ranks, const std::function<void(Communicator&)>& run) {
-  Table table(ranks);
+  ThreadTable table(ranks);
   std::vector<std::thread> threads;
   for (int r = 0; r < ranks; ++r)
     threads.emplace_back([&, r] {
-      Thread communicator(table, r, ranks);
+      ThreadRank communicator(table, r, ranks);
       run(communicator);
     });
   for (std::thread& t : threads) t.join();
