@@ -36,6 +36,7 @@
 #include <weft/nn/inspect/recorder.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/inspect/rollout.h>
+#include <weft/nn/inspect/soft_faithfulness.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/nn/inspect/subsets.h>
 #include <weft/nn/inspect/value_zeroing.h>

@@ -315,3 +315,5 @@ Tensor randint(int64_t n, const Shape& shape, Generator& generator) {
 }
 
 }  // namespace weft
+
+template class std::vector<weft::Tensor>;

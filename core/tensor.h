@@ -269,3 +269,6 @@ std::string to_string(const Tensor& t);
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
 
 }  // namespace weft
+
+/// Compiled once, in tensor.cpp.
+extern template class std::vector<weft::Tensor>;

@@ -15,9 +15,14 @@ struct fmt::formatter<weft::Shape> : fmt::formatter<std::string> {
 
 namespace weft {
 
+namespace detail {
+/// In one place: what is inline in each call of check() is most of what a small op compiles to.
+[[noreturn]] void fail_with(fmt::string_view format, fmt::format_args args);
+}  // namespace detail
+
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(fmt::format(format, std::forward<Args>(args)...));
+  detail::fail_with(format, fmt::make_format_args(args...));
 }
 
 /// Throws Error with the formatted message unless `ok`.

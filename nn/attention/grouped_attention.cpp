@@ -35,6 +35,12 @@ GroupedQueryAttention::GroupedQueryAttention(const Options& o, Generator generat
       out_proj_(child<Linear>("out_proj", o.embed_dim, o.embed_dim, generator, o.bias)),
       rotary_(child<RotaryPositions>("rotary")) {}
 
+std::vector<HeadRows> GroupedQueryAttention::head_rows() const {
+  const int64_t memory = options_.num_kv_heads;
+  return {
+      {"q_proj.weight", options_.num_heads}, {"k_proj.weight", memory}, {"v_proj.weight", memory}};
+}
+
 KeysValues GroupedQueryAttention::project_memory(const Tensor& key, const Tensor& value,
                                                  int64_t first) {
   const Tensor k = split_heads(k_proj_(key), options_.num_kv_heads);

@@ -32,6 +32,7 @@ class GroupedQueryAttention : public Layer<GroupedQueryAttention>, public Softma
                           const AttentionCall& call = {});
 
   int64_t num_heads() const override { return options_.num_heads; }
+  std::vector<HeadRows> head_rows() const override;
 
  private:
   KeysValues project_memory(const Tensor& key, const Tensor& value, int64_t first);

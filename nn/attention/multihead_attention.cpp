@@ -54,6 +54,12 @@ MultiheadAttention::MultiheadAttention(const Options& options, Generator generat
     if (b.defined()) init::zeros(b);
 }
 
+std::vector<HeadRows> MultiheadAttention::head_rows() const {
+  const int64_t h = options_.num_heads;
+  if (in_proj_weight.defined()) return {{"in_proj_weight", 3 * h}};
+  return {{"q_proj_weight", h}, {"k_proj_weight", h}, {"v_proj_weight", h}};
+}
+
 AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const AttentionCall& call) {
   check_inputs(query, key, value);

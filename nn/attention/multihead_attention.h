@@ -49,6 +49,7 @@ class MultiheadAttention : public Layer<MultiheadAttention>, public SoftmaxAtten
 
   const Options& options() const { return options_; }
   int64_t num_heads() const override { return options_.num_heads; }
+  std::vector<HeadRows> head_rows() const override;
 
   Tensor in_proj_weight;                               // [3 D, D] where all widths are equal
   Tensor q_proj_weight, k_proj_weight, v_proj_weight;  // [D, width] elsewhere

@@ -56,6 +56,10 @@ AttentionResult BahdanauAttention::forward(const Tensor& query, const Tensor& pr
       attend(one_head(q, k, memory, Mask::additive(scores) & call.mask), call.weights));
 }
 
+std::vector<HeadRows> BahdanauAttention::head_rows() const {
+  return {{"query_proj.weight", 1}, {"memory_proj.weight", 1}, {"score.weight", 1}};
+}
+
 LuongAttention::LuongAttention(int64_t query_dim, int64_t memory_dim, Generator generator)
     : query_proj_(&child<Linear>("query_proj", query_dim, memory_dim, generator, false)) {}
 
@@ -64,6 +68,11 @@ AttentionResult LuongAttention::forward(const Tensor& query, const Tensor& memor
   check_inputs("luong attention", query, memory, call);
   const Tensor q = query_proj_ ? (*query_proj_)(query) : query;
   return without_head(attend(one_head(q, memory, memory, call.mask), call.weights));
+}
+
+std::vector<HeadRows> LuongAttention::head_rows() const {
+  if (!query_proj_) return {};
+  return {{"query_proj.weight", 1}};
 }
 
 }  // namespace weft

@@ -25,6 +25,7 @@ class BahdanauAttention : public Layer<BahdanauAttention>, public SoftmaxAttenti
                           const AttentionCall& call = {});
 
   int64_t num_heads() const override { return 1; }
+  std::vector<HeadRows> head_rows() const override;
 
  private:
   Linear &query_proj_, &memory_proj_, &score_;
@@ -46,6 +47,7 @@ class LuongAttention : public Layer<LuongAttention>, public SoftmaxAttention {
                           const AttentionCall& call = {});
 
   int64_t num_heads() const override { return 1; }
+  std::vector<HeadRows> head_rows() const override;
 
  private:
   Linear* query_proj_ = nullptr;  // null for "dot"

@@ -7,6 +7,8 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace weft {
 
@@ -37,12 +39,22 @@ using AttentionHook = std::function<void(const AttentionStep&)>;
 /// Takes the weights [B, H, Tq, Tk] before dropout; returns what stands in their place.
 using WeightsHook = std::function<Tensor(const Tensor& weights)>;
 
+/// A parameter in `parts` equal parts of its rows, each of one head: as many as there are heads,
+/// one after another; a multiple, all heads once and again; or a part of them, where each serves a
+/// run of query heads.
+struct HeadRows {
+  std::string parameter;  ///< its name in the attention: "in_proj_weight"
+  int64_t parts;
+};
+
 /// MultiheadAttention, GroupedQueryAttention, BahdanauAttention and LuongAttention.
 class SoftmaxAttention {
  public:
   virtual ~SoftmaxAttention() = default;
 
   virtual int64_t num_heads() const = 0;  ///< of queries; 1 where there are no heads
+  /// What makes a head's queries, keys and values, or its scores: weights alone, no biases.
+  virtual std::vector<HeadRows> head_rows() const { return {}; }
 
   /// Hooks that run in every call from now on, in the order of registration. Those on the weights
   /// come between softmax and dropout, on the composed path; what they return makes the output and

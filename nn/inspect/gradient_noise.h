@@ -31,8 +31,9 @@ class GradientNoise {
   /// |mean|^2 for each of `groups` equal parts of the leading dim -> [groups], float64. It holds
   /// 1/n of the noise too.
   ///
-  /// The rows of MultiheadAttention's in_proj_weight in 3 num_heads groups are each head's queries,
-  /// then each one's keys, then values. An Error with less than 2 gradients of that name.
+  /// What groups are heads SoftmaxAttention::head_rows() says: those of MultiheadAttention's
+  /// in_proj_weight are each head's queries, then each one's keys, then values, 3 num_heads in all.
+  /// An Error with less than 2 gradients of that name.
   Tensor signal(const std::string& name, int64_t groups = 1) const;
 
   /// The sum of variances (over n - 1), likewise. The mean of |gradient|^2 is

@@ -1,6 +1,6 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
-#include <weft/nn/attention/multihead_attention.h>
+#include <weft/nn/attention/softmax_attention.h>
 #include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/seq2seq/lab/film_recorder.h>
 
@@ -28,6 +28,13 @@ std::string layer_of(const std::string& parameter) {
 
 bool is_short(const Pair& pair) {
   return std::ssize(pair.source) <= kLongest && std::ssize(pair.target) <= kLongest + 1;
+}
+
+// Numbers of the parts of rows for heads: see HeadRows.
+Tensor by_head(const Tensor& parts, int64_t heads) {
+  const int64_t n = parts.size(0);
+  if (n >= heads) return sum(reshape(parts, {-1, heads}), {0});
+  return reshape(expand(unsqueeze(parts, 1), {n, heads / n}), {heads});
 }
 
 double finite_or_none(double value) { return std::isfinite(value) ? value : kNone; }
@@ -61,17 +68,13 @@ void FilmRecorder::find_layers() {
 
 void FilmRecorder::find_heads() {
   detail::for_each_module(model_, [&](Module& module) {
-    const auto* attention = dynamic_cast<MultiheadAttention*>(&module);
-    if (attention == nullptr) return;
-    const int64_t heads = attention->options().num_heads;
+    const auto* attention = dynamic_cast<SoftmaxAttention*>(&module);
+    if (attention == nullptr || attention->head_rows().empty()) return;
     const std::string path = module.path();
     Part& part = attention_.emplace_back();
-    if (attention->in_proj_weight.defined())
-      part.push_back({path + ".in_proj_weight", 3 * heads});
-    else
-      for (const char* name : {"q_proj_weight", "k_proj_weight", "v_proj_weight"})
-        part.push_back({path + "." + name, heads});
-    film_.attention.push_back({path, heads});
+    for (const auto& [parameter, parts] : attention->head_rows())
+      part.push_back({path + "." + parameter, parts});
+    film_.attention.push_back({path, attention->num_heads()});
   });
 }
 
@@ -104,7 +107,7 @@ void FilmRecorder::record(int64_t update) {
   added_ = 0;
 }
 
-// `count` numbers of each, for equal parts.
+// `count` numbers of each: of a layer one, of an attention those of its heads.
 void FilmRecorder::append(const Part& part, int64_t count, std::vector<double>& norm,
                           std::vector<double>& snr) const {
   const NoGrad no_grad;
@@ -112,9 +115,8 @@ void FilmRecorder::append(const Part& part, int64_t count, std::vector<double>& 
   for (const Rows& rows : part) {
     const auto n = static_cast<double>(noise_.count(rows.parameter));
     if (n < 2) continue;
-    const auto sums = [&](const Tensor& x) { return sum(reshape(x, {-1, count}), {0}); };
-    const Tensor s = sums(noise_.signal(rows.parameter, rows.parts)),
-                 v = sums(noise_.noise(rows.parameter, rows.parts));
+    const Tensor s = by_head(noise_.signal(rows.parameter, rows.parts), count),
+                 v = by_head(noise_.noise(rows.parameter, rows.parts), count);
     signal = signal + s;
     noise = noise + v;
     power = power + s + v * ((n - 1) / n);

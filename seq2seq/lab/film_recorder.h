@@ -15,7 +15,7 @@ namespace weft {
 
 /// Changes nothing in the model. A layer is all parameters below a module with a number for a name,
 /// such as decoder.layers.0, or those of one module elsewhere. The gradient of a head is that of
-/// its rows in the projections of queries, keys and values.
+/// its rows in the projections of queries, keys and values (SoftmaxAttention::head_rows()).
 class FilmRecorder {
  public:
   /// Goes on with the film in `file`, if it is of the same model and sentence, after `update`. The

@@ -33,7 +33,7 @@ struct TokenNumbers {
 };
 
 /// One of `maps` and `tokens` is there. Both give nothing where a model or a sentence has nothing
-/// to be measured.
+/// to be measured. Several threads may call them at once, for studies that share nothing.
 struct Measure {
   std::string name;         ///< in files: "gradient"
   std::string label{};      ///< for people: "Gradient of weights"

@@ -75,19 +75,18 @@ PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs) {
   return {"log-probability per token", value};
 }
 
-std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
+std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
                                 std::span<const PruningScore> scores, int64_t points) {
   std::vector<Head> heads = heads_of(study, table);
   if (heads.empty()) return {};
   sort_by_importance(heads);
-  std::vector<Head> shuffled = heads;
+  const bool at_random = order == PruningOrder::random;
   Generator generator(1);
-  shuffle(shuffled, generator);
+  if (at_random) shuffle(heads, generator);
   std::vector<PruningCurve> curves;
-  for (const PruningScore& score : scores) {
-    curves.push_back({"importance", score.metric, take_out(heads, points, score.value)});
-    curves.push_back({"random", score.metric, take_out(shuffled, points, score.value)});
-  }
+  for (const PruningScore& score : scores)
+    curves.push_back(
+        {at_random ? "random" : "importance", score.metric, take_out(heads, points, score.value)});
   return curves;
 }
 

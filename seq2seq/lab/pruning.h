@@ -47,9 +47,12 @@ struct PruningScore {
 /// The mean log-probability, in nats, of a target token of `pairs` (one batch).
 PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs);
 
-/// Of each score two curves: heads go by importance, and at random. Nothing if the model's
-/// attention is no MultiheadAttention.
-std::vector<PruningCurve> prune(const Study& study, const HeadTable& table,
+/// Which heads go first.
+enum class PruningOrder { importance, random };
+
+/// A curve of each score, of the model that `study` is of. Nothing if its attention is no
+/// MultiheadAttention.
+std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
                                 std::span<const PruningScore> scores, int64_t points = 8);
 
 }  // namespace weft

@@ -3,6 +3,7 @@
 #include <weft/nn/inspect/faithfulness.h>
 #include <weft/nn/inspect/head_importance.h>
 #include <weft/nn/inspect/rank_correlation.h>
+#include <weft/nn/inspect/soft_faithfulness.h>
 #include <weft/nn/inspect/spread.h>
 #include <weft/seq2seq/lab/tables.h>
 
@@ -75,31 +76,46 @@ void AgreementTable::add(const Study& study, std::span<const Measured> taken,
   }
 }
 
+// What rows of one sentence share.
+struct FaithfulnessTable::Game {
+  int64_t units;
+  Tensor scores, shapley;  // [2^units], [units]
+  AopcLimits limits;
+};
+
 void FaithfulnessTable::add(const Study& study, std::span<const Measured> taken) {
   if (study.units() < 2 || study.units() > kMostShapleyUnits) return;
   const NoGrad no_grad;
+  const Tensor& scores = study.all_subsets();
+  if (!all_finite(scores)) return;
+  const Game game{study.units(), scores, shapley_values(scores), aopc_limits(scores)};
   for (const Measured& found : taken) {
     const Measure& m = *found.measure;
     const Maps* cross = found.at(Place::cross);
     for (size_t l = 0; cross && l < cross->layers.size(); ++l)
-      add_row(m.name, m.per_layer ? Index(l) : Index(), by_source_token(cross->layers[l]), study);
+      add_row(m.name, m.per_layer ? Index(l) : Index(), by_source_token(cross->layers[l]), game);
     for (const TokenNumbers& tokens : found.tokens)
-      if (tokens.side == Place::encoder) add_row(m.name, {}, tokens.values, study);
+      if (tokens.side == Place::encoder) add_row(m.name, {}, tokens.values, game);
   }
 }
 
 void FaithfulnessTable::add_row(const std::string& measure, Index layer, const Tensor& values,
-                                const Study& study) {
-  const int64_t n = study.units(), third = (n + 2) / 3;
-  const Tensor& scores = study.all_subsets();
+                                const Game& game) {
+  const int64_t n = game.units, third = (n + 2) / 3;
+  const Tensor& scores = game.scores;
   const Tensor by_unit = to(slice(values, 0, 0, n), kFloat64);
-  if (!all_finite(by_unit) || !all_finite(scores)) return;
+  if (!all_finite(by_unit)) return;
   const std::vector<int64_t> order = descending(by_unit);
   const SubsetScore score = looked_up(scores);
+  const double lower = game.limits.lower, upper = game.limits.upper, area = aopc(scores, order);
+  const double rate = static_cast<double>(third) / static_cast<double>(n);
   const std::array<double, kNumbers> numbers{comprehensiveness(score, order, {third}).item(),
                                              sufficiency(score, order, {third}).item(),
-                                             aopc(scores, order), normalized_aopc(scores, order),
-                                             spearman(by_unit, shapley_values(scores))};
+                                             soft_comprehensiveness(scores, by_unit, rate),
+                                             soft_sufficiency(scores, by_unit, rate),
+                                             area,
+                                             (area - lower) / (upper - lower),
+                                             spearman(by_unit, game.shapley)};
   auto row = std::find_if(rows_.begin(), rows_.end(),
                           [&](const Row& r) { return r.measure == measure && r.layer == layer; });
   if (row == rows_.end()) row = rows_.insert(row, Row{measure, layer});

@@ -36,9 +36,20 @@ class AgreementTable {
 /// on. Maps are averaged over heads and summed over rows.
 class FaithfulnessTable {
  public:
-  enum Number { kComprehensiveness, kSufficiency, kAopc, kNormalizedAopc, kShapley, kNumbers };
-  static constexpr const char* kNames[kNumbers] = {"comprehensiveness", "sufficiency", "aopc",
-                                                   "naopc", "shapley_correlation"};
+  enum Number {
+    kComprehensiveness,
+    kSufficiency,
+    kSoftComprehensiveness,
+    kSoftSufficiency,
+    kAopc,
+    kNormalizedAopc,
+    kShapley,
+    kNumbers
+  };
+  static constexpr const char* kNames[kNumbers] = {
+      "comprehensiveness",  "sufficiency", "soft_comprehensiveness",
+      "soft_sufficiency",   "aopc",        "naopc",
+      "shapley_correlation"};
   struct Row {
     std::string measure;
     std::optional<int64_t> layer;  ///< from 0; none: all layers
@@ -49,13 +60,15 @@ class FaithfulnessTable {
     double mean(Number n) const { return sums[n] / static_cast<double>(counts[n]); }
   };
   /// Goes through all subsets of the source: for 2 to kMostShapleyUnits units, others are left out.
-  /// Comprehensiveness and sufficiency are those of the first third of the tokens.
+  /// Comprehensiveness and sufficiency are those of the first third of the tokens, the soft ones of
+  /// as many on average.
   void add(const Study& study, std::span<const Measured> taken);
   const std::vector<Row>& rows() const { return rows_; }
 
  private:
+  struct Game;
   void add_row(const std::string& measure, std::optional<int64_t> layer, const Tensor& values,
-               const Study& study);
+               const Game& game);
   std::vector<Row> rows_;
 };
 

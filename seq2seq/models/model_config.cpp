@@ -3,6 +3,11 @@
 
 namespace weft {
 
+ModelConfig::ModelConfig() = default;
+ModelConfig::ModelConfig(const ModelConfig& other) = default;
+ModelConfig& ModelConfig::operator=(const ModelConfig& other) = default;
+ModelConfig::~ModelConfig() = default;
+
 constexpr double kMostParameters = 1e9;
 
 // Embedding, attention (three times 4 d^2 a layer), feed-forward.

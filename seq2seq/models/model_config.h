@@ -15,6 +15,13 @@ inline constexpr Range kSizeOrNone{.least = 0, .most = 1 << 24, .with_most = fal
 /// What the weights' shapes follow from, and what is done with them.
 struct ModelConfig : SettingGroup {
   using enum OnResume;
+
+  // Not inline: so many settings are slow to compile.
+  ModelConfig();
+  ModelConfig(const ModelConfig& other);
+  ModelConfig& operator=(const ModelConfig& other);
+  ~ModelConfig();
+
   // clang-format off
   int64_t vocabulary = 0;  ///< number of ids
   std::string run;         ///< id of the run that made the model (text/seal.h); may be empty

@@ -2,6 +2,11 @@
 
 namespace weft {
 
+TrainConfig::TrainConfig() = default;
+TrainConfig::TrainConfig(const TrainConfig& other) = default;
+TrainConfig& TrainConfig::operator=(const TrainConfig& other) = default;
+TrainConfig::~TrainConfig() = default;
+
 CorpusFiles TrainConfig::files() const {
   return {train_files.files(), valid_files.files(), test_files.files()};
 }

@@ -17,6 +17,13 @@ namespace weft {
 
 struct TrainConfig : SettingGroup {
   using enum OnResume;
+
+  // Not inline: so many settings are slow to compile.
+  TrainConfig();
+  TrainConfig(const TrainConfig& other);
+  TrainConfig& operator=(const TrainConfig& other);
+  ~TrainConfig();
+
   // clang-format off
   Setting<std::string> model_dir{*this, "", {"model-dir", "Run",
       "Directory of the model", {}, kForget}};

@@ -38,6 +38,42 @@ Tensor parameter(const Module& m, const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("rows of parameters that a layer gives to a head are those that the head learns by") {
+  const Tensor x = normal({2, 3, 8}, 1), memory = normal({2, 5, 6}, 2);
+  MultiheadAttention packed({.embed_dim = 8, .num_heads = 4, .batch_first = true}, Generator(1)),
+      apart({.embed_dim = 8, .num_heads = 4, .kdim = 6, .vdim = 6, .batch_first = true},
+            Generator(1));
+  GroupedQueryAttention grouped(
+      {.embed_dim = 8, .num_heads = 4, .num_kv_heads = 2, .kdim = 6, .vdim = 6}, Generator(1));
+  const auto check_rows = [](auto& layer, const Tensor& query, const Tensor& keys) {
+    layer.to(kFloat64);
+    for (int64_t head = 0; head < 4; ++head) {
+      Tensor only = zeros({4, 1, 1}, kFloat64);
+      only.mutable_data<double>("test")[head] = 1;
+      HookHandle hook =
+          layer.register_weights_hook([only](const Tensor& weights) { return weights * only; });
+      layer.zero_grad();
+      sum(tanh(layer(query, keys, keys).output)).backward();
+      hook.remove();
+      for (const auto& [name, parts] : layer.head_rows()) {
+        const Tensor g = reshape(parameter(layer, name).grad().detach(), {parts, -1});
+        for (int64_t part = 0; part < parts; ++part) {
+          const bool own = parts >= 4 ? part % 4 == head : part == head / (4 / parts);
+          CHECK((max(abs(select(g, 0, part))).item() > 0) == own);
+        }
+      }
+    }
+  };
+  check_rows(packed, x, x);
+  check_rows(apart, x, memory);
+  check_rows(grouped, x, memory);
+  CHECK(packed.head_rows().size() == 1);
+  CHECK(apart.head_rows().size() == 3);
+  CHECK(LuongAttention().head_rows().empty());
+  CHECK(LuongAttention(4, 6, Generator(1)).head_rows().size() == 1);
+  CHECK(BahdanauAttention(4, 6, 7, Generator(1)).head_rows().size() == 3);
+}
+
 TEST_CASE("a window lets each query see its neighbours") {
   CHECK(seen(Mask::window(1, 0), 3, 4) == std::vector<double>{1, 0, 0, 0,  //
                                                               1, 1, 0, 0,  //

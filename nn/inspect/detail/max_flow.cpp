@@ -13,7 +13,9 @@ void FlowNetwork::add_edge(size_t from, size_t to, double capacity) {
 }
 
 double FlowNetwork::max_flow(size_t source, size_t sink) {
-  for (Edge& e : edges_) e.left = e.capacity;
+  for (const size_t e : used_)
+    for (Edge* edge : {&edges_[e], &edges_[e ^ 1]}) edge->left = edge->capacity;
+  used_.clear();
   double total = 0;
   while (find_levels(source, sink)) {
     std::fill(next_.begin(), next_.end(), size_t{0});
@@ -23,17 +25,17 @@ double FlowNetwork::max_flow(size_t source, size_t sink) {
   return total;
 }
 
-// Breadth first over edges that have something left; whether they reach the sink.
+// Breadth first over edges that have something left, as far as the sink; whether they reach it.
 bool FlowNetwork::find_levels(size_t source, size_t sink) {
   std::fill(level_.begin(), level_.end(), -1);
   level_[source] = 0;
-  std::vector<size_t> queue{source};
-  for (size_t at = 0; at < queue.size(); ++at)
-    for (const size_t e : edges_of_[queue[at]]) {
-      const size_t to = edges_[e].to;
-      if (edges_[e].left <= 0 || level_[to] >= 0) continue;
-      level_[to] = level_[queue[at]] + 1;
-      queue.push_back(to);
+  queue_.assign(1, source);
+  for (size_t at = 0; at < queue_.size() && level_[sink] < 0; ++at)
+    for (const size_t e : edges_of_[queue_[at]]) {
+      const Edge& edge = edges_[e];
+      if (edge.left <= 0 || level_[edge.to] >= 0) continue;
+      level_[edge.to] = level_[queue_[at]] + 1;
+      queue_.push_back(edge.to);
     }
   return level_[sink] >= 0;
 }
@@ -48,6 +50,7 @@ double FlowNetwork::augment(size_t node, size_t sink, double limit) {
     const double sent = augment(edge.to, sink, std::min(limit, edge.left));
     if (sent <= 0) continue;
     edge.left -= sent;
+    used_.push_back(e);
     edges_[e ^ 1].left += sent;
     return sent;
   }

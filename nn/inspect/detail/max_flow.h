@@ -30,6 +30,8 @@ class FlowNetwork {
   std::vector<std::vector<size_t>> edges_of_;
   std::vector<int> level_;    // steps from the source; -1 where none lead
   std::vector<size_t> next_;  // the first edge of each node that may still lead on
+  std::vector<size_t> used_;  // edges that carry something
+  std::vector<size_t> queue_;
 };
 
 }  // namespace weft::detail

@@ -187,6 +187,8 @@ function addAgreement(section) {
 const kFaithful = {
   comprehensiveness: ["Comprehensiveness", 1],
   sufficiency: ["Sufficiency", -1],
+  soft_comprehensiveness: ["Soft comprehensiveness", 1],
+  soft_sufficiency: ["Soft sufficiency", -1],
   aopc: ["AOPC", 1],
   naopc: ["Normalized AOPC", 1],
   shapley_correlation: ["Correlation with Shapley", 1],

@@ -5,6 +5,7 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/formats.h>
 #include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/model_copies.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
 #include <weft/seq2seq/run/saved_model.h>
@@ -13,6 +14,8 @@
 #include <weft/seq2seq/text/utf8.h>
 
 #include <algorithm>
+#include <array>
+#include <future>
 
 namespace weft {
 namespace {
@@ -68,8 +71,11 @@ class Lab {
         catalog_(catalog),
         directory_(options.model_dir.value()),
         loaded_(load_model(directory_, catalog.models)),
+        copies_(loaded_, [this] { return load_model(directory_, catalog_.models); }),
         run_(trained_by(directory_)) {
-    if (options.over > 0 || !options.sentence.given()) corpus_ = find_corpus(run_, catalog);
+    if (options.over > 0 || !options.sentence.given())
+      soon_ = std::async(num_threads() > 1 ? std::launch::async : std::launch::deferred,
+                         [this] { return find_corpus(run_, catalog_); });
   }
 
   Report report() {
@@ -109,7 +115,8 @@ class Lab {
 
   // The first validation sentences that are not too long, with their references and, where words
   // are tokens, gold links.
-  std::vector<Text> validation(int64_t count) const {
+  std::vector<Text> validation(int64_t count) {
+    if (soon_.valid()) corpus_ = soon_.get();
     std::vector<Text> texts;
     if (!corpus_) return texts;
     const Split& valid = corpus_->valid;
@@ -123,7 +130,7 @@ class Lab {
     return texts;
   }
 
-  std::vector<Text> shown() const {
+  std::vector<Text> shown() {
     if (options_.sentence.given()) {
       Text text{options_.sentence, {}, {}};
       if (options_.target.given()) text.target = options_.target;
@@ -182,46 +189,91 @@ class Lab {
     return false;
   }
 
-  // Over validation sentences, or over what is shown where there are none.
-  void fill_tables() {
+  // A sentence of the tables, and what is seen of it.
+  struct Row {
+    Text text;
+    Pair pair;
+    bool is_short = false;  // so that faithfulness is asked for
+    std::optional<Study> study = {};
+    std::vector<Measured> taken = {};
+  };
+
+  // Of validation sentences, or of what is shown where there are none.
+  std::vector<Row> rows() {
     std::vector<Text> texts = validation(options_.over);
     if (texts.empty()) texts = shown();
-    std::optional<Study> study;
-    std::vector<Pair> pairs;
+    std::vector<Row> rows;
     int64_t faithful = 0;
-    for (const Text& text : texts) {
+    for (Text& text : texts) {
       const Ids source = source_of(text);
-      const Pair& pair = pairs.emplace_back(Pair{source, target_of(text, source)});
-      study.emplace(*loaded_.model, pair.source, pair.target);
-      report_.heads.add(*study);
-      const bool is_short =
-          study->units() >= 2 && study->units() <= kFaithfulUnits && faithful < kFaithfulSentences;
-      if (!text.gold && !is_short) continue;
-      const std::vector<Measured> taken = take(catalog_.measures, *study, is_short);
-      if (text.gold) report_.agreement.add(*study, taken, *text.gold);
-      if (is_short) report_.faithfulness.add(*study, taken);
-      faithful += is_short;
+      Row& row = rows.emplace_back(Row{std::move(text), {source, {}}});
+      row.pair.target = target_of(row.text, source);
+      const int64_t units = std::ssize(source) - 1;
+      row.is_short = units >= 2 && units <= kFaithfulUnits && faithful < kFaithfulSentences;
+      faithful += row.is_short;
     }
-    texts.resize(std::min(texts.size(), kPruningSentences));
-    pairs.resize(texts.size());
-    report_.pruning = prune(*study, report_.heads, pruning_scores(texts, pairs));
+    return rows;
+  }
+
+  // The same bits at any number of threads: rows are looked at in any order, and added in theirs.
+  void fill_tables() {
+    std::vector<Row> all = rows();
+    for (size_t begin = 0; begin < all.size();) {
+      const std::span<Row> some =
+          std::span(all).subspan(begin).first(std::min(all.size() - begin, copies_.at_once()));
+      copies_.for_each(std::ssize(some), [&](Seq2SeqModel& model, int64_t i) {
+        look_at(some[static_cast<size_t>(i)], model);
+      });
+      for (Row& row : some) add(row);
+      begin += some.size();
+    }
+    all.resize(std::min(all.size(), kPruningSentences));
+    prune_heads(all);
+  }
+
+  void look_at(Row& row, Seq2SeqModel& model) const {
+    row.study.emplace(model, row.pair.source, row.pair.target);
+    if (row.text.gold || row.is_short)
+      row.taken = take(catalog_.measures, *row.study, row.is_short);
+  }
+
+  void add(Row& row) {
+    report_.heads.add(*row.study);
+    if (row.text.gold) report_.agreement.add(*row.study, row.taken, *row.text.gold);
+    if (row.is_short) report_.faithfulness.add(*row.study, row.taken);
+    row.study.reset();  // a graph, and maps
+    row.taken.clear();
+  }
+
+  // Both orders of all scores, one beside the other.
+  void prune_heads(const std::vector<Row>& rows) {
+    std::array<std::vector<PruningCurve>, 2> curves;
+    copies_.for_each(2, [&](Seq2SeqModel& model, int64_t i) {
+      const Study study(model, rows[0].pair.source, rows[0].pair.target);
+      curves[static_cast<size_t>(i)] =
+          prune(study, report_.heads, i == 0 ? PruningOrder::importance : PruningOrder::random,
+                pruning_scores(model, rows));
+    });
+    for (size_t score = 0; score < curves[0].size(); ++score)
+      for (auto& of_order : curves) report_.pruning.push_back(std::move(of_order[score]));
   }
 
   // By log-probability, and where there are references by the metric that chose the model.
-  std::vector<PruningScore> pruning_scores(const std::vector<Text>& texts,
-                                           std::span<const Pair> pairs) const {
-    std::vector<PruningScore> scores{log_probability(*loaded_.model, pairs)};
-    if (!texts[0].target || run_.train.metric.value().empty()) return scores;
+  std::vector<PruningScore> pruning_scores(Seq2SeqModel& model,
+                                           const std::vector<Row>& rows) const {
+    std::vector<Pair> pairs;
+    for (const Row& row : rows) pairs.push_back(row.pair);
+    std::vector<PruningScore> scores{log_probability(model, pairs)};
+    if (!rows[0].text.target || run_.train.metric.value().empty()) return scores;
     const Metric& metric = find_named(catalog_.metrics, run_.train.metric, "metric");
     std::vector<std::string> sources, references;
-    for (const Text& text : texts) {
-      sources.push_back(text.source);
-      references.push_back(*text.target);
+    for (const Row& row : rows) {
+      sources.push_back(row.text.source);
+      references.push_back(*row.text.target);
     }
-    scores.push_back({metric.title, [this, &metric, sources, references] {
-                        return metric.score(
-                            translate_all(*loaded_.model, *loaded_.vocabulary, sources),
-                            references);
+    scores.push_back({metric.title, [this, &model, &metric, sources, references] {
+                        return metric.score(translate_all(model, *loaded_.vocabulary, sources),
+                                            references);
                       }});
     return scores;
   }
@@ -230,9 +282,11 @@ class Lab {
   const Catalog& catalog_;
   std::filesystem::path directory_;
   LoadedModel loaded_;
+  ModelCopies copies_;
   RunConfig run_;
   std::optional<Corpus> corpus_;
   Report report_;
+  std::future<std::optional<Corpus>> soon_;  // the corpus
 };
 
 }  // namespace

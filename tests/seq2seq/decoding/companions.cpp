@@ -20,7 +20,7 @@ using Sizes = std::vector<std::pair<int64_t, int64_t>>;  // of the vocabulary an
 constexpr int64_t kRounds = 2;
 const Sizes kSizes{{50, 16}}, kRecurrentSizes = kSizes;
 #else  // vocabularies and widths at which products are small and large, whole vectors and not
-constexpr int64_t kRounds = 6;
+constexpr int64_t kRounds = 3;  // of all, of some, of few
 const Sizes kSizes{{50, 16}, {301, 72}, {2000, 128}}, kRecurrentSizes{{50, 16}, {301, 72}};
 #endif
 

@@ -1,5 +1,8 @@
 #include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/ops.h>
 #include <weft/core/random.h>
+#include <weft/nn/attention/grouped_attention.h>
+#include <weft/nn/embedding.h>
 #include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/lab/pair.h>
@@ -53,6 +56,31 @@ struct Recorded {
     CHECK(notes.empty());
     return film;
   }
+};
+
+// Target words find source words through one attention; four heads, keys and values of two.
+class Grouped : public Layer<Grouped, Seq2SeqModel> {
+ public:
+  explicit Grouped(Generator g = Generator(1))
+      : words_(child<Embedding>("words", kIds, 8, g)),
+        look_(child<GroupedQueryAttention>(
+            "look", GroupedQueryAttentionOptions{.embed_dim = 8, .num_heads = 4, .num_kv_heads = 2},
+            g)),
+        out_(child<Linear>("out", 8, kIds, g)) {}
+
+  Tensor loss(const PaddedIds& source, const PaddedIds& target, double) override {
+    const Tensor ids = to_tensor(target), memory = words_(to_tensor(source));
+    const Tensor read = words_(slice(ids, 1, 0, ids.size(1) - 1));
+    const Tensor logits = out_(look_(read, memory, memory).output);  // [1, T, V]
+    return cross_entropy(select(logits, 0, 0), select(slice(ids, 1, 1), 0, 0));
+  }
+  std::unique_ptr<Decoding> start(const PaddedIds&) override { return nullptr; }
+  AttentionTrace trace(const PaddedIds&, const PaddedIds&, Tensor*) override { return {}; }
+
+ private:
+  Embedding& words_;
+  GroupedQueryAttention& look_;
+  Linear& out_;
 };
 
 // Root mean square norm and signal to noise of vectors, as their definitions say.
@@ -203,6 +231,56 @@ TEST_CASE("a film holds norm and signal to noise of each layer's and each head's
   REQUIRE(film.heads() == 24);
   CHECK(f.head_norm[first + 2] == Approx(moments(head).first).epsilon(1e-3));
   CHECK(f.head_snr[first + 2] == Approx(moments(head).second).epsilon(1e-3));
+}
+
+TEST_CASE("a film has the heads of any attention, also where two share keys and values") {
+  const TempDir dir;
+  const auto vocabulary = word_vocabulary(Recorded::words());
+  Grouped model;
+  FilmRecorder recorder(model, *vocabulary, {}, dir / kFilm, 0);
+  std::vector<std::vector<double>> third;
+  for (const int64_t id : {5, 6, 7}) {
+    const Ids source{id, 9, 20, kEnd}, target{kBegin, 8, 11, kEnd};
+    model.zero_grad();
+    model.loss(pad_ids({&source, 1}), pad_ids({&target, 1}), 0).backward();
+    recorder.add();
+    auto& step = third.emplace_back();  // of 2 rows a head: queries 4 and 5, memory 2 and 3
+    append(step, slice(model.find("look.q_proj.weight").grad().detach(), 0, 4, 6));
+    for (const char* name : {"look.k_proj.weight", "look.v_proj.weight"})
+      append(step, slice(model.find(name).grad().detach(), 0, 2, 4));
+  }
+  recorder.record(3);
+  std::vector<std::string> notes;
+  const Film film = read_film(dir / kFilm, notes);
+  REQUIRE(film.frames.size() == 1);
+  CHECK(film.attention == std::vector<Film::Attention>{{"look", 4}});
+  CHECK(film.frames[0].head_norm[2] == Approx(moments(third).first).epsilon(1e-3));
+  CHECK(film.frames[0].head_snr[2] == Approx(moments(third).second).epsilon(1e-3));
+}
+
+TEST_CASE("a film has one head where an attention has none of its own") {
+  const TempDir dir;
+  const auto vocabulary = word_vocabulary(Recorded::words());
+  for (const auto kind : {RecurrentAttention::bahdanau, RecurrentAttention::luong}) {
+    const auto model = small_recurrent_model({.vocabulary = kIds, .d_model = 8, .attention = kind});
+    FilmRecorder recorder(*model, *vocabulary, {}, dir / kFilm, 0);
+    std::vector<std::vector<double>> head;
+    for (const int64_t id : {5, 6}) {
+      const Ids source{id, 9, 20, kEnd}, target{kBegin, 8, 11, kEnd};
+      model->zero_grad();
+      model->loss(pad_ids({&source, 1}), pad_ids({&target, 1}), 0).backward();
+      recorder.add();
+      auto& step = head.emplace_back();
+      for (const NamedTensor& p : model->named_parameters())
+        if (p.name.starts_with("attention.")) append(step, p.tensor.grad());
+    }
+    recorder.record(3);
+    std::vector<std::string> notes;
+    const Film film = read_film(dir / kFilm, notes);
+    REQUIRE(film.frames.size() == 1);
+    CHECK(film.attention == std::vector<Film::Attention>{{"attention", 1}});
+    CHECK(film.frames[0].head_norm[0] == Approx(moments(head).first).epsilon(1e-3));
+  }
 }
 
 TEST_CASE("a film holds the mean cross-attention of a sentence") {

@@ -43,7 +43,8 @@ struct Filled {
     report.heads.add(study);
     const Pair ids{pair.source, pair.target};
     const PruningScore by_log_prob = log_probability(*pair.model, {&ids, 1});
-    report.pruning = prune(study, report.heads, {&by_log_prob, 1}, 4);
+    for (const auto order : {PruningOrder::importance, PruningOrder::random})
+      report.pruning.push_back(prune(study, report.heads, order, {&by_log_prob, 1}, 4)[0]);
     report.history = {{"update", "loss"}, {{1, 3.25}, {2, std::nan("")}}};
   }
 };

@@ -117,6 +117,8 @@ class Maker:
                 yield {"measure": measure, "layer": layer,
                        "comprehensiveness": digits(self.random.uniform(0, 4)),
                        "sufficiency": digits(self.random.uniform(0, 3)),
+                       "soft_comprehensiveness": digits(self.random.uniform(0, 4)),
+                       "soft_sufficiency": digits(self.random.uniform(0, 3)),
                        "aopc": digits(self.random.uniform(0, 4)), "naopc": digits(self.random.random()),
                        "shapley_correlation": digits(self.random.uniform(-0.2, 1))
                        if measure != "gradient" else None}
