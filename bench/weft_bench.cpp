@@ -16,14 +16,12 @@
 #include <map>
 #include <optional>
 
+#include "train_model.h"
+
 namespace {
 
 using namespace weft;
 
-struct TrainCase {
-  const char* name;
-  int64_t d_model, ffn, heads, encoder, decoder, vocabulary, batch, source, target;
-};
 constexpr TrainCase kTrainCases[] = {{"train_toy", 32, 64, 2, 1, 1, 100, 16, 10, 10},
                                      {"train_tiny", 128, 256, 4, 4, 4, 10000, 128, 16, 16},
                                      {"train_small", 256, 1024, 8, 3, 3, 8000, 64, 32, 32},
@@ -57,37 +55,6 @@ double median_ms(const std::function<void()>& step, int steps) {
   std::nth_element(times.begin(), times.begin() + steps / 2, times.end());
   return times[static_cast<size_t>(steps / 2)];
 }
-
-class TrainModel : public Layer<TrainModel> {
- public:
-  TrainModel(const TrainCase& c, Generator gen)
-      : source_(child<Embedding>("source", c.vocabulary, c.d_model, gen)),
-        target_(child<Embedding>("target", c.vocabulary, c.d_model, gen)),
-        transformer_(child<Transformer>(
-            "transformer",
-            TransformerOptions{.layer = {.d_model = c.d_model,
-                                         .nhead = c.heads,
-                                         .dim_feedforward = c.ffn,
-                                         .batch_first = true},
-                               .num_encoder_layers = static_cast<int>(c.encoder),
-                               .num_decoder_layers = static_cast<int>(c.decoder)},
-            gen)),
-        output_(child<Linear>("output", c.d_model, c.vocabulary, gen)),
-        scale_(std::sqrt(static_cast<double>(c.d_model))) {}
-
-  Tensor forward(const Tensor& x, const Tensor& y, const Tensor& next) {
-    const Tensor hidden = transformer_(source_(x) * scale_, target_(y) * scale_,
-                                       TransformerCall{.tgt_mask = Mask::causal()});
-    return linear_cross_entropy(hidden, output_.weight, output_.bias, next,
-                                {.label_smoothing = 0.1});
-  }
-
- private:
-  Embedding &source_, &target_;
-  Transformer& transformer_;
-  Linear& output_;
-  double scale_;
-};
 
 Result run(const TrainCase& c, int steps) {
   Generator gen(0);

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <mutex>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -62,11 +64,20 @@ class ThreadRank : public Communicator {
   void all_to_all(ConstBytes mine, std::span<const size_t> sent, Bytes theirs,
                   std::span<const size_t> received) override {
     expect(sent.size() == static_cast<size_t>(ranks_));
+    expect(std::accumulate(sent.begin(), sent.end(), size_t{0}) == mine.size());
+    std::vector<size_t> from(sent.size());  // where the piece for this rank begins
+    table_.meet(rank_, std::as_bytes(sent), [&](const auto& shown) {
+      for (size_t r = 0; r < shown.size(); ++r) {
+        std::vector<size_t> of_rank(sent.size());
+        std::memcpy(of_rank.data(), shown[r].data(), shown[r].size());
+        expect(of_rank[static_cast<size_t>(rank_)] == received[r]);
+        from[r] = std::accumulate(of_rank.begin(), of_rank.begin() + rank_, size_t{0});
+      }
+    });
     table_.meet(rank_, mine, [&](const auto& shown) {
       size_t at = 0;
       for (size_t r = 0; r < shown.size(); at += received[r++]) {
-        expect(shown[r].size() == received[r] * shown.size());
-        const auto piece = shown[r].subspan(static_cast<size_t>(rank_) * received[r], received[r]);
+        const auto piece = shown[r].subspan(from[r], received[r]);
         std::copy(piece.begin(), piece.end(), theirs.begin() + static_cast<ptrdiff_t>(at));
       }
       expect(at == theirs.size());
@@ -91,6 +102,12 @@ inline void on_ranks(int ranks, const std::function<void(Communicator&)>& run) {
       run(communicator);
     });
   for (std::thread& t : threads) t.join();
+}
+
+/// Catch's checks are for one thread at a time.
+inline std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 }  // namespace weft

@@ -1,9 +1,9 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
-#include <weft/core/checksum.h>
 #include <weft/core/detail/binary_into.h>
 #include <weft/core/detail/check.h>
 #include <weft/optim/distributed/data_parallel.h>
+#include <weft/optim/distributed/detail/equal_ranks.h>
 #include <weft/optim/distributed/detail/exchange.h>
 
 namespace weft {
@@ -17,42 +17,6 @@ void add_to(Tensor& sum, const Tensor& term) {
 }
 
 using GradientSum = PairwiseSum<Tensor, void (*)(Tensor&, const Tensor&)>;
-
-Tensors tensors_of(const NamedTensors& named) {
-  Tensors tensors;
-  for (const NamedTensor& n : named) tensors.push_back(n.tensor);
-  return tensors;
-}
-
-ConstBytes bytes_of(const Tensor& t) {
-  return {static_cast<const std::byte*>(t.raw()),
-          static_cast<size_t>(t.numel()) * size_of(t.dtype())};
-}
-
-std::string describe(const NamedTensor& p) {
-  return fmt::format("{} {} {}", p.name, p.tensor.shape(), to_string(p.tensor.dtype()));
-}
-
-// Numbers of every rank, as many from each.
-template <class T>
-std::vector<T> gather(Communicator& communicator, const std::vector<T>& mine) {
-  const auto ranks = static_cast<size_t>(communicator.size());
-  std::vector<T> all(mine.size() * ranks);
-  communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)),
-                          std::vector<size_t>(ranks, mine.size() * sizeof(T)));
-  return all;
-}
-
-// Throws unless the numbers, one for each parameter, are the same on all ranks.
-void check_same(Communicator& communicator, const NamedTensors& parameters,
-                const std::vector<uint32_t>& numbers, const char* what) {
-  const std::vector<uint32_t> all = gather(communicator, numbers);
-  for (size_t i = 0; i < all.size(); ++i) {
-    const size_t at = i % numbers.size();
-    check(all[i] == all[at], "DataParallel: {} of rank {} must be {} of rank 0; {} is not", what,
-          i / numbers.size(), what, describe(parameters[at]));
-  }
-}
 
 }  // namespace
 
@@ -77,18 +41,9 @@ DataParallel::DataParallel(Communicator& communicator, NamedTensors parameters,
   check(options.bucket_bytes > 0, "DataParallel: bucket_bytes must be positive; got {}",
         options.bucket_bytes);
   if (communicator_.size() == 1) return;
-  const std::vector<size_t> counts = gather(communicator_, std::vector{parameters_.size()});
-  for (const size_t count : counts)
-    check(count == counts[0], "DataParallel: ranks must have as many parameters; got {} and {}",
-          counts[0], count);
-  std::vector<uint32_t> names;
-  for (const NamedTensor& p : parameters_) names.push_back(crc32c(describe(p)));
-  check_same(communicator_, parameters_, names, "parameters");
+  start_equal("DataParallel", communicator_, parameters_);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Tensor& p = parameters_[i].tensor;
-    check(p.is_contiguous(), "DataParallel: {} must be contiguous", describe(parameters_[i]));
-    const ConstBytes bytes = bytes_of(p);
-    communicator_.broadcast({static_cast<std::byte*>(p.raw()), bytes.size()});
     if (!p.requires_grad()) continue;
     hooks_.push_back(p.register_hook([this, i](const Tensor& gradient) {
       if (sums_->last) take(i, gradient);
@@ -153,7 +108,7 @@ void DataParallel::take(size_t parameter, Tensor gradient) {
 void DataParallel::set_sums() {
   Tensors sums;
   if (exchange_) sums = exchange_->finish();
-  const std::vector<uint8_t> reached = gather(communicator_, sums_->reached);
+  const std::vector<uint8_t> reached = gather_numbers(communicator_, sums_->reached);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     bool anywhere = false;
     for (size_t at = i; at < reached.size(); at += parameters_.size())
@@ -163,13 +118,7 @@ void DataParallel::set_sums() {
 }
 
 void DataParallel::check_equal() {
-  if (communicator_.size() == 1) return;
-  std::vector<uint32_t> sums;
-  for (const NamedTensor& p : parameters_) {
-    const ConstBytes bytes = bytes_of(p.tensor);
-    sums.push_back(crc32c(bytes.data(), bytes.size()));
-  }
-  check_same(communicator_, parameters_, sums, "values");
+  if (communicator_.size() > 1) check_equal_values("DataParallel", communicator_, parameters_);
 }
 
 }  // namespace weft

@@ -92,7 +92,7 @@ RunDirectory::RunDirectory(fs::path path, RunFiles files)
 
 RunDirectory::~RunDirectory() {
   std::error_code ignored;
-  if (folder_ != path_ && !has_checkpoint(folder_)) fs::remove_all(folder_, ignored);
+  if (!theirs() && folder_ != path_ && !has_checkpoint(folder_)) fs::remove_all(folder_, ignored);
   if (lock_ >= 0) ::close(lock_);
 }
 

@@ -20,7 +20,7 @@ class RunDirectory {
   /// If the directory is there, locks it, removes what writers left that died, and finishes what a
   /// run that died had begun to put in the place of its model. Throws if another process (or
   /// another object) trains in it. The lock is a file of the directory, .lock; it ends with the
-  /// process. With kTheirs, here as in the functions below, it does nothing and checks nothing.
+  /// process. With kTheirs nothing is written or checked, here and below, but by go_on().
   explicit RunDirectory(std::filesystem::path path, RunFiles files = RunFiles::kOurs);
   /// Removes what a new run wrote beside an old model, if it had no checkpoint yet.
   ~RunDirectory();

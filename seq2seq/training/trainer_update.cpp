@@ -127,7 +127,6 @@ std::string Trainer::cause(std::span<const Batch> batches, const GeneratorState&
 }
 
 void Trainer::stop_diverged(int64_t step, const std::string& fault) const {
-  // A new run beside an old model leaves nothing before its first validation.
   const bool kept = saved_step_ >= 0;
   const std::string skipped = skipped_ > 0 ? fmt::format(" after {} skipped ones", skipped_) : "";
   fail("train: diverged at step {}{}: {}; {}; {}", step, skipped, fault,

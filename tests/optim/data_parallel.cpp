@@ -7,7 +7,6 @@
 #include <weft/tests/thread_ranks.h>
 
 #include <bit>
-#include <mutex>
 
 using namespace weft;
 
@@ -68,8 +67,7 @@ TEST_CASE("data parallel: sums of gradients have the same bits at any number of 
       for (const int64_t bucket_bytes : {1, 40, 1 << 20}) {
         on_ranks(ranks, [&](Communicator& c) {
           const std::vector<uint64_t> bits = sum_on(c, parts, bucket_bytes);
-          static std::mutex one_at_a_time;
-          const std::lock_guard lock(one_at_a_time);
+          const std::lock_guard lock(one_at_a_time());
           CAPTURE(parts, ranks, bucket_bytes);
           CHECK(bits == alone);
         });
@@ -99,8 +97,7 @@ TEST_CASE("data parallel: a parameter that went its own way is named") {
     DataParallel ranks(c, parameters);
     if (c.rank() == 2) Tensor(parameters[3].tensor).mutable_data<float>()[1] = 9;
     const std::string message = message_of([&] { ranks.check_equal(); });
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::lock_guard lock(one_at_a_time());
     CHECK(message ==
           "DataParallel: values of rank 2 must be values of rank 0; some [2, 2] float32 is not");
   });
@@ -114,8 +111,7 @@ TEST_CASE("data parallel: after a part that throws, backward is as it was") {
         message_of([&] { ranks.sum_gradients(2, [](int64_t) { throw Error("no such batch"); }); });
     backward(parameters, 0);
     backward(plain, 0);
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::lock_guard lock(one_at_a_time());
     CHECK(message == "no such batch");
     CHECK(bits_of(parameters) == bits_of(plain));
   });

@@ -1,0 +1,60 @@
+// Ranks that train alone and meet now and then: local SGD with an outer optimizer, as in DiLoCo
+// (Douillard et al. 2023, arXiv:2311.08105). After H steps of its own, with any optimizer and its
+// own data, rank k has come from the shared parameters theta to theta_k; then on all ranks
+//   g = mean over k of (theta - theta_k)      the outer gradient
+//   theta = SGD(theta, g)                     with Nesterov momentum;  theta_k = theta
+// Traffic falls to 1/H. Averaging of parameters (Stich 2019, arXiv:1805.09767) is an outer lr of 1
+// without momentum.
+//
+//   LocalSgd local(communicator, model.named_parameters());
+//   loss(batch_of(rank, i)).backward();
+//   adam.step(); adam.zero_grad();
+//   local.step();                             // every 500th meets the others
+#pragma once
+
+#include <weft/optim/distributed/communicator.h>
+#include <weft/optim/sgd.h>
+
+#include <memory>
+
+namespace weft {
+
+class Exchange;
+
+struct LocalSgdOptions {
+  int64_t steps = 500;  ///< from one meeting to the next: H
+  SgdOptions outer = {.lr = 0.7, .momentum = 0.9, .nesterov = true};
+};
+
+class LocalSgd {
+ public:
+  /// Gives the parameters of all ranks the values of rank 0. The communicator must outlive this.
+  /// Frozen parameters are left alone. Keeps two copies of the others: where they were when ranks
+  /// last met, and the momentum. Error unless ranks have the same parameters, all contiguous, and
+  /// steps is positive.
+  LocalSgd(Communicator& communicator, const NamedTensors& parameters,
+           const LocalSgdOptions& options = {});
+  ~LocalSgd();
+
+  /// Counts a step of this rank. Every H-th takes the outer step, for which all ranks must come;
+  /// then parameters have the same bits on all ranks, the mean is summed in an order that depends
+  /// on nothing but the number of ranks (pairwise_sum.h), and it returns true.
+  bool step();
+
+  /// Its lr and momentum may be changed. The state of the outer steps is its state_dict().
+  Sgd& outer() { return outer_; }
+  /// Parameters were loaded that are the same on all ranks: local steps count from here.
+  void restart();
+
+ private:
+  void meet();
+
+  Communicator& communicator_;
+  NamedTensors parameters_;  // those that move
+  NamedTensors shared_;      // where they were when ranks met last
+  Sgd outer_;
+  std::unique_ptr<Exchange> exchange_;
+  int64_t every_, taken_ = 0;
+};
+
+}  // namespace weft
