@@ -51,8 +51,8 @@ class Input {
  private:
   void check_line(const std::string& line) {
     if (const auto at = invalid_utf8(line)) {
-      warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}", reader_.count(),
-                       static_cast<unsigned char>(line[*at]), *at + 1));
+      warn(fmt::format("weft: run: line {}: expected UTF-8; got byte 0x{:02x} at byte {}",
+                       reader_.count(), static_cast<unsigned char>(line[*at]), *at + 1));
       ++invalid_lines_;
       return;
     }
