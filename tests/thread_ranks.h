@@ -85,7 +85,7 @@ class ThreadRank : public Communicator {
   }
 
   bool all_failed() override { return false; }
-  [[noreturn]] void abort(int) override { std::terminate(); }
+  void abort(int) override { std::terminate(); }
 
  private:
   ThreadTable& table_;

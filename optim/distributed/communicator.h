@@ -36,7 +36,7 @@ class Communicator {
   virtual bool all_failed() = 0;
 
   /// Otherwise: ends all ranks, this one with that exit status.
-  [[noreturn]] virtual void abort(int status) = 0;
+  virtual void abort(int status) = 0;
 };
 
 /// The communicator of a process that has no others.

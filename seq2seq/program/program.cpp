@@ -204,6 +204,7 @@ int Program::failed(const std::exception& e) const {
   if (communicator_->all_failed()) return 1;  // of what rank 0 said
   if (rank > 0) std::fprintf(stderr, "weft: rank %d: %s\n", rank, what.c_str());
   communicator_->abort(1);
+  return 1;
 }
 
 }  // namespace weft
