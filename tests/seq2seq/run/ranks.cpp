@@ -1,6 +1,8 @@
 // What ranks share out and agree on; here they are threads of one process.
 #include <weft/optim/distributed/parts.h>
+#include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/run/ranks.h>
+#include <weft/seq2seq/training/evaluate.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/thread_ranks.h>
 
@@ -93,4 +95,38 @@ TEST_CASE("ranks: a signal interrupts all of them, between two shares and in no 
       CHECK(calls == 0);
     });
   });
+}
+
+TEST_CASE("ranks: a model is judged to the same bits on any number of them") {
+  const std::vector<std::string> sources{"a b c", "d", "", "e a", "b b b b", "c", "d a e b"};
+  const auto vocabulary = word_vocabulary(sources, sources);
+  const std::vector<Pair> pairs = encode_pairs(*vocabulary, {sources, sources});
+  const std::vector<Batch> batches{{0, 3}, {1, 5}, {4}, {6}};
+  struct Judged {
+    double loss;
+    std::vector<std::string> translations;
+  };
+  const auto judge = [&](const Ranks& ranks) -> Judged {
+    TransformerSeq2Seq model(
+        {.vocabulary = vocabulary->size(),
+         .transformer = {.layer = {.d_model = 8, .nhead = 2, .dim_feedforward = 8, .dropout = 0.1},
+                         .num_encoder_layers = 1,
+                         .num_decoder_layers = 1}},
+        Generator(3));
+    model.eval();
+    return {mean_loss(model, pairs, batches, ranks),
+            translate_all(model, *vocabulary, sources, ranks)};
+  };
+  const Judged alone = judge(Ranks());
+  CHECK(alone.translations[0] != "");
+  CHECK(alone.translations[2].empty());
+  for (const int count : {2, 3, 6}) {
+    on_each(count, [&](const Ranks& ranks) {
+      const Judged judged = judge(ranks);
+      return std::function<void()>([=, &alone] {
+        CHECK(judged.loss == alone.loss);
+        CHECK(judged.translations == alone.translations);
+      });
+    });
+  }
 }
