@@ -37,7 +37,7 @@ time_steps() {
 
 for model in 2.6M 60M; do
   steps=20
-  [ $model = 2.6M ] || steps=5
+  [ $model = 2.6M ] || steps=2
   for _ in 1 2; do # in turn, so that a slow minute shows
     time_steps $model 1 --parts 2 --threads 1 --steps $steps
     time_steps $model 1 --parts 2 --threads 2 --steps $steps
