@@ -91,7 +91,7 @@ class Backward {
   }
   /// Whether nobody will differentiate the gradients: they need not be made of recorded ops.
   bool first_order() const { return !grad_enabled(); }
-  /// The tensor behind `s`, in its graph. Error if it was changed in place or given data since.
+  /// The tensor behind `s`, in its graph. Error if changed in place or given other data since.
   Tensor saved(const Saved& s) const;
 
  private:

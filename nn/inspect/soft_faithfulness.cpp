@@ -16,8 +16,9 @@ using Numbers = std::vector<double>;
 // The smallest becomes 0, the largest 1.
 Numbers in_unit_interval(Numbers x) {
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
-  const double least = *low, width = *high - *low;
-  for (double& v : x) v = width > 0 ? (v - least) / width : 0;
+  const double scale = std::isfinite(*high - *low) ? 1 : 0.5;  // so that no difference overflows
+  const double least = scale * *low, width = scale * *high - least;
+  for (double& v : x) v = width > 0 ? (scale * v - least) / width : 0;
   return x;
 }
 

@@ -74,8 +74,8 @@ class Lab {
         copies_(loaded_, [this] { return load_model(directory_, catalog_.models); }),
         run_(trained_by(directory_)) {
     if (options.over > 0 || !options.sentence.given())
-      soon_ = std::async(num_threads() > 1 ? std::launch::async : std::launch::deferred,
-                         [this] { return find_corpus(run_, catalog_); });
+      corpus_soon_ = std::async(num_threads() > 1 ? std::launch::async : std::launch::deferred,
+                                [this] { return find_corpus(run_, catalog_); });
   }
 
   Report report() {
@@ -116,7 +116,7 @@ class Lab {
   // The first validation sentences that are not too long, with their references and, where words
   // are tokens, gold links.
   std::vector<Text> validation(int64_t count) {
-    if (soon_.valid()) corpus_ = soon_.get();
+    if (corpus_soon_.valid()) corpus_ = corpus_soon_.get();
     std::vector<Text> texts;
     if (!corpus_) return texts;
     const Split& valid = corpus_->valid;
@@ -286,7 +286,7 @@ class Lab {
   RunConfig run_;
   std::optional<Corpus> corpus_;
   Report report_;
-  std::future<std::optional<Corpus>> soon_;  // the corpus
+  std::future<std::optional<Corpus>> corpus_soon_;
 };
 
 }  // namespace

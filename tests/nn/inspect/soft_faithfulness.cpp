@@ -88,6 +88,11 @@ TEST_CASE("probabilities of few numbers") {
   CHECK(close(tensor({2., 2., 2., 2.}), 0.3, full({4}, 0.3, kFloat64)));
   CHECK(close(tensor({-5.}), 0.3, full({1}, 0.3, kFloat64)));
   CHECK(close(tensor({1., 0., 0., 0.}), 0.5, tensor({1., 1. / 3, 1. / 3, 1. / 3}, kFloat64)));
+  // Differences that overflow, or are as small as numbers get; large equals.
+  const Tensor steps = tensor({0., 1., 0.5}, kFloat64);
+  CHECK(close(tensor({-1.7e308, 1.7e308, 0.}, kFloat64), 0.5, steps));
+  CHECK(close(tensor({0., 1e-323, 5e-324}, kFloat64), 0.5, steps));
+  CHECK(close(tensor({1e20, 1e20}, kFloat64), 0.5, full({2}, 0.5, kFloat64)));
 }
 
 TEST_CASE("what attributes all to as many units as are drawn is as faithful softly as it is hard") {

@@ -7,7 +7,6 @@
 #include <weft/tests/thread_ranks.h>
 
 #include <csignal>
-#include <mutex>
 
 using namespace weft;
 
@@ -18,8 +17,7 @@ void on_each(int count, const std::function<std::function<void()>(const Ranks&)>
   on_ranks(count, [&](Communicator& c) {
     const Ranks ranks(c);
     const std::function<void()> check = run(ranks);
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::lock_guard lock(one_at_a_time());
     CAPTURE(count, c.rank());
     check();
   });
