@@ -1,6 +1,7 @@
 // Tables that a test run ends with.
 #pragma once
 
+#include <weft/tests/places.h>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,6 @@
 /// Prints `text` and keeps it as `name` in the folder of reports, which scripts/test.sh shows.
 inline void write_report(const std::string& name, const std::string& text) {
   std::fputs(text.c_str(), stdout);
-  std::filesystem::create_directories(WEFT_TEST_REPORTS);
-  std::ofstream(std::filesystem::path(WEFT_TEST_REPORTS) / (name + ".txt")) << text;
+  std::filesystem::create_directories(report_folder());
+  std::ofstream(report_folder() / (name + ".txt")) << text;
 }

@@ -1,6 +1,7 @@
 // What autograd/ops.h declares, for tests that nothing of it is left out.
 #pragma once
 
+#include <weft/tests/places.h>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -8,7 +9,7 @@
 
 /// Names of functions whose declaration begins a line: `Tensor name(...`.
 inline std::set<std::string> declared_ops() {
-  std::ifstream file(WEFT_SOURCE_DIR "/autograd/ops.h");
+  std::ifstream file(source_file("autograd/ops.h"));
   std::set<std::string> names;
   for (std::string line; std::getline(file, line);) {
     std::string type, name;

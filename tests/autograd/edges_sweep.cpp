@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <weft/tests/autograd/edges_run.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 #include <weft/tests/report.h>
 
 #include <fstream>
@@ -52,7 +53,7 @@ int huge_sizes(const Samples& samples) {
 // reason |
 std::map<std::pair<std::string, std::string>, std::string> documented() {
   std::map<std::pair<std::string, std::string>, std::string> all;
-  std::ifstream page(WEFT_SOURCE_DIR "/docs/edges.md");
+  std::ifstream page(source_file("docs/edges.md"));
   for (std::string line; std::getline(page, line);) {
     if (line.rfind("| `", 0) != 0) continue;
     std::istringstream cells(line);

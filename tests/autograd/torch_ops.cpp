@@ -7,6 +7,7 @@
 #include <weft/tests/autograd/declared_ops.h>
 #include <weft/tests/autograd/torch_calls.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 #include <weft/tests/report.h>
 #include <weft/tests/torch_tally.h>
 
@@ -123,7 +124,7 @@ class Case {
 };
 
 struct Fixtures {
-  SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/ops.safetensors");
+  SafetensorsFile file = load_safetensors(test_data("ops.safetensors"));
   Json settings = Json::parse(file.metadata.at("settings"));
 };
 

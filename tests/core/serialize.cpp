@@ -9,6 +9,7 @@
 #include <weft/core/serialize.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/flips.h>
+#include <weft/tests/places.h>
 #include <weft/tests/temp_dir.h>
 #include <weft/tests/unsealed.h>
 
@@ -22,7 +23,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string fixture(const std::string& name) { return WEFT_TEST_DATA "/" + name; }
+std::string fixture(const std::string& name) { return test_data(name); }
 
 // A file of this header and `data_bytes` zeros.
 std::string file_of(const std::string& header, size_t data_bytes) {

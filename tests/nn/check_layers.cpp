@@ -9,6 +9,7 @@
 #include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/layer_checks.h>
+#include <weft/tests/places.h>
 #include <weft/tests/report.h>
 
 #include <filesystem>
@@ -244,7 +245,7 @@ TEST_CASE("every layer passes check_module") {
 std::set<std::string> declared_layers() {
   constexpr std::string_view kClass = "class ", kLayer = " : public Layer<";
   std::set<std::string> declared;
-  for (const auto& file : std::filesystem::recursive_directory_iterator(WEFT_SOURCE_DIR "/nn")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(source_file("nn"))) {
     if (file.path().extension() != ".h") continue;
     std::ifstream in(file.path());
     for (std::string line; std::getline(in, line);)

@@ -4,6 +4,7 @@
 #include <weft/nn/attention/multihead_attention.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/torch_case.h>
+#include <weft/tests/places.h>
 
 using namespace weft;
 
@@ -60,11 +61,11 @@ TorchLayers torch_attention_layers() {
 }
 
 TEST_CASE("the Hessian of a cross-attention loss equals PyTorch's, and finite differences") {
-  const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors");
+  const SafetensorsFile file = load_safetensors(test_data("attention_hessian.safetensors"));
   MultiheadAttention attention({.embed_dim = 4, .num_heads = 2, .batch_first = true}, Generator(1));
   attention.to(kFloat64);
   attention.load_state_dict(
-      load_safetensors(WEFT_TEST_DATA "/attention_hessian.safetensors", "param.").tensors);
+      load_safetensors(test_data("attention_hessian.safetensors"), "param.").tensors);
 
   const Tensor query = file.at("input.query"), memory = file.at("input.memory"),
                target = file.at("input.target"), expected = file.at("output.hessian");

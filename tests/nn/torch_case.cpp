@@ -2,6 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/torch_case.h>
+#include <weft/tests/places.h>
 
 #include <cmath>
 
@@ -98,7 +99,7 @@ TorchTally TorchCase::check(Module& module,
 }
 
 std::vector<TorchCase> torch_cases(const std::string& stem) {
-  const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/" + stem + ".safetensors");
+  const SafetensorsFile file = load_safetensors(test_data(stem + ".safetensors"));
   const nlohmann::json settings = nlohmann::json::parse(file.metadata.at("settings"));
   std::vector<TorchCase> cases;
   for (const auto& entry : settings.items()) cases.emplace_back(file, entry.key());

@@ -8,6 +8,7 @@
 #include <weft/tests/catch.h>
 #include <weft/tests/nn/layer_checks.h>
 #include <weft/tests/nn/torch_case.h>
+#include <weft/tests/places.h>
 #include <weft/tests/report.h>
 
 #include <filesystem>
@@ -116,5 +117,5 @@ TEST_CASE("layers give PyTorch's values and derivatives") {
   table += torch_table_missing(declared_layers(), compared, kReasons);
   write_report("torch_layers", table);
   CHECK(torch_cases("attention").size() <= 60);
-  CHECK(std::filesystem::file_size(WEFT_TEST_DATA "/attention.safetensors") <= 2'000'000);
+  CHECK(std::filesystem::file_size(test_data("attention.safetensors")) <= 2'000'000);
 }

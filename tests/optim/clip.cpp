@@ -6,6 +6,7 @@
 #include <weft/optim/clip.h>
 #include <weft/optim/sgd.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 
 #include <cmath>
 #include <limits>
@@ -32,7 +33,7 @@ TEST_CASE("clip_grad_norm gives PyTorch's norms and gradients") {
     std::string name;
     double max_norm, norm_type;
   };
-  const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/optimizers.safetensors");
+  const SafetensorsFile file = load_safetensors(test_data("optimizers.safetensors"));
   for (const Case& c : {Case{"clip_active", 1, 2}, Case{"clip_inactive", 100, 2},
                         Case{"clip_largest", 0.5, kInfinity}, Case{"clip_absolute", 3, 1}}) {
     const Tensor a = with_gradient(select(file.at("input.grad.a"), 0, 0));

@@ -4,6 +4,7 @@
 #include <weft/optim/adam.h>
 #include <weft/optim/sgd.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 
 #include <cmath>
 #include <memory>
@@ -15,7 +16,7 @@ namespace {
 constexpr int kSteps = 20;
 
 const SafetensorsFile& fixture() {
-  static const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/optimizers.safetensors");
+  static const SafetensorsFile file = load_safetensors(test_data("optimizers.safetensors"));
   return file;
 }
 

@@ -4,6 +4,7 @@
 #include <weft/optim/schedules.h>
 #include <weft/optim/sgd.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 
 #include <cmath>
 
@@ -12,7 +13,7 @@ using namespace weft;
 namespace {
 
 const SafetensorsFile& fixture() {
-  static const SafetensorsFile file = load_safetensors(WEFT_TEST_DATA "/optimizers.safetensors");
+  static const SafetensorsFile file = load_safetensors(test_data("optimizers.safetensors"));
   return file;
 }
 

@@ -3,6 +3,7 @@
 #include <weft/optim/clip.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/optim/translator.h>
+#include <weft/tests/places.h>
 
 #include <string>
 #include <utility>
@@ -14,8 +15,7 @@ namespace {
 constexpr int kSteps = 10;
 
 const SafetensorsFile& fixture() {
-  static const SafetensorsFile file =
-      load_safetensors(WEFT_TEST_DATA "/training_losses.safetensors");
+  static const SafetensorsFile file = load_safetensors(test_data("training_losses.safetensors"));
   return file;
 }
 

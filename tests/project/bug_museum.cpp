@@ -1,5 +1,6 @@
 // docs/bug-museum.md: every exhibit has a report and a test, and the tests that it names exist.
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -12,7 +13,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string read(const fs::path& file) {
-  std::ifstream in(WEFT_SOURCE_DIR / file);
+  std::ifstream in(source_file(file));
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();

@@ -1,6 +1,7 @@
 // The shape of the tree, read from its sources: which folder may include which, what a public
 // header may need, and how long a file may grow.
 #include <weft/tests/catch.h>
+#include <weft/tests/places.h>
 
 #include <algorithm>
 #include <array>
@@ -54,7 +55,7 @@ std::vector<std::string> read_lines(const fs::path& file) {
 }
 
 std::vector<Source> read_sources() {
-  const fs::path root = WEFT_SOURCE_DIR;
+  const fs::path root = source_file("");
   std::vector<Source> sources;
   for (const char* folder :
        {"core", "autograd", "nn", "optim", "seq2seq", "examples", "tests", "bench"}) {
@@ -117,7 +118,7 @@ bool is_in_library(const Source& source) {
 }
 
 bool has_header(const Source& source) {
-  return fs::exists(WEFT_SOURCE_DIR / fs::path(source.path).replace_extension(".h"));
+  return fs::exists(source_file(fs::path(source.path).replace_extension(".h")));
 }
 
 bool is_inside(const Source& source, const char* folder) {
@@ -178,7 +179,7 @@ TEST_CASE("a header of the library needs only weft and the standard library") {
 }
 
 TEST_CASE("seq2seq.h includes every public header of seq2seq") {
-  Source umbrella{"seq2seq.h", read_lines(fs::path(WEFT_SOURCE_DIR) / "seq2seq.h")};
+  Source umbrella{"seq2seq.h", read_lines(source_file("seq2seq.h"))};
   const std::vector<std::string> found = includes(umbrella);
   for (const Source& source : sources()) {
     if (source.folder() != "seq2seq" || !is_public_header(source)) continue;
@@ -207,8 +208,7 @@ TEST_CASE("every header, and every source without one, says what it is for") {
 
 TEST_CASE("docs/layers.md names every layer") {
   std::string page;
-  for (const std::string& line : read_lines(fs::path(WEFT_SOURCE_DIR) / "docs/layers.md"))
-    page += line;
+  for (const std::string& line : read_lines(source_file("docs/layers.md"))) page += line;
   int layers = 0;
   for (const Source& source : sources()) {
     if (source.folder() != "nn" || source.path.extension() != ".h") continue;

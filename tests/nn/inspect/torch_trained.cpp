@@ -4,6 +4,7 @@
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/transformer/transformer.h>
 #include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/places.h>
 
 #include <string>
 
@@ -62,7 +63,7 @@ struct Places {
 }  // namespace
 
 TEST_CASE("a model that PyTorch trained has PyTorch's weights, their gradients and relevance") {
-  const SafetensorsFile torch = load_safetensors(WEFT_TEST_DATA "/trained_attention.safetensors");
+  const SafetensorsFile torch = load_safetensors(test_data("trained_attention.safetensors"));
   Reverser model(torch);
   const Tensor src = torch.at("input.src"), tgt = torch.at("input.tgt");
   AttentionTrace trace;

@@ -6,6 +6,7 @@
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/places.h>
 #include <weft/tests/temp_dir.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kModels = WEFT_TEST_DATA "/torch_models";
+const fs::path kModels = test_data("torch_models");
 
 // A directory's sentences in weft's ids, whose order follows from PyTorch's special ones.
 struct Expected {
