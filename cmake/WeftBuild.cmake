@@ -35,6 +35,19 @@ function(weft_precompile target)
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endfunction()
 
+# Where CMAKE_UNITY_BUILD asks for few large sources: one for each folder of a library.
+function(weft_unite_folders target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "^[^$].*cpp$")
+  foreach(source ${sources})
+    cmake_path(GET source PARENT_PATH folder)
+    cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+    string(MAKE_C_IDENTIFIER "${folder}" group)
+    set_source_files_properties(${source} TARGET_DIRECTORY ${target} PROPERTIES UNITY_GROUP ${group})
+  endforeach()
+endfunction()
+
 # Compiles kernel files once per instruction set, each copy in a namespace of its own (WEFT_ISA);
 # core/kernels/kernel.h picks one copy at run time, so a single binary is fast everywhere.
 function(weft_kernels target)

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Builds and tests.
 #   scripts/test.sh            the quick tier: every test, in the release build
-#   scripts/test.sh PRESET...  the same tests in other builds: dev (ASan + UBSan), tsan
+#   scripts/test.sh PRESET...  the same tests in other builds, but for the long ones there: dev (ASan + UBSan), tsan
 #   scripts/test.sh --full     style and lint, all three builds, and what takes longer: properties of
 #                              many cases, random graphs, fuzzed readers, failing calls, valgrind, mutations
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 presets=("${@:-release}")
+leave_out=(--label-exclude long)
 if [ "${1:-}" = --full ]; then
   scripts/lint.sh
   presets=(release dev tsan)
+  leave_out=()
 fi
 for preset in "${presets[@]}"; do
   scripts/setup.sh "$preset"
-  ctest --preset "$preset" --parallel "$(nproc)"
+  ctest --preset "$preset" --parallel "$(nproc)" "${leave_out[@]}"
   cat "build/$preset/tests/reports/"*.txt
 done
 

@@ -35,7 +35,7 @@ Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOp
 
 // losses(rows begin to end) on several threads.
 template <class F>
-void for_rows(int64_t rows, int64_t classes, F f) {
+void for_logits(int64_t rows, int64_t classes, F f) {
   parallel_for(rows, std::max<int64_t>(1, kLogitGrain / std::max<int64_t>(classes, 1)), f);
 }
 
@@ -58,7 +58,7 @@ void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, const T
     const int64_t* target = t.rows.data<int64_t>();
     T *out = static_cast<T*>(loss.raw()), *top = static_cast<T*>(rows.top.raw()),
       *total = static_cast<T*>(rows.total.raw());
-    for_rows(loss.numel(), classes, [=](int64_t begin, int64_t end) {
+    for_logits(loss.numel(), classes, [=](int64_t begin, int64_t end) {
       kernels::cross_entropy_rows<T>(z + begin * classes, target + begin, weight, smoothing,
                                      out + begin, top + begin, total + begin, end - begin, classes);
     });
@@ -75,7 +75,7 @@ Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& 
             *dy = dloss.data<T>(), *weight = pointer<T>(t.weight);
     const int64_t* target = t.rows.data<int64_t>();
     T* out = static_cast<T*>(dx.raw());
-    for_rows(dloss.numel(), classes, [=](int64_t begin, int64_t end) {
+    for_logits(dloss.numel(), classes, [=](int64_t begin, int64_t end) {
       kernels::cross_entropy_grad_rows<T>(z + begin * classes, top + begin, total + begin,
                                           target + begin, weight, smoothing, dy + begin,
                                           out + begin * classes, end - begin, classes);

@@ -57,7 +57,7 @@ void check_rows(const char* who, const Tensor& x, const Tensor& weight, const Te
 }
 
 template <class T>
-const T* pointer(const Tensor& t) {
+const T* pointer_of(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
@@ -66,7 +66,7 @@ int64_t rows_per_pass(int64_t n) {
 }
 
 template <class F>
-void for_rows(int64_t rows, int64_t n, F f) {
+void for_groups_of_rows(int64_t rows, int64_t n, F f) {
   parallel_for(rows, rows_per_pass(n), f);
 }
 
@@ -93,11 +93,11 @@ Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Ten
   const int64_t n = s.size(-1), rows = moments.size(0);
   dispatch_floating(who, s.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *pw = pointer<T>(w), *pb = pointer<T>(b);
+    const T *pw = pointer_of<T>(w), *pb = pointer_of<T>(b);
     T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw());
     auto* of_rows = moments_in<T>(moments);
     const int64_t step = rows_per_pass(n);
-    for_rows(rows, n, [&](int64_t begin, int64_t end) {
+    for_groups_of_rows(rows, n, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; r += step) {
         const int64_t past = std::min(end, r + step);
         before(ps, r * n, past * n);
@@ -120,11 +120,11 @@ Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, c
   if (bias_too) d[2] = Tensor({n}, x.dtype());
   dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *px = x.data<T>(), *pw = pointer<T>(w), *pdy = dy.data<T>();
+    const T *px = x.data<T>(), *pw = pointer_of<T>(w), *pdy = dy.data<T>();
     const kernels::RowMoments<T>* of_rows = moments_in<T>(moments);
     auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
     if (T* dx = out(0))
-      for_rows(rows, n, [=](int64_t begin, int64_t end) {
+      for_groups_of_rows(rows, n, [=](int64_t begin, int64_t end) {
         kernels::layer_norm_grad_rows<T>(px + begin * n, pw, of_rows + begin, pdy + begin * n,
                                          dx + begin * n, end - begin, n);
       });

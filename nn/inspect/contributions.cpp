@@ -14,7 +14,7 @@ namespace {
 using detail::batch_of;
 using detail::joined;
 
-constexpr const char* kLayers = "contribution_layers";
+constexpr const char* kContributionLayers = "contribution_layers";
 
 Tensor centred(const Tensor& x) { return x - mean(x, {-1}, true); }
 
@@ -80,12 +80,12 @@ class Watch {
       if (!block.weights.defined()) block.before_norm = *call.inputs[0];
     }));
     hooks_.add(block.attention.register_forward_hook([this, &block](ModuleCall& call) {
-      check(!block.weights.defined(), "{}: expected each layer to run once; {} ran again", kLayers,
-            block.attention.path());
+      check(!block.weights.defined(), "{}: expected each layer to run once; {} ran again",
+            kContributionLayers, block.attention.path());
       check(call.outputs.size() == 2,
             "{}: {} was not asked for its weights: run(trace) must hand "
             "the trace on",
-            kLayers, block.attention.path());
+            kContributionLayers, block.attention.path());
       block.value = *call.inputs[2];
       block.weights = *call.outputs[1];
       block.residual = block.norm_first() ? block.before_norm : *call.inputs[0];
@@ -166,12 +166,12 @@ Tensors contribution_layers(Module& model, const std::function<void(AttentionTra
   check(!model.training(),
         "{}: expected a model in eval(), as dropout adds what no part has; got "
         "one in training",
-        kLayers);
+        kContributionLayers);
   const Watch watch(model);
   AttentionTrace trace;
   run(&trace);
   check(!watch.ran().empty(), "{}: no TransformerEncoderLayer or TransformerDecoderLayer ran",
-        kLayers);
+        kContributionLayers);
   const Block* cross = nullptr;
   for (const Block* block : watch.ran())
     if (block->kind == Kind::cross) cross = block;

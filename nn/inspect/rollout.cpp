@@ -12,14 +12,14 @@ namespace {
 
 using detail::FlowNetwork;
 
-constexpr const char* kLayers = "residual_layers";
+constexpr const char* kResidualLayers = "residual_layers";
 
 // Averaged over heads, in half.
 Tensor half(const Tensor& weights) { return mean(weights, {1}) * 0.5; }
 
 // [B, H, T, T] -> [B, T, T]
 Tensor with_residual(const Tensor& weights) {
-  detail::check_square(kLayers, weights);
+  detail::check_square(kResidualLayers, weights);
   return half(weights) + eye(weights.size(-1), weights.dtype()) * 0.5;
 }
 
@@ -56,7 +56,7 @@ Tensors residual_layers(const Tensors& self_attention) {
 }
 
 Tensors residual_layers(const AttentionTrace& trace) {
-  detail::check_encoder_decoder(kLayers, trace);
+  detail::check_encoder_decoder(kResidualLayers, trace);
   const Tensor& c = trace.cross[0];
   const int64_t batch = c.size(0), target = c.size(2), source = c.size(3);
   const Tensor keep_source = detail::batch_of(eye(source, c.dtype()), batch),

@@ -11,7 +11,7 @@
 namespace weft {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kLongest = 16;  // ids of a sentence, of either side
 
 // transformer.decoder.layers.0.norm1.weight -> transformer.decoder.layers.0
@@ -37,7 +37,7 @@ Tensor by_head(const Tensor& parts, int64_t heads) {
   return reshape(expand(unsqueeze(parts, 1), {n, heads / n}), {heads});
 }
 
-double finite_or_none(double value) { return std::isfinite(value) ? value : kNone; }
+double finite_or_none(double value) { return std::isfinite(value) ? value : kNoNumber; }
 
 }  // namespace
 
@@ -125,7 +125,7 @@ void FilmRecorder::append(const Part& part, int64_t count, std::vector<double>& 
     return noise_.count(rows.parameter) >= 2;
   });
   for (int64_t i = 0; i < count; ++i) {
-    norm.push_back(none ? kNone : std::sqrt(power.at({i})));
+    norm.push_back(none ? kNoNumber : std::sqrt(power.at({i})));
     snr.push_back(finite_or_none(signal.at({i}) / noise.at({i})));
   }
 }

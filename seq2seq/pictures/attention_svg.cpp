@@ -13,10 +13,8 @@ namespace weft {
 namespace {
 
 constexpr double kMargin = 32, kGap = 20, kCaption = 26, kHeader = 108, kFooter = 20;
-constexpr double kSlant = 52;            // degrees of the source labels
-constexpr double kFaintest = 0.002;      // a smaller weight looks like none: no cell is drawn
-constexpr const char* kInk = "#1d2333";  // text
-constexpr const char* kFaded = "#6a7186";
+constexpr double kSlant = 52;        // degrees of the source labels
+constexpr double kFaintest = 0.002;  // a smaller weight looks like none: no cell is drawn
 
 std::string hex(const Colour& c) {
   return fmt::format("#{:02x}{:02x}{:02x}", std::lround(c.red), std::lround(c.green),
@@ -49,9 +47,9 @@ std::string tiles() {
       hex(kPaperScale.positive.front()));
 }
 
-class Drawing {
+class SvgDrawing {
  public:
-  explicit Drawing(const AttentionPicture& picture)
+  explicit SvgDrawing(const AttentionPicture& picture)
       : picture_(picture),
         source_(display_labels(picture.source)),
         target_(display_labels(picture.target)) {
@@ -197,7 +195,7 @@ class Drawing {
 
 std::string draw_svg(const AttentionPicture& picture) {
   check_picture("draw_svg", picture);
-  return Drawing(picture).draw();
+  return SvgDrawing(picture).draw();
 }
 
 }  // namespace weft

@@ -16,8 +16,8 @@
 namespace weft {
 namespace {
 
-constexpr size_t kCell = 2;  // terminal cells per column: about a square
-constexpr size_t kGap = 3;   // between two maps
+constexpr size_t kCell = 2;            // terminal cells per column: about a square
+constexpr size_t kColumnsBetween = 3;  // between two maps
 
 std::string pad_to(std::string text, size_t width) {
   const size_t used = display_width(text);
@@ -47,9 +47,9 @@ std::string coloured_cell(double weight) {
   return fmt::format("\x1b[48;2;{:.0f};{:.0f};{:.0f}m  ", c.red, c.green, c.blue);
 }
 
-class Drawing {
+class TerminalDrawing {
  public:
-  Drawing(const AttentionPicture& picture, bool colour, size_t width)
+  TerminalDrawing(const AttentionPicture& picture, bool colour, size_t width)
       : picture_(picture),
         colour_(colour),
         source_(display_labels(picture.source)),
@@ -60,7 +60,7 @@ class Drawing {
       map_width_ = std::max(map_width_, kCell * i + std::max(kCell, display_width(source_[i])));
     }
     const size_t room = width > margin_ ? width - margin_ : 0;
-    heads_per_row_ = std::max<size_t>(1, (room + kGap) / (map_width_ + kGap));
+    heads_per_row_ = std::max<size_t>(1, (room + kColumnsBetween) / (map_width_ + kColumnsBetween));
   }
 
   std::string draw() const {
@@ -81,7 +81,7 @@ class Drawing {
     std::string text = pad_left(label, margin_ - 1) + ' ';
     for (size_t head = first; head < last; ++head) {
       text += piece(head);
-      if (head + 1 < last) text += std::string(kGap, ' ');
+      if (head + 1 < last) text += std::string(kColumnsBetween, ' ');
     }
     text.erase(text.find_last_not_of(' ') + 1);
     return text + '\n';
@@ -142,7 +142,7 @@ class Drawing {
 
 std::string draw_for_terminal(const AttentionPicture& picture, bool colour, size_t width) {
   check_picture("draw_for_terminal", picture);
-  return Drawing(picture, colour, width).draw();
+  return TerminalDrawing(picture, colour, width).draw();
 }
 
 }  // namespace weft

@@ -12,9 +12,7 @@ namespace weft {
 namespace {
 
 constexpr double kWidth = 720, kHeight = 400, kLeft = 72, kTop = 52, kBottom = 64, kRow = 18;
-constexpr double kRight = 480;           // where the legend begins
-constexpr const char* kInk = "#1d2333";  // text
-constexpr const char* kFaded = "#6a7186";
+constexpr double kRight = 480;  // where the legend begins
 // Of Okabe and Ito, told apart by colour-blind people; dashes tell those that come round again.
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                     "#e69f00", "#56b4e9", "#000000"};

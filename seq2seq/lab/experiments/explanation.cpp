@@ -113,7 +113,7 @@ Numbers measure(const Trained& model, const Trained& base) {
 }
 
 // A row of the table: a model of each seed.
-struct Row {
+struct ControlRow {
   std::string model, weights;
   std::vector<Numbers> seeds;
 
@@ -137,7 +137,7 @@ class Controls {
     for (int64_t s = 0; s < o_.seeds; ++s) add_seed(s);
   }
 
-  const std::vector<Row>& rows() const { return rows_; }
+  const std::vector<ControlRow>& rows() const { return rows_; }
 
  private:
   static constexpr auto kContext = OneAttention::Sees::context, kToken = OneAttention::Sees::token;
@@ -165,9 +165,10 @@ class Controls {
 
   void add(const std::string& model, const std::string& weights, const Trained& trained,
            const Trained& base) {
-    auto row = std::find_if(rows_.begin(), rows_.end(),
-                            [&](const Row& r) { return r.model == model && r.weights == weights; });
-    if (row == rows_.end()) row = rows_.insert(row, Row{model, weights, {}});
+    auto row = std::find_if(rows_.begin(), rows_.end(), [&](const ControlRow& r) {
+      return r.model == model && r.weights == weights;
+    });
+    if (row == rows_.end()) row = rows_.insert(row, ControlRow{model, weights, {}});
     row->seeds.push_back(measure(trained, base));
   }
 
@@ -175,7 +176,7 @@ class Controls {
 
   const ExplanationOptions& o_;
   std::vector<Trained> bases_;
-  std::vector<Row> rows_;
+  std::vector<ControlRow> rows_;
 };
 
 // Of the adversary that went furthest; it kept the predictions if less than 0.05 of them moved.
@@ -212,7 +213,7 @@ ExperimentResult explanation_experiment(const ExplanationOptions& o) {
                           "AER %", "JSD to uniform", "JSD to base", "TVD to base"};
   Plot::Series adversaries{"adversary, by lambda", {}}, seeds{"another seed", {}};
   const Controls controls(o);
-  for (const Row& row : controls.rows()) {
+  for (const ControlRow& row : controls.rows()) {
     const double tvd = row.mean_of(kVariation), jsd = row.mean_of(kToBase);
     result.table.rows.push_back({row.model, row.weights, 100 * row.mean_of(kAccuracy),
                                  100 * row.deviation(kAccuracy), 100 * row.mean_of(kErrorRate),

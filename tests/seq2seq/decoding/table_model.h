@@ -35,9 +35,9 @@ class TableModel : public weft::Seq2SeqModel {
 
     weft::Tensor next_log_probs(const weft::Tensor& ids) override {
       std::vector<float> log_probs;
+      const std::vector<int64_t> last = ids.to_vector<int64_t>();
       for (size_t row = 0; row < rows_.size(); ++row) {
-        const int64_t id = ids.to_vector<int64_t>()[row];
-        if (id != weft::kBegin) rows_[row].push_back(id);
+        if (last[row] != weft::kBegin) rows_[row].push_back(last[row]);
         const auto& next = table_.at(rows_[row]);
         double rest = 1;
         for (const auto& entry : next) rest -= entry.second;
