@@ -24,9 +24,12 @@
 #include <weft/seq2seq/metrics/alignment.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/metrics/chrf.h>
+#include <weft/seq2seq/metrics/counts.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/metrics/ter.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
+#include <weft/seq2seq/metrics/word_error_rate.h>
 #include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>

@@ -59,7 +59,7 @@ struct ScoreOptions : SettingGroup {
       "File of translations, one a line"}};
   Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
   Setting<std::string> metric{*this, "", {"metric", "",
-      "bleu, chrf, exact (match) or tokens (accuracy); all of them unless given"}};
+      "All of them, unless one is named"}};
   Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
       "Of bleu: 13a for plain text, none for tokenized text"}};
   Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};

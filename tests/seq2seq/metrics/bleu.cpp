@@ -81,7 +81,8 @@ TEST_CASE("bleu lower-cases as Python does") {
 TEST_CASE("bleu names both counts when they differ") {
   CHECK(message_of([] {
           bleu(Lines{"a", "b"}, Lines{"a"});
-        }) == "bleu: needs one reference per hypothesis; got 2 hypotheses and 1 references");
+        }) ==
+        "bleu: needs sentences and one reference for each; got 2 hypotheses and 1 references");
   CHECK(message_of([] { bleu(Lines{}, Lines{}); }) ==
-        "bleu: needs at least one sentence; got none");
+        "bleu: needs sentences and one reference for each; got 0 hypotheses and 0 references");
 }

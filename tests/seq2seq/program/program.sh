@@ -116,9 +116,9 @@ write_dates() {
 }
 
 # The step that validated best by the score under KEY in the log, and among equal ones by loss.
-best_step() { # MODEL_DIR KEY
+best_step() { # MODEL_DIR KEY ORDER: gr if higher is better, g if lower
   sed -n "s/.*\"step\":\([0-9]*\),.*\"valid_loss\":\([0-9.e-]*\),\"$2\":\([0-9.]*\)}/\3 \2 \1/p" \
-    "$1/metrics.jsonl" | sort -k1,1gr -k2,2g | head -n 1 | cut -d' ' -f3
+    "$1/metrics.jsonl" | sort "-k1,1$3" -k2,2g | head -n 1 | cut -d' ' -f3
 }
 
 case_metric() { # targets of one word, whose BLEU is always 0: the model kept is still the best
@@ -126,11 +126,12 @@ case_metric() { # targets of one word, whose BLEU is always 0: the model kept is
   local run=("$program" train --train-source "$dir/dates.en" --train-target "$dir/dates.de"
     --valid-source "$dir/dates.valid.en" --valid-target "$dir/dates.valid.de" --vocab-size 60
     --d-model 32 --layers 1 --heads 2 --ffn 64 --dropout 0 --max-tokens 512 --warmup 100 --validate-every 50)
-  local step metric
-  for metric in exact bleu; do
-    "${run[@]}" --model-dir "$dir/$metric" --steps 400 --patience 5 $([ $metric = exact ] || echo --metric bleu) \
+  local step metric order
+  for metric in exact wer bleu; do
+    order=$([ $metric = wer ] && echo g || echo gr)
+    "${run[@]}" --model-dir "$dir/$metric" --steps 400 --patience 5 $([ $metric = exact ] || echo "--metric $metric") \
       >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
-    step=$(best_step "$dir/$metric" $metric)
+    step=$(best_step "$dir/$metric" $metric $order)
     [ "$step" -gt 200 ] || fail "by $metric the best model is of step $step"
     grep -q "\"checkpoint_step\": $step,$" "$dir/$metric/summary.json" || fail "the best by $metric is of step $step"
     grep -q "^checkpoint step $step: the best in validation by " "$dir/out" || fail "the report must say which model"
@@ -143,7 +144,7 @@ case_metric() { # targets of one word, whose BLEU is always 0: the model kept is
   [ "$(paste "$dir/out" "$dir/dates.valid.de" | awk '$1 == $2' | wc -l)" = "$score" ] ||
     fail "the model that was kept is not the one that reached $score %"
   "${run[@]}" --model-dir "$dir/settled" --steps 50 --metric blue 2>"$dir/log" && fail "no metric"
-  grep -q "must be one of bleu, chrf, exact, tokens; got 'blue'" "$dir/log" || fail "unknown metric"
+  grep -q "must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'" "$dir/log" || fail "unknown metric"
 }
 
 case_threads() { # the same bytes at any number of threads
@@ -500,12 +501,14 @@ BLEU|nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:weft = 94.57 80.0/100.0/1
 chrF = 95.00
 exact match = 50.00
 token accuracy = 80.00
+TER = 20.00
+WER = 20.00
 EOF
   [ "$(score --metric exact)" = "exact match = 0.00" ] || fail "--metric"
   score --metric bleu --tokenize none | grep -q '^BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--metric bleu"
   expect_error "--tokenize is of bleu; got --metric chrf" \
     score --hypothesis "$dir/reference" --reference "$dir/reference" --metric chrf --tokenize none
-  expect_error "metric: must be one of bleu, chrf, exact, tokens; got 'blue'" \
+  expect_error "metric: must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'" \
     score --hypothesis "$dir/reference" --reference "$dir/reference" --metric blue
 }
 
