@@ -27,6 +27,7 @@
 #include <weft/seq2seq/metrics/counts.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/metrics/significance.h>
 #include <weft/seq2seq/metrics/ter.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
 #include <weft/seq2seq/metrics/word_error_rate.h>

@@ -60,12 +60,23 @@ struct ScoreOptions : SettingGroup {
   Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
   Setting<std::string> metric{*this, "", {"metric", "",
       "All of them, unless one is named"}};
+  Setting<bool> confidence{*this, false, {"confidence", "",
+      "The interval that holds 95 % of the scores of --resamples"}};
+  Setting<std::string> against{*this, "", {"against", "",
+      "File of another system's translations of the same: both with intervals, and how likely their "
+      "difference is by chance (paired bootstrap)"}};
+  Setting<int64_t> resamples{*this, 1000, {"resamples", "",
+      "Of --confidence and --against: so many draws of as many sentences as there are",
+      {.least = 1, .most = 1000000}}};
+  Setting<int64_t> seed{*this, 0, {"seed", "", "Of these draws", {.least = 0}}};
   Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
       "Of bleu: 13a for plain text, none for tokenized text"}};
   Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
   // clang-format on
 };
-/// Prints the scores of a file of translations, a line for each metric.
+/// Prints the scores of a file of translations, a line for each metric; with `against`, of two, and
+/// whether they differ by more than chance. Errors: options that contradict each other, files that
+/// cannot be read or have not as many lines.
 void score_command(const ScoreOptions& options, const Catalog& catalog);
 
 struct ShowOptions : SettingGroup {

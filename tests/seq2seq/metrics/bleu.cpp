@@ -44,6 +44,13 @@ TEST_CASE("13a tokens") {
   CHECK(bleu_tokens("a\u00a0b\u3000c\u0085d", kNone) == Lines{"a", "b", "c", "d"});
 }
 
+TEST_CASE("bleu of sums that sacrebleu's tests score") {
+  const Bleu b = bleu(Counts{11, 11, 9, 7, 5, 3, 10, 8, 6, 4});
+  CHECK(b.score == Approx(83.75922397).epsilon(1e-10));
+  CHECK(bleu_counts("am I am a character sequence", "I am a symbol string sequence a a") ==
+        Counts{6, 8, 4, 2, 1, 0, 6, 5, 4, 3});
+}
+
 TEST_CASE("bleu punishes short output by exp(1 - r/h)") {
   const Bleu b =
       bleu(Lines{"", "the cat sat on a mat"}, Lines{"a dog barks", "the cat sat on a mat"});
