@@ -34,6 +34,9 @@ struct RunOptions : SettingGroup {
       "score <tab> log-probability <tab> translation; 0 prints the best one alone. The beam is at "
       "least as wide",
       {.least = 0, .most = 100}}};
+  Setting<double> coverage_penalty{*this, 0, {"coverage-penalty", "",
+      "Of the --n-best of the beam, those come first that also leave little of the source without "
+      "attention; 0.2 is usual", {.least = 0, .most = 100}}};
   Setting<bool> sample{*this, false, {"sample", "",
       "Draw translations from the model's probabilities, --n-best of each line, instead of "
       "searching for the best"}};
@@ -42,8 +45,18 @@ struct RunOptions : SettingGroup {
       {.least = 0, .most = 1000, .with_least = false}}};
   Setting<int64_t> top_k{*this, 0, {"top-k", "",
       "Of --sample: draw from so many of the likeliest pieces; 0 from all", {.least = 0}}};
+  Setting<double> top_p{*this, 1, {"top-p", "",
+      "Of --sample: draw from the fewest of the likeliest pieces that have this share of the "
+      "probability", {.least = 0, .most = 1, .with_least = false}}};
   Setting<int64_t> seed{*this, 0, {"seed", "",
       "Of --sample: the same seed draws the same for the same line of the input", {.least = 0}}};
+  Setting<bool> prefixes{*this, false, {"prefixes", "",
+      "Each line is a source <tab> the beginning of its translation"}};
+  Setting<bool> alignments{*this, false, {"alignments", "",
+      "After each translation <tab> which of its words come from which of the source, by attention: "
+      "source-target pairs, from 0"}};
+  Setting<std::string> ensemble{*this, "", {"ensemble", "",
+      "Directories, separated by commas, of models that translate together with that of --model-dir"}};
   Setting<int64_t> threads{*this, num_threads(), {"threads", "",
       "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
   // clang-format on

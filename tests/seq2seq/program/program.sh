@@ -227,7 +227,7 @@ case_task() { # the built-in corpus: scores, examples, attention
     { cat "$dir/log" >&2; fail "train"; }
   grep -q 'ready after' "$dir/log" || fail "training must say when it is ready"
   grep -q 'translated exactly' "$dir/out" || fail "no score"
-  for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
+  for key in task steps seconds parameters tokens_per_second exact_match bleu perplexity alignment_error_rate; do
     grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
   done
   "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" >"$dir/picture" || fail "show"
@@ -470,11 +470,38 @@ case_decode() { # n-best lists and samples
     run --model-dir "$dir/m" --sample --beam 2
   expect_error "run: --length-penalty is of beam search" run --model-dir "$dir/m" --sample --length-penalty 2
   local option
-  for option in "--temperature 2" "--top-k 3" "--seed 1"; do
+  for option in "--temperature 2" "--top-k 3" "--top-p 0.5" "--seed 1"; do
     # shellcheck disable=SC2086  # an option and its value
     expect_error "run: ${option% *} needs --sample; got $option" run --model-dir "$dir/m" $option
   done
   expect_error "temperature: must be in (0, 1000]; got 0" run --model-dir "$dir/m" --sample --temperature 0
+}
+
+case_choose() { # ways to choose among translations, and what is said of them
+  train "$dir/m" --steps 20
+  head -n 4 "$dir/en" >"$dir/in"
+  run() { "$program" run --model-dir "$dir/m" "$@" <"$dir/in" 2>"$dir/log" || { cat "$dir/log" >&2; fail "run $*"; }; }
+  run >"$dir/best"
+  run --sample --top-p 1e-9 | cmp - "$dir/best" || fail "the smallest nucleus is the likeliest piece"
+  run --ensemble "$dir/m,$dir/m" | cmp - "$dir/best" || fail "an ensemble of equals"
+  run --prefixes | cmp - "$dir/best" || fail "no prefix"
+  awk '{ print $0 "\tsee" }' "$dir/in" >"$dir/prefixed"
+  "$program" run --model-dir "$dir/m" --prefixes <"$dir/prefixed" >"$dir/out" || fail "--prefixes"
+  [ "$(grep -c '^see' "$dir/out")" = 4 ] || fail "translations must begin as they are told to: $(cat "$dir/out")"
+  run --alignments >"$dir/out"
+  cut -f 1 "$dir/out" | cmp - "$dir/best" || fail "alignments changed the translations"
+  paste "$dir/in" "$dir/out" | awk -F '\t' '{
+    words = split($1, s, " "); of_target = split($2, t, " "); n = split($3, links, " ")
+    if (n < of_target) exit 1  # at least one for each word
+    for (i = 1; i <= n; ++i) { split(links[i], l, "-"); if (l[1] >= words || l[2] >= of_target) exit 1 }
+  }' || fail "links beyond the words: $(cat "$dir/out")"
+  run --n-best 3 --coverage-penalty 5 >"$dir/out"
+  awk -F '\t' '$1 == line && $2 > score { exit 1 } { line = $1; score = $2 }' "$dir/out" || fail "not sorted by score"
+  [ "$(wc -l <"$dir/out")" = 12 ] || fail "three of each"
+  expect_error "run: --coverage-penalty is of beam search" run --model-dir "$dir/m" --sample --coverage-penalty 2
+  train "$dir/other" --steps 2 --vocab-size 40
+  expect_error "run: models of an ensemble must have one vocabulary; got another in $dir/other than in $dir/m" \
+    run --model-dir "$dir/m" --ensemble "$dir/other"
 }
 
 case_files() { # training on files, with subwords
@@ -506,6 +533,17 @@ WER = 20.00
 EOF
   [ "$(score --metric exact)" = "exact match = 0.00" ] || fail "--metric"
   score --metric bleu --tokenize none | grep -q '^BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--metric bleu"
+  printf 'a b c d\nb\n' >"$dir/against"
+  score --against "$dir/against" --metric wer --seed 2 | sed 's/  */ /g' >"$dir/out"
+  diff - "$dir/out" >&2 <<'EOF' || fail "--against"
+ hypothesis against difference p better in
+WER 40.00 [25.00, 100.00] 0.00 [0.00, 0.00] +40.00 0.2567 0.0 %
+[95 % of 1000 resamples, seed 2]
+EOF
+  score --confidence --resamples 50 --metric bleu --tokenize none | tail -n 1 |
+    grep -q '^\[95 % of 50 resamples, seed 0\]; BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--confidence"
+  expect_error "--seed needs --confidence or --against; got --seed 2" \
+    score --hypothesis "$dir/reference" --reference "$dir/reference" --seed 2
   expect_error "--tokenize is of bleu; got --metric chrf" \
     score --hypothesis "$dir/reference" --reference "$dir/reference" --metric chrf --tokenize none
   expect_error "metric: must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'" \
