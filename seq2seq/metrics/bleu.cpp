@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxOrder = 4;
+constexpr int kBleuOrder = 4;
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
@@ -103,14 +103,14 @@ void set_score(Bleu& b) {
   if (std::all_of(b.correct.begin(), b.correct.end(), [](int64_t n) { return n == 0; })) return;
   double smoothing = 1;
   double log_sum = 0;
-  for (size_t n = 0; n < kMaxOrder; ++n) {
+  for (size_t n = 0; n < kBleuOrder; ++n) {
     if (b.total[n] == 0) return;  // no sentence is long enough: the score is 0
     if (b.correct[n] == 0) smoothing *= 2;
     const double matches = b.correct[n] == 0 ? 1 / smoothing : static_cast<double>(b.correct[n]);
     b.precisions[n] = 100 * matches / static_cast<double>(b.total[n]);
     log_sum += std::log(b.precisions[n]);
   }
-  b.score = b.brevity_penalty * std::exp(log_sum / kMaxOrder);
+  b.score = b.brevity_penalty * std::exp(log_sum / kBleuOrder);
 }
 
 }  // namespace
@@ -142,14 +142,14 @@ std::vector<std::string> bleu_tokens(const std::string& line, const BleuOptions&
 Counts bleu_counts(const std::string& hypothesis, const std::string& reference,
                    const BleuOptions& options) {
   const auto h = bleu_tokens(hypothesis, options), r = bleu_tokens(reference, options);
-  Counts counts(2 + 2 * kMaxOrder);
+  Counts counts(2 + 2 * kBleuOrder);
   counts[0] = static_cast<double>(h.size());
   counts[1] = static_cast<double>(r.size());
-  for (int order = 1; order <= kMaxOrder; ++order) {
+  for (int order = 1; order <= kBleuOrder; ++order) {
     const NgramCounts wanted = count_ngrams(r, order);
     double& matched = counts[static_cast<size_t>(1 + order)];
     for (const auto& [ngram, count] : count_ngrams(h, order)) {
-      counts[static_cast<size_t>(1 + kMaxOrder + order)] += static_cast<double>(count);
+      counts[static_cast<size_t>(1 + kBleuOrder + order)] += static_cast<double>(count);
       if (const auto match = wanted.find(ngram); match != wanted.end())
         matched += static_cast<double>(std::min(count, match->second));
     }
@@ -162,9 +162,9 @@ Bleu bleu(std::span<const double> sums, const BleuOptions& options) {
   b.options = options;
   b.hypothesis_length = static_cast<int64_t>(sums[0]);
   b.reference_length = static_cast<int64_t>(sums[1]);
-  for (size_t n = 0; n < kMaxOrder; ++n) {
+  for (size_t n = 0; n < kBleuOrder; ++n) {
     b.correct[n] = static_cast<int64_t>(sums[2 + n]);
-    b.total[n] = static_cast<int64_t>(sums[2 + kMaxOrder + n]);
+    b.total[n] = static_cast<int64_t>(sums[2 + kBleuOrder + n]);
   }
   set_score(b);
   return b;

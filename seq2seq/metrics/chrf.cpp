@@ -9,7 +9,7 @@
 namespace weft {
 namespace {
 
-constexpr size_t kMaxOrder = 6;
+constexpr size_t kChrfOrder = 6;
 
 std::u32string without_blanks(const std::string& line) {
   std::u32string characters = decode_utf8(line);
@@ -43,7 +43,7 @@ std::array<int64_t, 3> count_order(std::u32string_view hypothesis, std::u32strin
 Counts chrf_counts(const std::string& hypothesis, const std::string& reference) {
   const std::u32string h = without_blanks(hypothesis), r = without_blanks(reference);
   Counts counts;
-  for (size_t n = 1; n <= kMaxOrder; ++n)
+  for (size_t n = 1; n <= kChrfOrder; ++n)
     for (const int64_t count : count_order(h, r, n)) counts.push_back(static_cast<double>(count));
   return counts;
 }

@@ -11,10 +11,6 @@ namespace {
 using Lines = std::span<const std::string>;
 using Sums = std::span<const double>;
 
-double chrf2(Sums sums) { return chrf(sums); }
-double exact(Sums sums) { return exact_match(sums); }
-double tokens(Sums sums) { return token_accuracy(sums); }
-
 // A metric of sums over sentences.
 Metric counted(const char* name, const char* title, bool higher_is_better, auto counts,
                auto score) {
@@ -37,9 +33,10 @@ const std::vector<Metric>& builtin_metrics() {
   // What models write is tokenized already.
   static const std::vector<Metric> all{
       bleu_metric({BleuTokenizer::kNone, false}),
-      counted("chrf", "chrF", true, chrf_counts, chrf2),
-      counted("exact", "exact match", true, exact_counts, exact),
-      counted("tokens", "token accuracy", true, token_counts, tokens),
+      counted("chrf", "chrF", true, chrf_counts, [](Sums s) { return chrf(s); }),
+      counted("exact", "exact match", true, exact_counts, [](Sums s) { return exact_match(s); }),
+      counted("tokens", "token accuracy", true, token_counts,
+              [](Sums s) { return token_accuracy(s); }),
       counted("ter", "TER", false, ter_counts, edit_rate),
       counted("wer", "WER", false, word_error_counts, edit_rate),
   };

@@ -21,14 +21,14 @@ constexpr int64_t kMostTried = 1000;          // moves of a sentence
 constexpr int64_t kBeam = 25;                 // cells on either side of the diagonal
 constexpr int64_t kNever = int64_t{1} << 40;  // more edits than any sentence needs
 
-using Words = std::vector<int64_t>;  // a number for each word
+using WordIds = std::vector<int64_t>;  // a number for each word
 
 enum class Edit : char { kMatch, kReplace, kDelete, kInsert };  // of the hypothesis's words
 
 // Edit distances of the hypothesis's beginnings to the reference's, near the diagonal.
 class EditTable {
  public:
-  EditTable(const Words& hypothesis, const Words& reference)
+  EditTable(const WordIds& hypothesis, const WordIds& reference)
       : hypothesis_(hypothesis),
         reference_(reference),
         slope_(static_cast<double>(reference.size()) /
@@ -93,7 +93,7 @@ class EditTable {
     return best;
   }
 
-  const Words &hypothesis_, &reference_;
+  const WordIds &hypothesis_, &reference_;
   double slope_;  // of the diagonal
   int64_t beam_ = kBeam;
   std::vector<Cell> cells_;
@@ -131,7 +131,7 @@ bool any(const std::vector<bool>& flags, int64_t first, int64_t count) {
 }
 
 // `words` with the run at `from` before the word at `to`, or within itself moved as far.
-Words moved(Words words, int64_t from, int64_t length, int64_t to) {
+WordIds moved(WordIds words, int64_t from, int64_t length, int64_t to) {
   const auto first = words.begin() + from, last = first + length;
   const int64_t size = std::ssize(words);
   if (to < from)
@@ -145,7 +145,7 @@ Words moved(Words words, int64_t from, int64_t length, int64_t to) {
 // Moves of one hypothesis towards a reference.
 class Mover {
  public:
-  Mover(Words& words, const Words& reference) : words_(words), reference_(reference) {}
+  Mover(WordIds& words, const WordIds& reference) : words_(words), reference_(reference) {}
 
   // The fewest edits found, moves included.
   int64_t edits() {
@@ -204,7 +204,7 @@ class Mover {
       const int64_t to = r < 0 ? 0 : alignment.place[static_cast<size_t>(r)] + 1;
       if (to == last) continue;
       last = to;
-      const Words after = moved(words_, run.hypothesis, run.length, to);
+      const WordIds after = moved(words_, run.hypothesis, run.length, to);
       const Move move{before - EditTable(after, reference_).distance(), run.length, -run.hypothesis,
                       -to};
       if (!best || move > *best) best = move;
@@ -212,8 +212,8 @@ class Mover {
     }
   }
 
-  Words& words_;
-  const Words& reference_;
+  WordIds& words_;
+  const WordIds& reference_;
   int64_t tried_ = 0;
 };
 
@@ -222,14 +222,14 @@ class Mover {
 Counts ter_counts(const std::string& hypothesis, const std::string& reference) {
   std::unordered_map<std::string, int64_t> numbers;
   const auto words = [&](const std::string& line) {
-    Words found;
+    WordIds found;
     const std::string lower = lower_case(line);
     for (const std::string_view word : split_words(lower))
       found.push_back(numbers.emplace(word, std::ssize(numbers)).first->second);
     return found;
   };
-  Words from = words(hypothesis);
-  const Words to = words(reference);
+  WordIds from = words(hypothesis);
+  const WordIds to = words(reference);
   const int64_t edits = to.empty() ? std::ssize(from) : Mover(from, to).edits();
   return {static_cast<double>(edits), static_cast<double>(to.size())};
 }

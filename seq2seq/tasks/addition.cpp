@@ -18,7 +18,7 @@ std::string draw_sum(Generator& generator) {
   return fmt::format("{}+{}", a, b);
 }
 
-std::string add(const std::string& source) {
+std::string sum_of(const std::string& source) {
   const size_t plus = source.find('+');
   check(plus != std::string::npos, "addition: must be like 298+805; got '{}'", source);
   return std::to_string(std::stoll(source.substr(0, plus)) + std::stoll(source.substr(plus + 1)));
@@ -27,7 +27,7 @@ std::string add(const std::string& source) {
 }  // namespace
 
 Task addition_task() {
-  return drawn_task("addition", "the sum of two numbers of up to three digits", draw_sum, add,
+  return drawn_task("addition", "the sum of two numbers of up to three digits", draw_sum, sum_of,
                     {{"epochs", "7"}, {"d-model", "96"}, {"lr", "2e-3"}, {"decay", "1"}},
                     {.train = 60000});
 }
