@@ -11,7 +11,7 @@
 namespace weft {
 namespace {
 
-using Lines = std::vector<std::string>;
+using Sentences = std::vector<std::string>;
 
 BleuOptions bleu_options(const ScoreOptions& o) {
   return {o.tokenize.value() == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a, o.lowercase};
@@ -35,7 +35,7 @@ std::vector<Metric> chosen_metrics(const ScoreOptions& o, const Catalog& catalog
 ParallelText read_scored(const std::string& translations, const ScoreOptions& o) {
   ParallelText text = read_parallel(translations, o.reference.value());
   if (!o.lowercase) return text;
-  for (Lines* side : {&text.source, &text.target})
+  for (Sentences* side : {&text.source, &text.target})
     for (std::string& line : *side) line = lower_case(line);
   return text;
 }
@@ -60,7 +60,7 @@ std::string confidence_line(const Metric& metric, const ParallelText& text,
                      with_interval(metric.score(text.source, text.target), interval));
 }
 
-std::string paired_line(const Metric& metric, const ParallelText& text, const Lines& against,
+std::string paired_line(const Metric& metric, const ParallelText& text, const Sentences& against,
                         const BootstrapOptions& options) {
   const PairedBootstrap found =
       paired_bootstrap(metric, text.source, against, text.target, options);
@@ -74,7 +74,7 @@ std::string table(const std::vector<Metric>& metrics, const ParallelText& text,
                   const ScoreOptions& o) {
   const BootstrapOptions options{o.resamples, static_cast<uint64_t>(o.seed.value())};
   const std::string& other = o.against.value();
-  const Lines against = other.empty() ? Lines() : read_scored(other, o).source;
+  const Sentences against = other.empty() ? Sentences() : read_scored(other, o).source;
   std::string lines;
   if (!other.empty())
     lines = fmt::format("{:<15} {:<25} {:<25} {:>10}  {:<8} better in\n", "", "hypothesis",
