@@ -4,8 +4,10 @@
 
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/decoding/decode.h>
+#include <weft/seq2seq/decoding/forced_prefix.h>
 #include <weft/seq2seq/decoding/forced_scoring.h>
 #include <weft/seq2seq/decoding/sampling.h>
+#include <weft/seq2seq/decoding/source_words.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/experiments/alignment.h>
 #include <weft/seq2seq/lab/experiments/depth.h>
@@ -24,9 +26,14 @@
 #include <weft/seq2seq/metrics/alignment.h>
 #include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/metrics/chrf.h>
+#include <weft/seq2seq/metrics/counts.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/metrics/significance.h>
+#include <weft/seq2seq/metrics/ter.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
+#include <weft/seq2seq/metrics/word_error_rate.h>
+#include <weft/seq2seq/models/ensemble.h>
 #include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>

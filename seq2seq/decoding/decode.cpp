@@ -172,8 +172,8 @@ std::vector<std::vector<Hypothesis>> decode(Seq2SeqModel& model, std::span<const
     std::vector<Search> searches;
     for (const int64_t i : batch) {
       const Ids& source = rows.emplace_back(sources[static_cast<size_t>(i)]);
-      searches.emplace_back(numbers.empty() ? i : numbers[static_cast<size_t>(i)],
-                            strategy.longest(std::ssize(source)));
+      const int64_t number = numbers.empty() ? i : numbers[static_cast<size_t>(i)];
+      searches.emplace_back(number, strategy.longest(std::ssize(source), number));
     }
     run(model, pad_ids(rows), strategy, searches);
     for (size_t r = 0; r < batch.size(); ++r)

@@ -1,7 +1,7 @@
 // Decoding for any model, one step at a time. decode() owns the batch: it runs the model, keeps and
 // drops its rows, ends sentences and cuts off those that go on for too long. A strategy decides
-// how each sentence goes on. The built-in ones are BeamSearch, Sampling and ForcedScoring; one of
-// your own is a class with one function.
+// how each sentence goes on. The built-in ones are BeamSearch, Sampling, ForcedPrefix and
+// ForcedScoring; one of your own is a class with one function.
 #pragma once
 
 #include <weft/seq2seq/models/seq2seq_model.h>
@@ -58,8 +58,10 @@ class Strategy {
   virtual int64_t width() const { return 1; }
 
   /// A hypothesis of as many ids is cut off. By default no translation of a natural sentence is
-  /// longer: a model that repeats itself stops there.
-  virtual int64_t longest(int64_t source_length) const { return 2 * source_length + 10; }
+  /// longer: a model that repeats itself stops there. `number` is the sentence's.
+  virtual int64_t longest(int64_t source_length, int64_t /*number*/) const {
+    return 2 * source_length + 10;
+  }
 };
 
 /// The hypotheses of each source (ids that end with kEnd): those that ended, and after them those

@@ -16,7 +16,7 @@ class ForcedScoring : public Strategy {
 
   /// Errors: a sentence without a target, an id beyond the model's.
   std::vector<Choice> choose(const SentenceState& sentence) const override;
-  int64_t longest(int64_t) const override { return longest_; }
+  int64_t longest(int64_t, int64_t) const override { return longest_; }
 
  private:
   std::vector<Ids> targets_;

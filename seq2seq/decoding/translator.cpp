@@ -28,7 +28,8 @@ Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
 std::vector<std::vector<Translation>> translations(Seq2SeqModel& model,
                                                    const Vocabulary& vocabulary,
                                                    std::span<const std::string> sentences,
-                                                   const Strategy& strategy, int64_t first_number) {
+                                                   const Strategy& strategy,
+                                                   const TranslationOptions& options) {
   std::vector<Ids> sources;
   std::vector<size_t> places;  // of the sentences that have words
   std::vector<int64_t> numbers;
@@ -37,13 +38,19 @@ std::vector<std::vector<Translation>> translations(Seq2SeqModel& model,
     if (ids.size() == 1) continue;
     sources.push_back(std::move(ids));
     places.push_back(i);
-    numbers.push_back(first_number + static_cast<int64_t>(i));
+    numbers.push_back(options.first_number + static_cast<int64_t>(i));
   }
-  const std::vector<std::vector<Hypothesis>> found = decode(model, sources, strategy, numbers);
+  std::vector<std::vector<Hypothesis>> found = decode(model, sources, strategy, numbers);
   std::vector<std::vector<Translation>> all(sentences.size());
-  for (size_t s = 0; s < found.size(); ++s)
-    for (const Hypothesis& h : found[s])
-      all[places[s]].push_back({vocabulary.decode(h.ids), h.score, h.log_prob});
+  for (size_t s = 0; s < found.size(); ++s) {
+    if (options.coverage_penalty != 0)
+      rank_by_coverage(model, sources[s], options.coverage_penalty, found[s]);
+    for (const Hypothesis& h : found[s]) {
+      Translation& t =
+          all[places[s]].emplace_back(Translation{vocabulary.decode(h.ids), h.score, h.log_prob});
+      if (options.links) t.links = word_links(model, vocabulary, sources[s], h.ids);
+    }
+  }
   return all;
 }
 

@@ -7,7 +7,6 @@
 #include <numeric>
 #include <string_view>
 
-#include <weft/core/detail/check.h>
 #include <weft/core/version.h>
 
 #include <weft/seq2seq/text/utf8.h>
@@ -93,21 +92,6 @@ NgramCounts count_ngrams(const std::vector<std::string>& words, int order) {
   return counts;
 }
 
-void add_sentence(Bleu& b, const std::vector<std::string>& hypothesis,
-                  const std::vector<std::string>& reference) {
-  b.hypothesis_length += static_cast<int64_t>(hypothesis.size());
-  b.reference_length += static_cast<int64_t>(reference.size());
-  for (int order = 1; order <= kBleuOrder; ++order) {
-    const NgramCounts wanted = count_ngrams(reference, order);
-    for (const auto& entry : count_ngrams(hypothesis, order)) {
-      const auto match = wanted.find(entry.first);
-      b.total[static_cast<size_t>(order - 1)] += entry.second;
-      if (match == wanted.end()) continue;
-      b.correct[static_cast<size_t>(order - 1)] += std::min(entry.second, match->second);
-    }
-  }
-}
-
 double brevity_penalty(int64_t hypothesis, int64_t reference) {
   if (hypothesis >= reference) return 1;
   if (hypothesis == 0) return 0;
@@ -155,19 +139,43 @@ std::vector<std::string> bleu_tokens(const std::string& line, const BleuOptions&
   return {words.begin(), words.end()};
 }
 
-Bleu bleu(std::span<const std::string> hypotheses, std::span<const std::string> references,
-          const BleuOptions& options) {
-  check(hypotheses.size() == references.size(),
-        "bleu: needs one reference per hypothesis; got {} hypotheses and {} references",
-        hypotheses.size(), references.size());
-  check(!hypotheses.empty(), "bleu: needs at least one sentence; got none");
+Counts bleu_counts(const std::string& hypothesis, const std::string& reference,
+                   const BleuOptions& options) {
+  const auto h = bleu_tokens(hypothesis, options), r = bleu_tokens(reference, options);
+  Counts counts(2 + 2 * kBleuOrder);
+  counts[0] = static_cast<double>(h.size());
+  counts[1] = static_cast<double>(r.size());
+  for (int order = 1; order <= kBleuOrder; ++order) {
+    const NgramCounts wanted = count_ngrams(r, order);
+    double& matched = counts[static_cast<size_t>(1 + order)];
+    for (const auto& [ngram, count] : count_ngrams(h, order)) {
+      counts[static_cast<size_t>(1 + kBleuOrder + order)] += static_cast<double>(count);
+      if (const auto match = wanted.find(ngram); match != wanted.end())
+        matched += static_cast<double>(std::min(count, match->second));
+    }
+  }
+  return counts;
+}
+
+Bleu bleu(std::span<const double> sums, const BleuOptions& options) {
   Bleu b;
   b.options = options;
-  for (size_t i = 0; i < hypotheses.size(); ++i) {
-    add_sentence(b, bleu_tokens(hypotheses[i], options), bleu_tokens(references[i], options));
+  b.hypothesis_length = static_cast<int64_t>(sums[0]);
+  b.reference_length = static_cast<int64_t>(sums[1]);
+  for (size_t n = 0; n < kBleuOrder; ++n) {
+    b.correct[n] = static_cast<int64_t>(sums[2 + n]);
+    b.total[n] = static_cast<int64_t>(sums[2 + kBleuOrder + n]);
   }
   set_score(b);
   return b;
+}
+
+Bleu bleu(std::span<const std::string> hypotheses, std::span<const std::string> references,
+          const BleuOptions& options) {
+  const auto counts = [&](const std::string& hypothesis, const std::string& reference) {
+    return bleu_counts(hypothesis, reference, options);
+  };
+  return bleu(sum_counts("bleu", hypotheses, references, counts), options);
 }
 
 }  // namespace weft

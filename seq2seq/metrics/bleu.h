@@ -4,11 +4,10 @@
 // p_n the clipped n-gram precision in per cent, n = 1..4.
 #pragma once
 
+#include <weft/seq2seq/metrics/counts.h>
+
 #include <array>
 #include <cstdint>
-#include <span>
-#include <string>
-#include <vector>
 
 namespace weft {
 
@@ -44,6 +43,14 @@ struct Bleu {
 /// there are no sentences, or not as many references as hypotheses.
 Bleu bleu(std::span<const std::string> hypotheses, std::span<const std::string> references,
           const BleuOptions& options = {});
+
+/// {words of the hypothesis, words of the reference, n-grams matched, n-grams of the hypothesis} of
+/// a sentence, the last two for n = 1..4.
+Counts bleu_counts(const std::string& hypothesis, const std::string& reference,
+                   const BleuOptions& options = {});
+
+/// The score from sums of them.
+Bleu bleu(std::span<const double> sums, const BleuOptions& options = {});
 
 /// The words that BLEU compares, of one line without its line break.
 std::vector<std::string> bleu_tokens(const std::string& line, const BleuOptions& options);

@@ -1,4 +1,3 @@
-#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/chrf.h>
 #include <weft/seq2seq/text/utf8.h>
 
@@ -12,10 +11,6 @@ namespace {
 
 constexpr size_t kChrfOrder = 6;
 
-struct Counts {
-  int64_t hypothesis = 0, reference = 0, matches = 0;
-};
-
 std::u32string without_blanks(const std::string& line) {
   std::u32string characters = decode_utf8(line);
   std::erase_if(characters, is_space);
@@ -28,26 +23,38 @@ std::unordered_map<std::u32string_view, int64_t> count_ngrams(std::u32string_vie
   return counts;
 }
 
-// Hypotheses whose reference has no n-gram are not held against the model.
-void add_sentence(Counts& counts, std::u32string_view hypothesis, std::u32string_view reference,
-                  size_t n) {
-  if (reference.size() < n) return;
+// {n-grams of the hypothesis, of the reference, matched}. Hypotheses whose reference has no n-gram
+// are not held against the model.
+std::array<int64_t, 3> count_order(std::u32string_view hypothesis, std::u32string_view reference,
+                                   size_t n) {
+  if (reference.size() < n) return {};
   const auto wanted = count_ngrams(reference, n);
-  counts.reference += static_cast<int64_t>(reference.size() - n + 1);
+  int64_t all = 0, matches = 0;
   for (const auto& [ngram, count] : count_ngrams(hypothesis, n)) {
-    counts.hypothesis += count;
+    all += count;
     if (const auto match = wanted.find(ngram); match != wanted.end())
-      counts.matches += std::min(count, match->second);
+      matches += std::min(count, match->second);
   }
+  return {all, static_cast<int64_t>(reference.size() - n + 1), matches};
 }
 
-double f_score(std::span<const Counts> orders, double beta) {
+}  // namespace
+
+Counts chrf_counts(const std::string& hypothesis, const std::string& reference) {
+  const std::u32string h = without_blanks(hypothesis), r = without_blanks(reference);
+  Counts counts;
+  for (size_t n = 1; n <= kChrfOrder; ++n)
+    for (const int64_t count : count_order(h, r, n)) counts.push_back(static_cast<double>(count));
+  return counts;
+}
+
+double chrf(std::span<const double> sums, double beta) {
   double precision = 0, recall = 0;
   int used = 0;
-  for (const Counts& c : orders) {
-    if (c.hypothesis == 0 || c.reference == 0) continue;
-    precision += static_cast<double>(c.matches) / static_cast<double>(c.hypothesis);
-    recall += static_cast<double>(c.matches) / static_cast<double>(c.reference);
+  for (; !sums.empty(); sums = sums.subspan(3)) {
+    if (sums[0] == 0 || sums[1] == 0) continue;
+    precision += sums[2] / sums[0];
+    recall += sums[2] / sums[1];
     ++used;
   }
   if (precision + recall == 0) return 0;
@@ -56,19 +63,9 @@ double f_score(std::span<const Counts> orders, double beta) {
          (b * (precision / used) + recall / used);
 }
 
-}  // namespace
-
 double chrf(std::span<const std::string> hypotheses, std::span<const std::string> references,
             double beta) {
-  check(hypotheses.size() == references.size() && !hypotheses.empty(),
-        "chrf: needs sentences and one reference for each; got {} hypotheses and {} references",
-        hypotheses.size(), references.size());
-  std::array<Counts, kChrfOrder> orders{};
-  for (size_t i = 0; i < hypotheses.size(); ++i) {
-    const std::u32string h = without_blanks(hypotheses[i]), r = without_blanks(references[i]);
-    for (size_t n = 1; n <= kChrfOrder; ++n) add_sentence(orders[n - 1], h, r, n);
-  }
-  return f_score(orders, beta);
+  return chrf(sum_counts("chrf", hypotheses, references, chrf_counts), beta);
 }
 
 }  // namespace weft

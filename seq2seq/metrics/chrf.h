@@ -4,10 +4,15 @@
 // one reference and without epsilon smoothing.
 #pragma once
 
-#include <span>
-#include <string>
+#include <weft/seq2seq/metrics/counts.h>
 
 namespace weft {
+
+/// {n-grams of the hypothesis, of the reference, matched} of a sentence for n = 1, then n = 2, ...
+Counts chrf_counts(const std::string& hypothesis, const std::string& reference);
+
+/// From sums of them.
+double chrf(std::span<const double> sums, double beta = 2);
 
 /// The score of hypothesis i against reference i, in [0, 100]. Orders longer than every sentence
 /// of a side do not count. Throws if there are no sentences, or not as many of both.

@@ -19,11 +19,15 @@ int64_t exact_matches(std::span<const std::string> hypotheses,
                             std::plus<>(), equal);
 }
 
+Counts exact_counts(const std::string& hypothesis, const std::string& reference) {
+  return {static_cast<double>(exact_matches({&hypothesis, 1}, {&reference, 1})), 1};
+}
+
+double exact_match(std::span<const double> sums) { return 100 * sums[0] / sums[1]; }
+
 double exact_match(std::span<const std::string> hypotheses,
                    std::span<const std::string> references) {
-  check(!hypotheses.empty(), "exact_match: needs at least one sentence; got none");
-  return 100 * static_cast<double>(exact_matches(hypotheses, references)) /
-         static_cast<double>(references.size());
+  return exact_match(sum_counts("exact_match", hypotheses, references, exact_counts));
 }
 
 }  // namespace weft

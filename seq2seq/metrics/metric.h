@@ -2,10 +2,9 @@
 // a file with its function and a line in metric.cpp.
 #pragma once
 
+#include <weft/seq2seq/metrics/bleu.h>
+
 #include <functional>
-#include <span>
-#include <string>
-#include <vector>
 
 namespace weft {
 
@@ -18,6 +17,10 @@ struct Metric {
   std::function<double(std::span<const std::string> hypotheses,
                        std::span<const std::string> references)>
       score;
+  /// Where the score is a function of sums over sentences, both of these: with them a bootstrap
+  /// (significance.h) need not compare any sentence twice.
+  std::function<Counts(const std::string& hypothesis, const std::string& reference)> counts = {};
+  std::function<double(std::span<const double> sums)> score_of_counts = {};
 
   /// Whether score `a` is better than `b`.
   bool better(double a, double b) const { return higher_is_better ? a > b : a < b; }
@@ -25,7 +28,10 @@ struct Metric {
   bool perfect(double value) const { return higher_is_better ? value >= 100 : value <= 0; }
 };
 
-/// "bleu", "chrf", "exact", "tokens".
+/// BLEU by these rules.
+Metric bleu_metric(const BleuOptions& options);
+
+/// "bleu" (of words as they stand), "chrf", "exact", "tokens", "ter", "wer".
 const std::vector<Metric>& builtin_metrics();
 
 }  // namespace weft

@@ -1,4 +1,3 @@
-#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/token_accuracy.h>
 #include <weft/seq2seq/text/utf8.h>
 
@@ -6,20 +5,21 @@
 
 namespace weft {
 
+Counts token_counts(const std::string& hypothesis, const std::string& reference) {
+  const auto h = split_words(hypothesis), r = split_words(reference);
+  const size_t both = std::min(h.size(), r.size());
+  int64_t equal = 0;
+  for (size_t t = 0; t < both; ++t) equal += h[t] == r[t];
+  return {static_cast<double>(equal), static_cast<double>(std::max(h.size(), r.size()))};
+}
+
+double token_accuracy(std::span<const double> sums) {
+  return sums[1] == 0 ? 100 : 100 * sums[0] / sums[1];
+}
+
 double token_accuracy(std::span<const std::string> hypotheses,
                       std::span<const std::string> references) {
-  check(hypotheses.size() == references.size() && !hypotheses.empty(),
-        "token_accuracy: needs sentences and one reference for each; got {} hypotheses and {} "
-        "references",
-        hypotheses.size(), references.size());
-  size_t equal = 0, all = 0;
-  for (size_t i = 0; i < hypotheses.size(); ++i) {
-    const auto h = split_words(hypotheses[i]), r = split_words(references[i]);
-    const size_t both = std::min(h.size(), r.size());
-    for (size_t t = 0; t < both; ++t) equal += h[t] == r[t];
-    all += std::max(h.size(), r.size());
-  }
-  return all == 0 ? 100 : 100 * static_cast<double>(equal) / static_cast<double>(all);
+  return token_accuracy(sum_counts("token_accuracy", hypotheses, references, token_counts));
 }
 
 }  // namespace weft

@@ -3,10 +3,15 @@
 // so that words too many count against a translation as words too few do.
 #pragma once
 
-#include <span>
-#include <string>
+#include <weft/seq2seq/metrics/counts.h>
 
 namespace weft {
+
+/// {words at their place, words of the longer side} of a sentence.
+Counts token_counts(const std::string& hypothesis, const std::string& reference);
+
+/// From sums of them: per cent; 100 where no sentence has a word.
+double token_accuracy(std::span<const double> sums);
 
 /// In per cent; 100 where no sentence has a word. Throws if there are no sentences, or not as many
 /// of both.

@@ -105,6 +105,7 @@ void add_score(CLI::App& app, const Catalog& catalog, ScoreOptions& o) {
       app.add_subcommand("score", "Score translations: BLEU, as sacreBLEU computes it, and others");
   add_settings(*command, o.settings());
   require(*command, {"--hypothesis", "--reference"});
+  name_choices(*command, "--metric", catalog.metrics);
   command->get_option("--tokenize")->check(CLI::IsMember({"13a", "none"}));
   command->callback([&] { score_command(o, catalog); });
 }

@@ -3,11 +3,13 @@
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/training/evaluate.h>
 
+#include <cmath>
+
 namespace weft {
 namespace {
 
 constexpr int64_t kPairsPerThread = 1024;  // for a thread
-constexpr int64_t kTokensAtOnce = 2048;    // for a rank: a batch of greedy search
+constexpr int64_t kTokensAtOnce = 2048;    // for a rank: a batch
 
 }  // namespace
 
@@ -37,6 +39,14 @@ double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<con
     tokens += n;
   }
   return total / static_cast<double>(tokens);
+}
+
+double perplexity(Seq2SeqModel& model, const Vocabulary& vocabulary, const ParallelText& text,
+                  const Ranks& ranks) {
+  const std::vector<Pair> pairs = encode_pairs(vocabulary, text);
+  std::vector<Ids> targets;
+  for (const Pair& pair : pairs) targets.push_back(pair.target);
+  return std::exp(mean_loss(model, pairs, inference_batches(targets, kTokensAtOnce), ranks));
 }
 
 std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,

@@ -16,6 +16,12 @@ std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText&
 double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches,
                  const Ranks& ranks = Ranks());
 
+/// exp of the mean negative log-likelihood of a target token (what the vocabulary has an id for,
+/// and the end of each sentence): among how many equally likely ones the model might as well
+/// choose. The text must have a pair; the ranks share the pairs out.
+double perplexity(Seq2SeqModel& model, const Vocabulary& vocabulary, const ParallelText& text,
+                  const Ranks& ranks = Ranks());
+
 /// The best translation of each sentence that beam search of width 1 finds; the ranks share them
 /// out. An empty sentence gives an empty one.
 std::vector<std::string> translate_all(Seq2SeqModel& model, const Vocabulary& vocabulary,

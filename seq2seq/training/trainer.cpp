@@ -236,8 +236,9 @@ void Trainer::validate() {
     metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
-  progress_.print(fmt::format("step {}  validation: loss {:.3f}{}  exact {:.1f} %", at_.step, loss,
-                              chosen, exact_match(translations, text.target)));
+  progress_.print(
+      fmt::format("step {}  validation: loss {:.3f}  perplexity {:.4g}{}  exact {:.1f} %", at_.step,
+                  loss, std::exp(loss), chosen, exact_match(translations, text.target)));
   at_.validated_step = at_.step;
   keep_if_best(score, loss);
   save_last();

@@ -2,11 +2,9 @@
 #include <unistd.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/metrics/bleu.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/run/saved_model.h>
-#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/utf8.h>
 
@@ -26,15 +24,6 @@ RunConfig recipe_of(const Corpus& corpus) {
   return recipe;
 }
 
-// BLEU says how it was computed, as sacreBLEU does.
-std::string score_line(const Metric& metric, const ParallelText& text, const ScoreOptions& o) {
-  if (metric.name != "bleu")
-    return fmt::format("{} = {:.2f}\n", metric.title, metric.score(text.source, text.target));
-  const BleuTokenizer tokenizer =
-      o.tokenize.value() == "none" ? BleuTokenizer::kNone : BleuTokenizer::k13a;
-  return bleu(text.source, text.target, {tokenizer, o.lowercase}).to_string() + "\n";
-}
-
 }  // namespace
 
 void tasks_command(const Catalog& catalog) {
@@ -48,21 +37,6 @@ void tasks_command(const Catalog& catalog) {
                         corpus.valid.text.target[0], recipe.tokens.value(), recipe.metric.value());
   }
   print(text);
-}
-
-void score_command(const ScoreOptions& o, const Catalog& catalog) {
-  const bool all = o.metric.value().empty();
-  if (!all) find_named(catalog.metrics, o.metric, "metric");
-  check(all || o.metric.value() == "bleu" || !o.tokenize.given(),
-        "score: --tokenize is of bleu; got --metric {}", o.metric.value());
-  ParallelText text = read_parallel(o.hypothesis.value(), o.reference.value());
-  for (std::vector<std::string>* side : {&text.source, &text.target})
-    for (std::string& line : *side)
-      if (o.lowercase) line = lower_case(line);
-  std::string lines;
-  for (const Metric& metric : catalog.metrics)
-    if (all || metric.name == o.metric.value()) lines += score_line(metric, text, o);
-  print(lines);
 }
 
 void show_command(const ShowOptions& o, const Catalog& catalog) {

@@ -34,6 +34,9 @@ struct RunOptions : SettingGroup {
       "score <tab> log-probability <tab> translation; 0 prints the best one alone. The beam is at "
       "least as wide",
       {.least = 0, .most = 100}}};
+  Setting<double> coverage_penalty{*this, 0, {"coverage-penalty", "",
+      "Of the --n-best of the beam, those come first that also leave little of the source without "
+      "attention; 0.2 is usual", {.least = 0, .most = 100}}};
   Setting<bool> sample{*this, false, {"sample", "",
       "Draw translations from the model's probabilities, --n-best of each line, instead of "
       "searching for the best"}};
@@ -42,8 +45,18 @@ struct RunOptions : SettingGroup {
       {.least = 0, .most = 1000, .with_least = false}}};
   Setting<int64_t> top_k{*this, 0, {"top-k", "",
       "Of --sample: draw from so many of the likeliest pieces; 0 from all", {.least = 0}}};
+  Setting<double> top_p{*this, 1, {"top-p", "",
+      "Of --sample: draw from the fewest of the likeliest pieces that have this share of the "
+      "probability", {.least = 0, .most = 1, .with_least = false}}};
   Setting<int64_t> seed{*this, 0, {"seed", "",
       "Of --sample: the same seed draws the same for the same line of the input", {.least = 0}}};
+  Setting<bool> prefixes{*this, false, {"prefixes", "",
+      "Each line is a source <tab> the beginning of its translation"}};
+  Setting<bool> alignments{*this, false, {"alignments", "",
+      "After each translation <tab> which of its words come from which of the source, by attention: "
+      "source-target pairs, from 0"}};
+  Setting<std::string> ensemble{*this, "", {"ensemble", "",
+      "Directories, separated by commas, of models that translate together with that of --model-dir"}};
   Setting<int64_t> threads{*this, num_threads(), {"threads", "",
       "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
   // clang-format on
@@ -59,13 +72,24 @@ struct ScoreOptions : SettingGroup {
       "File of translations, one a line"}};
   Setting<std::string> reference{*this, "", {"reference", "", "File of references, one a line"}};
   Setting<std::string> metric{*this, "", {"metric", "",
-      "bleu, chrf, exact (match) or tokens (accuracy); all of them unless given"}};
+      "All of them, unless one is named"}};
+  Setting<bool> confidence{*this, false, {"confidence", "",
+      "The interval that holds 95 % of the scores of --resamples"}};
+  Setting<std::string> against{*this, "", {"against", "",
+      "File of another system's translations of the same: both with intervals, and how likely their "
+      "difference is by chance (paired bootstrap)"}};
+  Setting<int64_t> resamples{*this, 1000, {"resamples", "",
+      "Of --confidence and --against: so many draws of as many sentences as there are",
+      {.least = 1, .most = 1000000}}};
+  Setting<int64_t> seed{*this, 0, {"seed", "", "Of these draws", {.least = 0}}};
   Setting<std::string> tokenize{*this, "13a", {"tokenize", "",
       "Of bleu: 13a for plain text, none for tokenized text"}};
   Setting<bool> lowercase{*this, false, {"lowercase", "", "Ignore case"}};
   // clang-format on
 };
-/// Prints the scores of a file of translations, a line for each metric.
+/// Prints the scores of a file of translations, a line for each metric; with `against`, of two, and
+/// whether they differ by more than chance. Errors: options that contradict each other, files that
+/// cannot be read or have not as many lines.
 void score_command(const ScoreOptions& options, const Catalog& catalog);
 
 struct ShowOptions : SettingGroup {

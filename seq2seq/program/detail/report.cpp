@@ -89,9 +89,12 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
     const bool first = &split == splits.data();
     const std::vector<std::string> translations =
         translate_all(*model.model, *model.vocabulary, split.text.source, ranks);
+    const double per_token = perplexity(*model.model, *model.vocabulary, split.text, ranks);
     if (!ranks.first()) continue;
+    const std::string suffix = first ? "" : "_" + split.name;
     if (first) append_examples(split, translations, text);
-    score_lines(split, translations, metric, first ? "" : "_" + split.name, lines);
+    score_lines(split, translations, metric, suffix, lines);
+    lines.push_back({split.name + ": perplexity", "perplexity" + suffix, per_token, false});
   }
   if (!ranks.first()) return;
   const bool aligned = !splits[0].gold.empty() && model.vocabulary->tokens() == Tokens::kWords;

@@ -1,10 +1,8 @@
 // Beam search on a model whose probabilities are written down.
-#include <weft/core/random.h>
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/decoding/table_model.h>
 
-#include <algorithm>
 #include <limits>
 
 using namespace weft;
@@ -13,51 +11,6 @@ namespace {
 
 Ids search(const Table& table, const BeamOptions& options) {
   return decode_one(table, BeamSearch(options))[0].ids;
-}
-
-// Every translation of at most `longest` ids and its log-probability, the best score first.
-std::vector<Hypothesis> all_translations(const Table& table, size_t longest,
-                                         const Strategy& strategy) {
-  std::vector<Hypothesis> found, open(1);
-  while (!open.empty()) {
-    const Hypothesis h = open.back();
-    open.pop_back();
-    const auto& next = table.at(h.ids);
-    for (const int64_t id : {kEnd, kA, kB}) {
-      Hypothesis longer = h;
-      longer.log_prob += static_cast<double>(static_cast<float>(std::log(next.at(id))));
-      longer.ended = id == kEnd;
-      if (!longer.ended) longer.ids.push_back(id);
-      longer.score = strategy.score(longer);
-      if (longer.ended) found.push_back(longer);
-      if (!longer.ended && longer.ids.size() <= longest) open.push_back(longer);
-    }
-  }
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.score > b.score; });
-  return found;
-}
-
-// Random probabilities after every beginning; those of `longest` ids end almost surely.
-Table random_table(uint64_t seed, size_t longest) {
-  Generator random(seed);
-  Table table;
-  std::vector<Ids> open{{}};
-  while (!open.empty()) {
-    const Ids ids = open.back();
-    open.pop_back();
-    double end = random.uniform(), a = random.uniform(), b = random.uniform();
-    if (ids.size() == longest) a = b = 1e-9 * end;
-    if (ids.size() > longest) a = b = 0.5 * end;  // reached by hopeless beginnings
-    const double sum = (end + a + b) * (1 + 1e-6);
-    table[ids] = {{kEnd, end / sum}, {kA, a / sum}, {kB, b / sum}};
-    if (ids.size() > longest) continue;
-    for (const int64_t id : {kA, kB}) {
-      open.push_back(ids);
-      open.back().push_back(id);
-    }
-  }
-  return table;
 }
 
 }  // namespace

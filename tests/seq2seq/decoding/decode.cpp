@@ -29,7 +29,7 @@ class Fixed : public Strategy {
  public:
   explicit Fixed(std::vector<Choice> choices) : choices_(std::move(choices)) {}
   std::vector<Choice> choose(const SentenceState&) const override { return choices_; }
-  int64_t longest(int64_t source_length) const override { return source_length; }
+  int64_t longest(int64_t source_length, int64_t) const override { return source_length; }
 
  private:
   std::vector<Choice> choices_;

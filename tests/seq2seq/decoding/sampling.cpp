@@ -91,6 +91,23 @@ TEST_CASE("top_k restricts the draws to the likeliest ids") {
   CHECK(counts({.top_k = 1000, .seed = 1}, 500) == counts({.seed = 1}, 500));
 }
 
+TEST_CASE("top_p restricts the draws to the fewest likeliest ids that sum up to it") {
+  constexpr int64_t kSamples = 4000;
+  CHECK(counts({.top_p = 0.45}, 100) == std::map<Ids, int64_t>{{{kA, kA}, 100}});
+  // A or B of 0.8, then A or the end of 0.9, then the end.
+  const std::map<Ids, double> want{
+      {{kA}, 5. / 24}, {{kA, kA}, 10. / 24}, {{kB}, 3. / 24}, {{kB, kA}, 6. / 24}};
+  const auto got = counts({.top_p = 0.65, .seed = 4}, kSamples);
+  CHECK(got.size() == 4);
+  CHECK(chi_square(got, want, kSamples) < 16.27);  // 3 degrees: 1 in 1000
+  // Of sharpened probabilities the likeliest id has more: 0.66, then 0.78.
+  CHECK(counts({.temperature = 0.5, .top_p = 0.65}, 100) ==
+        std::map<Ids, int64_t>{{{kA, kA}, 100}});
+  // Of the two likeliest ids A has 0.625 of 0.8.
+  CHECK(counts({.top_k = 2, .top_p = 0.6}, 100) == std::map<Ids, int64_t>{{{kA, kA}, 100}});
+  CHECK(counts({.top_p = 1, .seed = 1}, 500) == counts({.seed = 1}, 500));
+}
+
 TEST_CASE("towards temperature 0, sampling is greedy search") {
   const auto model = small_model(40, 16);
   Generator random(3);
@@ -127,6 +144,8 @@ TEST_CASE("sampling says what is wrong with its options") {
   CHECK(refusal({.temperature = std::numeric_limits<double>::quiet_NaN()}) ==
         "decode: the temperature must be positive and finite; got nan");
   CHECK(refusal({.top_k = 0}) == "decode: top_k must be at least 1; got 0");
+  CHECK(refusal({.top_p = 0}) == "decode: top_p must be in (0, 1]; got 0");
+  CHECK(refusal({.top_p = 1.5}) == "decode: top_p must be in (0, 1]; got 1.5");
   CHECK(refusal({.samples = 0}) == "decode: samples must be at least 1; got 0");
   const Table nothing{{{}, {{kEnd, 0}, {kA, 0}, {kB, 0}}}};
   CHECK(message_of([&] { decode_one(nothing, Sampling()); }) ==

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <weft/autograd/ops.h>
+#include <weft/core/random.h>
 #include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -69,4 +71,49 @@ inline std::vector<weft::Hypothesis> decode_one(const Table& table,
                                                 const weft::Strategy& strategy) {
   TableModel model(table);
   return weft::decode(model, std::vector<weft::Ids>{{kA, weft::kEnd}}, strategy)[0];
+}
+
+// Every translation of at most `longest` ids and its log-probability, the best score first.
+inline std::vector<weft::Hypothesis> all_translations(const Table& table, size_t longest,
+                                                      const weft::Strategy& strategy) {
+  std::vector<weft::Hypothesis> found, open(1);
+  while (!open.empty()) {
+    const weft::Hypothesis h = open.back();
+    open.pop_back();
+    const auto& next = table.at(h.ids);
+    for (const int64_t id : {weft::kEnd, kA, kB}) {
+      weft::Hypothesis longer = h;
+      longer.log_prob += static_cast<double>(static_cast<float>(std::log(next.at(id))));
+      longer.ended = id == weft::kEnd;
+      if (!longer.ended) longer.ids.push_back(id);
+      longer.score = strategy.score(longer);
+      if (longer.ended) found.push_back(longer);
+      if (!longer.ended && longer.ids.size() <= longest) open.push_back(longer);
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.score > b.score; });
+  return found;
+}
+
+// Random probabilities after every beginning; those of `longest` ids end almost surely.
+inline Table random_table(uint64_t seed, size_t longest) {
+  weft::Generator random(seed);
+  Table table;
+  std::vector<weft::Ids> open{{}};
+  while (!open.empty()) {
+    const weft::Ids ids = open.back();
+    open.pop_back();
+    double end = random.uniform(), a = random.uniform(), b = random.uniform();
+    if (ids.size() == longest) a = b = 1e-9 * end;
+    if (ids.size() > longest) a = b = 0.5 * end;  // reached by hopeless beginnings
+    const double sum = (end + a + b) * (1 + 1e-6);
+    table[ids] = {{weft::kEnd, end / sum}, {kA, a / sum}, {kB, b / sum}};
+    if (ids.size() > longest) continue;
+    for (const int64_t id : {kA, kB}) {
+      open.push_back(ids);
+      open.back().push_back(id);
+    }
+  }
+  return table;
 }

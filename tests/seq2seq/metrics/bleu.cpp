@@ -44,6 +44,13 @@ TEST_CASE("13a tokens") {
   CHECK(bleu_tokens("a\u00a0b\u3000c\u0085d", kNone) == Lines{"a", "b", "c", "d"});
 }
 
+TEST_CASE("bleu of sums that sacrebleu's tests score") {
+  const Bleu b = bleu(Counts{11, 11, 9, 7, 5, 3, 10, 8, 6, 4});
+  CHECK(b.score == Approx(83.75922397).epsilon(1e-10));
+  CHECK(bleu_counts("am I am a character sequence", "I am a symbol string sequence a a") ==
+        Counts{6, 8, 4, 2, 1, 0, 6, 5, 4, 3});
+}
+
 TEST_CASE("bleu punishes short output by exp(1 - r/h)") {
   const Bleu b =
       bleu(Lines{"", "the cat sat on a mat"}, Lines{"a dog barks", "the cat sat on a mat"});
@@ -81,7 +88,8 @@ TEST_CASE("bleu lower-cases as Python does") {
 TEST_CASE("bleu names both counts when they differ") {
   CHECK(message_of([] {
           bleu(Lines{"a", "b"}, Lines{"a"});
-        }) == "bleu: needs one reference per hypothesis; got 2 hypotheses and 1 references");
+        }) ==
+        "bleu: needs sentences and one reference for each; got 2 hypotheses and 1 references");
   CHECK(message_of([] { bleu(Lines{}, Lines{}); }) ==
-        "bleu: needs at least one sentence; got none");
+        "bleu: needs sentences and one reference for each; got 0 hypotheses and 0 references");
 }

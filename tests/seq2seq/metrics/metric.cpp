@@ -34,22 +34,34 @@ TEST_CASE("token accuracy counts words at their place, over the longer side") {
 TEST_CASE("exact match counts sentences") {
   CHECK(exact_match(Lines{"a b", "c", "d", "ef"}, Lines{"a b", "c", "x", "e f"}) == 50);
   CHECK(exact_match(Lines{"ein haus"}, Lines{" ein\u00a0\thaus"}) == 100);
-  CHECK(message_of([] { exact_match(Lines{"a"}, Lines{}); }) ==
-        "exact_match: needs one reference for each hypothesis; got 1 hypotheses and 0 references");
+  CHECK(
+      message_of([] { exact_match(Lines{"a"}, Lines{}); }) ==
+      "exact_match: needs sentences and one reference for each; got 1 hypotheses and 0 references");
   CHECK(message_of([] { exact_match(Lines{}, Lines{}); }) ==
-        "exact_match: needs at least one sentence; got none");
+        "exact_match: needs sentences and one reference for each; got 0 hypotheses and 0 "
+        "references");
 }
 
-TEST_CASE("every metric gives 100 to the references themselves, and is found by its name") {
+TEST_CASE("no score is better than that of the references; a metric is found by its name") {
   const Lines text{"ein haus am see", "der hund schläft ."};
   for (const Metric& m : builtin_metrics()) {
     INFO(m.name);
-    CHECK(m.score(text, text) == Approx(100).margin(1e-10));
-    CHECK(m.score(Lines{"x y z w", "v"}, text) < 50);
+    CHECK(m.score(text, text) == Approx(m.higher_is_better ? 100 : 0).margin(1e-10));
+    CHECK(m.better(m.score(text, text), m.score(Lines{"x y z w", "v"}, text)));
     CHECK(&find_named(builtin_metrics(), m.name, "metric") == &m);
   }
   CHECK(message_of([] { find_named(builtin_metrics(), "blue", "metric"); }) ==
-        "metric: must be one of bleu, chrf, exact, tokens; got 'blue'");
+        "metric: must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'");
+}
+
+TEST_CASE("a built-in score is that of the sums of its counts") {
+  const Lines h{"ein haus am see", "", "der der hund"}, r{"ein haus an dem see", "x", "der hund"};
+  for (const Metric& m : builtin_metrics()) {
+    INFO(m.name);
+    Counts sums;
+    for (size_t i = 0; i < h.size(); ++i) add_counts(sums, m.counts(h[i], r[i]));
+    CHECK(m.score_of_counts(sums) == m.score(h, r));
+  }
 }
 
 TEST_CASE("a metric says which score is better, and which cannot be bettered") {

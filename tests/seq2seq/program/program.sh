@@ -116,9 +116,9 @@ write_dates() {
 }
 
 # The step that validated best by the score under KEY in the log, and among equal ones by loss.
-best_step() { # MODEL_DIR KEY
+best_step() { # MODEL_DIR KEY ORDER: gr if higher is better, g if lower
   sed -n "s/.*\"step\":\([0-9]*\),.*\"valid_loss\":\([0-9.e-]*\),\"$2\":\([0-9.]*\)}/\3 \2 \1/p" \
-    "$1/metrics.jsonl" | sort -k1,1gr -k2,2g | head -n 1 | cut -d' ' -f3
+    "$1/metrics.jsonl" | sort "-k1,1$3" -k2,2g | head -n 1 | cut -d' ' -f3
 }
 
 case_metric() { # targets of one word, whose BLEU is always 0: the model kept is still the best
@@ -126,11 +126,12 @@ case_metric() { # targets of one word, whose BLEU is always 0: the model kept is
   local run=("$program" train --train-source "$dir/dates.en" --train-target "$dir/dates.de"
     --valid-source "$dir/dates.valid.en" --valid-target "$dir/dates.valid.de" --vocab-size 60
     --d-model 32 --layers 1 --heads 2 --ffn 64 --dropout 0 --max-tokens 512 --warmup 100 --validate-every 50)
-  local step metric
-  for metric in exact bleu; do
-    "${run[@]}" --model-dir "$dir/$metric" --steps 400 --patience 5 $([ $metric = exact ] || echo --metric bleu) \
+  local step metric order
+  for metric in exact wer bleu; do
+    order=$([ $metric = wer ] && echo g || echo gr)
+    "${run[@]}" --model-dir "$dir/$metric" --steps 400 --patience 5 $([ $metric = exact ] || echo "--metric $metric") \
       >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
-    step=$(best_step "$dir/$metric" $metric)
+    step=$(best_step "$dir/$metric" $metric $order)
     [ "$step" -gt 200 ] || fail "by $metric the best model is of step $step"
     grep -q "\"checkpoint_step\": $step,$" "$dir/$metric/summary.json" || fail "the best by $metric is of step $step"
     grep -q "^checkpoint step $step: the best in validation by " "$dir/out" || fail "the report must say which model"
@@ -143,7 +144,7 @@ case_metric() { # targets of one word, whose BLEU is always 0: the model kept is
   [ "$(paste "$dir/out" "$dir/dates.valid.de" | awk '$1 == $2' | wc -l)" = "$score" ] ||
     fail "the model that was kept is not the one that reached $score %"
   "${run[@]}" --model-dir "$dir/settled" --steps 50 --metric blue 2>"$dir/log" && fail "no metric"
-  grep -q "must be one of bleu, chrf, exact, tokens; got 'blue'" "$dir/log" || fail "unknown metric"
+  grep -q "must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'" "$dir/log" || fail "unknown metric"
 }
 
 case_threads() { # the same bytes at any number of threads
@@ -226,7 +227,7 @@ case_task() { # the built-in corpus: scores, examples, attention
     { cat "$dir/log" >&2; fail "train"; }
   grep -q 'ready after' "$dir/log" || fail "training must say when it is ready"
   grep -q 'translated exactly' "$dir/out" || fail "no score"
-  for key in task steps seconds parameters tokens_per_second exact_match bleu alignment_error_rate; do
+  for key in task steps seconds parameters tokens_per_second exact_match bleu perplexity alignment_error_rate; do
     grep -q "\"$key\"" "$dir/m/summary.json" || fail "summary.json lacks $key"
   done
   "$program" show --model-dir "$dir/m" --sentence "the dog sleeps ." --svg "$dir/a.svg" >"$dir/picture" || fail "show"
@@ -469,11 +470,38 @@ case_decode() { # n-best lists and samples
     run --model-dir "$dir/m" --sample --beam 2
   expect_error "run: --length-penalty is of beam search" run --model-dir "$dir/m" --sample --length-penalty 2
   local option
-  for option in "--temperature 2" "--top-k 3" "--seed 1"; do
+  for option in "--temperature 2" "--top-k 3" "--top-p 0.5" "--seed 1"; do
     # shellcheck disable=SC2086  # an option and its value
     expect_error "run: ${option% *} needs --sample; got $option" run --model-dir "$dir/m" $option
   done
   expect_error "temperature: must be in (0, 1000]; got 0" run --model-dir "$dir/m" --sample --temperature 0
+}
+
+case_choose() { # ways to choose among translations, and what is said of them
+  train "$dir/m" --steps 20
+  head -n 4 "$dir/en" >"$dir/in"
+  run() { "$program" run --model-dir "$dir/m" "$@" <"$dir/in" 2>"$dir/log" || { cat "$dir/log" >&2; fail "run $*"; }; }
+  run >"$dir/best"
+  run --sample --top-p 1e-9 | cmp - "$dir/best" || fail "the smallest nucleus is the likeliest piece"
+  run --ensemble "$dir/m,$dir/m" | cmp - "$dir/best" || fail "an ensemble of equals"
+  run --prefixes | cmp - "$dir/best" || fail "no prefix"
+  awk '{ print $0 "\tsee" }' "$dir/in" >"$dir/prefixed"
+  "$program" run --model-dir "$dir/m" --prefixes <"$dir/prefixed" >"$dir/out" || fail "--prefixes"
+  [ "$(grep -c '^see' "$dir/out")" = 4 ] || fail "translations must begin as they are told to: $(cat "$dir/out")"
+  run --alignments >"$dir/out"
+  cut -f 1 "$dir/out" | cmp - "$dir/best" || fail "alignments changed the translations"
+  paste "$dir/in" "$dir/out" | awk -F '\t' '{
+    words = split($1, s, " "); of_target = split($2, t, " "); n = split($3, links, " ")
+    if (n < of_target) exit 1  # at least one for each word
+    for (i = 1; i <= n; ++i) { split(links[i], l, "-"); if (l[1] >= words || l[2] >= of_target) exit 1 }
+  }' || fail "links beyond the words: $(cat "$dir/out")"
+  run --n-best 3 --coverage-penalty 5 >"$dir/out"
+  awk -F '\t' '$1 == line && $2 > score { exit 1 } { line = $1; score = $2 }' "$dir/out" || fail "not sorted by score"
+  [ "$(wc -l <"$dir/out")" = 12 ] || fail "three of each"
+  expect_error "run: --coverage-penalty is of beam search" run --model-dir "$dir/m" --sample --coverage-penalty 2
+  train "$dir/other" --steps 2 --vocab-size 40
+  expect_error "run: models of an ensemble must have one vocabulary; got another in $dir/other than in $dir/m" \
+    run --model-dir "$dir/m" --ensemble "$dir/other"
 }
 
 case_files() { # training on files, with subwords
@@ -500,12 +528,25 @@ BLEU|nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:weft = 94.57 80.0/100.0/1
 chrF = 95.00
 exact match = 50.00
 token accuracy = 80.00
+TER = 20.00
+WER = 20.00
 EOF
   [ "$(score --metric exact)" = "exact match = 0.00" ] || fail "--metric"
   score --metric bleu --tokenize none | grep -q '^BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--metric bleu"
+  printf 'a b c d\nb\n' >"$dir/against"
+  score --against "$dir/against" --metric wer --seed 2 | sed 's/  */ /g' >"$dir/out"
+  diff - "$dir/out" >&2 <<'EOF' || fail "--against"
+ hypothesis against difference p better in
+WER 40.00 [25.00, 100.00] 0.00 [0.00, 0.00] +40.00 0.2567 0.0 %
+[95 % of 1000 resamples, seed 2]
+EOF
+  score --confidence --resamples 50 --metric bleu --tokenize none | tail -n 1 |
+    grep -q '^\[95 % of 50 resamples, seed 0\]; BLEU|nrefs:1|case:mixed|eff:no|tok:none' || fail "--confidence"
+  expect_error "--seed needs --confidence or --against; got --seed 2" \
+    score --hypothesis "$dir/reference" --reference "$dir/reference" --seed 2
   expect_error "--tokenize is of bleu; got --metric chrf" \
     score --hypothesis "$dir/reference" --reference "$dir/reference" --metric chrf --tokenize none
-  expect_error "metric: must be one of bleu, chrf, exact, tokens; got 'blue'" \
+  expect_error "metric: must be one of bleu, chrf, exact, tokens, ter, wer; got 'blue'" \
     score --hypothesis "$dir/reference" --reference "$dir/reference" --metric blue
 }
 

@@ -1,0 +1,44 @@
+#include <weft/seq2seq/metrics/word_error_rate.h>
+#include <weft/seq2seq/text/utf8.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace weft {
+namespace {
+
+using Words = std::vector<std::string_view>;
+
+int64_t edit_distance(const Words& from, const Words& to) {
+  std::vector<int64_t> row(to.size() + 1);  // distances of a beginning of `from`
+  std::iota(row.begin(), row.end(), 0);
+  for (const std::string_view word : from) {
+    int64_t diagonal = row[0]++;
+    for (size_t j = 1; j <= to.size(); ++j) {
+      const int64_t replaced = diagonal + (word != to[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+Counts word_error_counts(const std::string& hypothesis, const std::string& reference) {
+  const Words wanted = split_words(reference);
+  return {static_cast<double>(edit_distance(split_words(hypothesis), wanted)),
+          static_cast<double>(wanted.size())};
+}
+
+double edit_rate(std::span<const double> sums) {
+  if (sums[1] > 0) return 100 * sums[0] / sums[1];
+  return sums[0] > 0 ? 100 : 0;
+}
+
+double word_error_rate(std::span<const std::string> hypotheses,
+                       std::span<const std::string> references) {
+  return edit_rate(sum_counts("word_error_rate", hypotheses, references, word_error_counts));
+}
+
+}  // namespace weft
