@@ -16,14 +16,15 @@ constexpr std::array<std::string_view, 36> kCodes{
     ".---",  "-.-",   ".-..",  "--",    "-.",    "---",   ".--.",  "--.-",  ".-.",
     "...",   "-",     "..-",   "...-",  ".--",   "-..-",  "-.--",  "--..",  "-----",
     ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----."};
-constexpr int64_t kMostWords = 2, kLongestWord = 5;
+// Held-out sources are drawn first: of texts of a single character none would be left to train on.
+constexpr int64_t kMostWords = 2, kShortestWord = 2, kLongestWord = 5;
 
-// One or two words.
 std::string draw_text(Generator& generator) {
   std::string text;
   for (int64_t words = 1 + generator.below(kMostWords); words > 0; --words) {
     if (!text.empty()) text += ' ';
-    for (int64_t left = 1 + generator.below(kLongestWord); left > 0; --left)
+    int64_t left = kShortestWord + generator.below(kLongestWord - kShortestWord + 1);
+    for (; left > 0; --left)
       text += kCharacters[static_cast<size_t>(generator.below(std::ssize(kCharacters)))];
   }
   return text;
