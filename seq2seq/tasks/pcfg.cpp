@@ -160,7 +160,13 @@ std::string evaluate(const std::string& expression) {
 
 Task pcfg_task() {
   return drawn_task("pcfg", "what nested edits make of strings", draw_expression, evaluate,
-                    {{"tokens", "word"}, {"epochs", "10"}, {"d-model", "96"}, {"ffn", "192"}},
+                    {{"tokens", "word"},
+                     {"epochs", "10"},
+                     {"d-model", "96"},
+                     {"ffn", "192"},
+                     {"lr", "2e-3"},
+                     {"decay", "1"},
+                     {"label-smoothing", "0"}},
                     {.train = 40000});
 }
 

@@ -128,7 +128,11 @@ Corpus split_corpus(const Commands& train, const Commands& test) {
   Corpus corpus{with_actions("train", train),
                 {"valid", {}, {}},
                 {with_actions("held-out", test)},
-                exact_recipe({{"tokens", "word"}, {"epochs", "10"}})};
+                exact_recipe({{"tokens", "word"},
+                              {"epochs", "10"},
+                              {"lr", "3e-3"},
+                              {"decay", "1"},
+                              {"label-smoothing", "0"}})};
   corpus.valid.text = hold_out(corpus.train.text);
   corpus.held_out = std::ssize(corpus.valid.text.source);
   return corpus;
