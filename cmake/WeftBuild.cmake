@@ -52,6 +52,7 @@ function(weft_kernels target)
                    -mprefer-vector-width=512)
   foreach(isa ${isas})
     add_library(${target}_${isa} OBJECT ${ARGN})
+    set_target_properties(${target}_${isa} PROPERTIES UNITY_BUILD OFF)  # each file has names of its own
     target_compile_features(${target}_${isa} PRIVATE cxx_std_20)
     target_include_directories(${target}_${isa} PRIVATE ${weft_include})
     target_compile_definitions(${target}_${isa} PRIVATE WEFT_ISA=${isa})

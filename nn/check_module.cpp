@@ -12,8 +12,6 @@
 namespace weft::detail {
 namespace {
 
-bool differentiable(const Tensor& t) { return is_floating(t.dtype()); }
-
 bool same_bits(const Tensors& a, const Tensors& b) {
   auto same = [](const Tensor& x, const Tensor& y) {
     return x.shape() == y.shape() && to(x.detach(), kFloat64).to_vector<double>() ==

@@ -10,8 +10,6 @@
 namespace weft {
 namespace {
 
-bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
-
 int64_t count(const Tensors& ts) {
   int64_t n = 0;
   for (const Tensor& t : ts)

@@ -1,5 +1,6 @@
 #include <weft/autograd/check/gradcheck.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/transforms/detail/recorded_call.h>
 #include <weft/autograd/transforms/functional.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/detail/check.h>
@@ -12,8 +13,6 @@ namespace weft {
 namespace {
 
 constexpr const char* kOrders[] = {"", "second order, ", "third order, "};
-
-bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
 // Inputs anew, with floating ones as leaves whose layout (strides) is that of the originals.
 Tensors leaves_of(const Tensors& inputs) {

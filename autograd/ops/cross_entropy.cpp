@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kGrain = 4096;  // logits that are worth another thread
+constexpr int64_t kLogitGrain = 4096;  // logits that are worth another thread
 
 extern const Op kCrossEntropy;
 
@@ -36,7 +36,7 @@ Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOp
 // losses(rows begin to end) on several threads.
 template <class F>
 void for_rows(int64_t rows, int64_t classes, F f) {
-  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(classes, 1)), f);
+  parallel_for(rows, std::max<int64_t>(1, kLogitGrain / std::max<int64_t>(classes, 1)), f);
 }
 
 template <class T>
@@ -131,7 +131,7 @@ void add_sample(Samples& s, const char* name, const Tensor& x, const CrossEntrop
       [options](const Tensors& in) { return composed(in[0], in[1], options); });
 }
 
-void add_errors(Samples& s) {
+void add_class_errors(Samples& s) {
   auto f = [](const CrossEntropyOptions& options) {
     return [options](const Tensors& in) { return cross_entropy(in[0], in[1], options); };
   };
@@ -161,7 +161,7 @@ const Op kCrossEntropy{
       add_sample(s, "transposed", s.transposed({3, 4}), {});
       add_sample(s, "all ignored", s.normal({3, 1}), {.ignore_index = 0});
       add_sample(s, "no rows", s.normal({0, 3}), {});
-      add_errors(s);
+      add_class_errors(s);
     }};
 
 }  // namespace

@@ -19,7 +19,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kGrain = 8192;  // elements that are worth another thread, and fit into L1
+constexpr int64_t kNormGrain = 8192;  // elements that are worth another thread, and fit into L1
 
 extern const Op kLayerNorm, kResidualLayerNorm;
 
@@ -42,7 +42,7 @@ Tensors composed(const Tensors& in, double eps) {
   return {in[2].defined() ? scaled + in[2] : scaled};
 }
 
-void check_operands(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+void check_rows(const char* who, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x.dim() > 0, "{}: needs at least one dim; got shape {}", who, x.shape());
   auto check_affine = [&](const Tensor& t, const char* what) {
     if (!t.defined()) return;
@@ -61,7 +61,9 @@ const T* pointer(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
-int64_t rows_per_pass(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)); }
+int64_t rows_per_pass(int64_t n) {
+  return std::max<int64_t>(1, kNormGrain / std::max<int64_t>(n, 1));
+}
 
 template <class F>
 void for_rows(int64_t rows, int64_t n, F f) {
@@ -150,7 +152,7 @@ struct NormVjp {
 
 Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
   check(input.defined(), "layer_norm: the operand is undefined");
-  check_operands("layer_norm", input, weight, bias);
+  check_rows("layer_norm", input, weight, bias);
   const Tensor x = contiguous(input);
   const Tensor moments = room_for_moments(x);
   const Tensor y =
@@ -167,7 +169,7 @@ Tensor residual_layer_norm(const Tensor& input, const Tensor& branch, const Tens
         "{}: x and branch must agree in shape and dtype; got {} {} and {} {}", kWho, input.shape(),
         to_string(input.dtype()), branch.shape(), to_string(branch.dtype()));
   check(o.dropout >= 0 && o.dropout < 1, "{}: dropout must be in [0, 1); got {}", kWho, o.dropout);
-  check_operands(kWho, input, weight, bias);
+  check_rows(kWho, input, weight, bias);
   const Tensor x = contiguous(input), f = contiguous(branch);
   const Tensor s(x.shape(), x.dtype());
   const Tensor moments = room_for_moments(s);

@@ -14,8 +14,6 @@
 namespace weft {
 namespace {
 
-bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
-
 // The dims of `shape` behind the leading one.
 Shape sample_shape(Shape shape) {
   shape.erase(0);
@@ -84,7 +82,8 @@ class JacobianMaker {
         copies_(options.chunk_size),
         call_(who, f, checked_copies(inputs)) {
     if (!options.allow_unused) call_.check_reached(Tensors(inputs.size()));
-    for (const Tensor& x : inputs) widths_.push_back(floating(x) ? per_sample(x.shape()) : Shape());
+    for (const Tensor& x : inputs)
+      widths_.push_back(differentiable(x) ? per_sample(x.shape()) : Shape());
   }
 
   std::vector<Tensors> run() const {
@@ -117,7 +116,7 @@ class JacobianMaker {
 
   Tensors by_output(size_t i) const {
     const Tensor& y = call_.outputs()[i];
-    if (!floating(y)) return Tensors(widths_.size());
+    if (!differentiable(y)) return Tensors(widths_.size());
     check(!batched_ || (y.dim() > 0 && y.size(0) == samples_ * copies_),
           "{}: a batched function must keep the leading dim of {} samples; output {} has shape {}",
           who_, samples_ * copies_, i, y.shape());
@@ -125,12 +124,13 @@ class JacobianMaker {
     const int64_t rows = row_shape.numel();
     std::vector<Rows> matrices;
     for (size_t j = 0; j < widths_.size(); ++j)
-      matrices.emplace_back(samples_, rows, widths_[j].numel(),
-                            floating(call_.inputs()[j]) ? call_.inputs()[j].dtype() : y.dtype());
+      matrices.emplace_back(
+          samples_, rows, widths_[j].numel(),
+          differentiable(call_.inputs()[j]) ? call_.inputs()[j].dtype() : y.dtype());
     for (int64_t first = 0; first < rows; first += copies_) add_rows(i, first, rows, matrices);
     Tensors jacobians;
     for (size_t j = 0; j < widths_.size(); ++j)
-      jacobians.push_back(floating(call_.inputs()[j])
+      jacobians.push_back(differentiable(call_.inputs()[j])
                               ? reshape(matrices[j].take(), full_shape(row_shape, widths_[j]))
                               : Tensor());
     return jacobians;
@@ -203,7 +203,7 @@ Tensors gradients_of_one(const char* who, const TensorFunction& f, const Tensors
   const bool create = grad_enabled();
   GradMode record_f(true);
   const Tensors loss = f(sample);
-  check(loss.size() == 1 && floating(loss[0]) && loss[0].numel() == 1,
+  check(loss.size() == 1 && differentiable(loss[0]) && loss[0].numel() == 1,
         "{}: the function must return one floating element for a sample; got {}", who,
         loss.size() == 1 && loss[0].defined()
             ? fmt::format("{} {}", to_string(loss[0].dtype()), loss[0].shape())

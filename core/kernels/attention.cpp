@@ -13,8 +13,8 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int64_t kWork = 200000;  // multiply-adds worth a thread's wake-up
-constexpr int64_t kCells = 8;      // that backward should be cut into
+constexpr int64_t kAttentionGrain = 200000;  // multiply-adds worth a thread's wake-up
+constexpr int64_t kCells = 8;                // that backward should be cut into
 
 /// Scratch memory for every range of one parallel_for, which are at most num_threads(). One block,
 /// so that what the allocator is asked for does not depend on which thread is free.
@@ -42,7 +42,7 @@ class ScratchOfRanges {
 template <class T>
 int64_t grain_for(const Attention<T>& a, int64_t rows) {
   const int64_t work = rows * a.keys * (a.width + a.value_width);
-  return std::max<int64_t>(1, kWork / std::max<int64_t>(work, 1));
+  return std::max<int64_t>(1, kAttentionGrain / std::max<int64_t>(work, 1));
 }
 
 /// So many that there are kCells cells, if the keys have as many blocks.
@@ -56,16 +56,17 @@ int64_t groups_of_keys(const Attention<T>& a) {
 template <class T>
 void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroups<T>& groups) {
   const int64_t rows = a.batch * a.heads * a.queries;
-  parallel_for(rows, std::max<int64_t>(1, kWork / (groups.count * std::max<int64_t>(a.width, 1))),
-               [&](int64_t first, int64_t last) {
-                 for (int64_t r = first; r < last; ++r) {
-                   const int64_t head = r / a.queries;
-                   T* dq = g.dq + head / a.heads * g.dq_at.batch + head % a.heads * g.dq_at.head +
-                           r % a.queries * g.dq_at.row;
-                   for (int64_t part = 0; part < groups.count - 1; ++part)
-                     add_inplace<T>(dq, groups.dq + (part * rows + r) * a.width, a.width);
-                 }
-               });
+  parallel_for(
+      rows, std::max<int64_t>(1, kAttentionGrain / (groups.count * std::max<int64_t>(a.width, 1))),
+      [&](int64_t first, int64_t last) {
+        for (int64_t r = first; r < last; ++r) {
+          const int64_t head = r / a.queries;
+          T* dq = g.dq + head / a.heads * g.dq_at.batch + head % a.heads * g.dq_at.head +
+                  r % a.queries * g.dq_at.row;
+          for (int64_t part = 0; part < groups.count - 1; ++part)
+            add_inplace<T>(dq, groups.dq + (part * rows + r) * a.width, a.width);
+        }
+      });
 }
 
 }  // namespace

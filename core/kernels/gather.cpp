@@ -9,7 +9,7 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
+constexpr int64_t kGatherGrain = 1 << 15;  // elements worth a thread's wake-up
 constexpr int64_t kTile = 32;
 
 /// Dims merged where one step of the outer is a whole turn of the inner; dims of size 1 dropped.
@@ -61,13 +61,14 @@ template <class F>
 void for_each_line(const Coalesced& c, F line) {
   const Odometer odometer{c, contiguous_strides(c.shape), -1};
   const int64_t n = c.shape.back(), step = c.strides.back();
-  parallel_for(odometer.lines(), std::max<int64_t>(1, kWork / n), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      int64_t strided, contiguous;
-      odometer.at(r, &strided, &contiguous);
-      line(strided, contiguous, n, step);
-    }
-  });
+  parallel_for(odometer.lines(), std::max<int64_t>(1, kGatherGrain / n),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r) {
+                   int64_t strided, contiguous;
+                   odometer.at(r, &strided, &contiguous);
+                   line(strided, contiguous, n, step);
+                 }
+               });
 }
 
 /// A dim of stride 1 other than the last, if the last one's is not 1: a transpose.
@@ -86,7 +87,7 @@ void copy_transposed(const T* x, const Coalesced& c, int d, T* y) {
   const int64_t rows = c.shape[d], columns = c.shape.back();
   const int64_t step_x = c.strides.back(), step_y = odometer.dense[d];
   const int64_t bands = (rows + kTile - 1) / kTile;
-  const int64_t grain = std::max<int64_t>(1, kWork / (kTile * columns));
+  const int64_t grain = std::max<int64_t>(1, kGatherGrain / (kTile * columns));
   parallel_for(odometer.lines() * bands, grain, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       int64_t from, to;
@@ -103,7 +104,7 @@ void copy_transposed(const T* x, const Coalesced& c, int d, T* y) {
 /// Calls f(o) for every o < outer, each `work` elements.
 template <class F>
 void for_each_slab(int64_t outer, int64_t work, F f) {
-  parallel_for(outer, std::max<int64_t>(1, kWork / std::max<int64_t>(work, 1)),
+  parallel_for(outer, std::max<int64_t>(1, kGatherGrain / std::max<int64_t>(work, 1)),
                [=](int64_t begin, int64_t end) {
                  for (int64_t o = begin; o < end; ++o) f(o);
                });
@@ -113,7 +114,7 @@ void for_each_slab(int64_t outer, int64_t work, F f) {
 
 template <class T>
 void gather_rows(const T* table, const int64_t* index, T* y, int64_t count, int64_t n) {
-  parallel_for(count, std::max<int64_t>(1, kWork / std::max<int64_t>(n, 1)),
+  parallel_for(count, std::max<int64_t>(1, kGatherGrain / std::max<int64_t>(n, 1)),
                [=](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i)
                    std::copy_n(table + index[i] * n, n, y + i * n);
@@ -122,7 +123,7 @@ void gather_rows(const T* table, const int64_t* index, T* y, int64_t count, int6
 
 template <class T>
 void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count, int64_t n) {
-  const int64_t grain = std::max<int64_t>(64, kWork / std::max<int64_t>(count, 1) / 16 * 16);
+  const int64_t grain = std::max<int64_t>(64, kGatherGrain / std::max<int64_t>(count, 1) / 16 * 16);
   parallel_for(n, grain, [=](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i)
       add_inplace<T>(table + index[i] * n + begin, x + i * n + begin, end - begin);

@@ -9,9 +9,11 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int64_t kWork = 1 << 15;  // elements worth a thread's wake-up
+constexpr int64_t kReduceGrain = 1 << 15;  // elements worth a thread's wake-up
 
-int64_t grain_for(int64_t n) { return std::max<int64_t>(1, kWork / std::max<int64_t>(n, 1)); }
+int64_t grain_for(int64_t n) {
+  return std::max<int64_t>(1, kReduceGrain / std::max<int64_t>(n, 1));
+}
 
 template <class T, class F>
 void for_each_line(const T*, int64_t outer, int64_t n, int64_t inner, F line) {

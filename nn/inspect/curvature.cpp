@@ -10,7 +10,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kWho = "lanczos";
+constexpr const char* kLanczos = "lanczos";
 
 double dot(const Tensor& x, const Tensor& y) { return sum(x * y).item(); }
 double norm(const Tensor& x) { return std::sqrt(dot(x, x)); }
@@ -72,7 +72,7 @@ double grow(Krylov& k, const std::function<Tensor(const Tensor&)>& product, int6
     next = k.orthogonal(image);
     const double length = norm(next);
     check(std::isfinite(length) && std::isfinite(k.diagonal.back()),
-          "{}: a product has elements that are not finite", kWho);
+          "{}: a product has elements that are not finite", kLanczos);
     if (step + 1 == steps) return length;
     // The basis is closed under A: what else there is lies anywhere orthogonal to it.
     const bool closed = length <= kNothing * k.scale();
@@ -87,13 +87,13 @@ Eigenvalues lanczos(const SymmetricProduct& product, const Tensors& like, int64_
                     int64_t steps, Generator generator) {
   int64_t size = 0;
   for (const Tensor& t : like) {
-    check(t.defined() && is_floating(t.dtype()), "{}: expected floating tensors; got {}", kWho,
+    check(t.defined() && is_floating(t.dtype()), "{}: expected floating tensors; got {}", kLanczos,
           t.defined() ? to_string(t.dtype()) : "an undefined one");
     size += t.numel();
   }
   const int64_t taken = std::min(steps, size);
   check(count >= 1 && count <= taken,
-        "{}: expected a count in [1, min(steps, N)]; got {} of {} steps, N = {}", kWho, count,
+        "{}: expected a count in [1, min(steps, N)]; got {} of {} steps, N = {}", kLanczos, count,
         steps, size);
   const NoGrad no_grad;
   Krylov k;

@@ -7,10 +7,10 @@
 namespace weft {
 namespace {
 
-constexpr const char* kWho = "norm_weights";
+constexpr const char* kNormWeights = "norm_weights";
 
 void check_shapes(const Tensor& weights, const Tensor& values, const Tensor& out_weight) {
-  detail::check_per_head(kWho, weights);
+  detail::check_per_head(kNormWeights, weights);
   check(values.defined() && out_weight.defined(),
         "norm_weights: values or out_weight is undefined");
   const Shape &w = weights.shape(), &v = values.shape(), &o = out_weight.shape();
@@ -32,7 +32,7 @@ NormWeights norm_weights(const Tensor& weights, const Tensor& values, const Tens
 
 NormWeights norm_weights(MultiheadAttention& attention, const Tensor& value,
                          const Tensor& weights) {
-  return norm_weights(weights, detail::values_of(kWho, attention, value),
+  return norm_weights(weights, detail::values_of(kNormWeights, attention, value),
                       attention.find("out_proj.weight"));
 }
 

@@ -7,7 +7,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kWho = "relevance";
+constexpr const char* kRelevance = "relevance";
 
 constexpr std::array kLists{&AttentionTrace::encoder, &AttentionTrace::decoder,
                             &AttentionTrace::cross};
@@ -24,7 +24,7 @@ void check_same_number(const Tensors& weights, const Tensors& gradients) {
 
 Tensor through_self_attention(const Tensors& weights, const Tensors& gradients, Tensor r) {
   for (size_t l = 0; l < weights.size(); ++l) {
-    detail::check_square(kWho, weights[l]);
+    detail::check_square(kRelevance, weights[l]);
     r = r + matmul(positive_relevance(weights[l], gradients[l]), r);
   }
   return r;
@@ -69,14 +69,14 @@ Tensor normalized_relevance(const Tensor& r) {
 Tensor relevance(const Tensors& weights, const Tensors& gradients) {
   check(!weights.empty(), "relevance: expected at least one layer; got none");
   check_same_number(weights, gradients);
-  detail::check_per_head(kWho, weights[0]);
+  detail::check_per_head(kRelevance, weights[0]);
   const Tensor& first = weights[0];
   return through_self_attention(weights, gradients,
                                 identity(first.size(0), first.size(2), first.dtype()));
 }
 
 Relevance relevance(const AttentionTrace& weights, const AttentionTrace& gradients) {
-  detail::check_encoder_decoder(kWho, weights);
+  detail::check_encoder_decoder(kRelevance, weights);
   for (const auto list : kLists) check_same_number(weights.*list, gradients.*list);
   const Tensor& c = weights.cross[0];
   const int64_t batch = c.size(0), target = c.size(2), source = c.size(3);

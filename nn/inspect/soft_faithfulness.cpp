@@ -9,7 +9,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kWho = "draw_probabilities";
+constexpr const char* kDrawProbabilities = "draw_probabilities";
 
 using Numbers = std::vector<double>;
 
@@ -69,11 +69,12 @@ Tensor expected_score(const Tensor& scores, const Tensor& keep) {
 
 Tensor draw_probabilities(const Tensor& attributions, double rate) {
   check(attributions.defined() && attributions.dim() == 1 && attributions.numel() > 0,
-        "{}: expected attributions [n] with n of at least 1; got {}", kWho,
+        "{}: expected attributions [n] with n of at least 1; got {}", kDrawProbabilities,
         attributions.defined() ? to_string(attributions.shape()) : "an undefined tensor");
-  check(rate >= 0 && rate <= 1, "{}: expected a rate in [0, 1]; got {}", kWho, rate);
+  check(rate >= 0 && rate <= 1, "{}: expected a rate in [0, 1]; got {}", kDrawProbabilities, rate);
   Numbers x = to(attributions.detach(), kFloat64).to_vector<double>();
-  for (const double v : x) check(std::isfinite(v), "{}: expected finite numbers; got {}", kWho, v);
+  for (const double v : x)
+    check(std::isfinite(v), "{}: expected finite numbers; got {}", kDrawProbabilities, v);
   x = in_unit_interval(std::move(x));
   const double shift = shift_for(x, rate * static_cast<double>(x.size()));
   for (double& v : x) v = std::clamp(v + shift, 0., 1.);

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kWho = "value_zeroing";
+constexpr const char* kValueZeroing = "value_zeroing";
 
 Tensor unit(const Tensor& x) {
   const Tensor length = unsqueeze(detail::length_of(x), -1);
@@ -34,15 +34,17 @@ Call call_of(MultiheadAttention& attention, const std::function<Tensor()>& run, 
   Call found;
   detail::ScopedHooks hooks;
   hooks.add(attention.register_forward_hook([&](ModuleCall& call) {
-    check(!found.weights.defined(), "{}: expected run() to call the attention once", kWho);
-    check(call.outputs.size() == 2, "{}: run() did not ask the attention for weights", kWho);
+    check(!found.weights.defined(), "{}: expected run() to call the attention once", kValueZeroing);
+    check(call.outputs.size() == 2, "{}: run() did not ask the attention for weights",
+          kValueZeroing);
     found.weights = *call.outputs[1];
-    detail::check_per_head(kWho, found.weights);
-    found.transformed = detail::projected_by_head(
-        detail::values_of(kWho, attention, *call.inputs[2]), attention.find("out_proj.weight"));
+    detail::check_per_head(kValueZeroing, found.weights);
+    found.transformed =
+        detail::projected_by_head(detail::values_of(kValueZeroing, attention, *call.inputs[2]),
+                                  attention.find("out_proj.weight"));
   }));
   output = run();
-  check(found.weights.defined(), "{}: run() did not call the attention", kWho);
+  check(found.weights.defined(), "{}: run() did not call the attention", kValueZeroing);
   return found;
 }
 
@@ -56,8 +58,8 @@ Tensor value_zeroing(MultiheadAttention& attention, const std::function<Tensor()
                 keys = whole.weights.size(3);
   const int64_t rows = output.dim() == 3 ? output.size(batch_first ? 0 : 1) : -1;
   check(rows == batch && output.size(batch_first ? 1 : 0) == queries,
-        "{}: expected run() to return {} sentences of {} queries, [{}, D]; got {}", kWho, batch,
-        queries, batch_first ? "B, Tq" : "Tq, B", output.shape());
+        "{}: expected run() to return {} sentences of {} queries, [{}, D]; got {}", kValueZeroing,
+        batch, queries, batch_first ? "B, Tq" : "Tq, B", output.shape());
   int64_t zeroed = 0;
   detail::ScopedHooks hooks;
   hooks.add(attention.register_forward_hook([&](ModuleCall& call) {

@@ -15,7 +15,7 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxOrder = 4;
+constexpr int kBleuOrder = 4;
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
@@ -97,7 +97,7 @@ void add_sentence(Bleu& b, const std::vector<std::string>& hypothesis,
                   const std::vector<std::string>& reference) {
   b.hypothesis_length += static_cast<int64_t>(hypothesis.size());
   b.reference_length += static_cast<int64_t>(reference.size());
-  for (int order = 1; order <= kMaxOrder; ++order) {
+  for (int order = 1; order <= kBleuOrder; ++order) {
     const NgramCounts wanted = count_ngrams(reference, order);
     for (const auto& entry : count_ngrams(hypothesis, order)) {
       const auto match = wanted.find(entry.first);
@@ -119,14 +119,14 @@ void set_score(Bleu& b) {
   if (std::all_of(b.correct.begin(), b.correct.end(), [](int64_t n) { return n == 0; })) return;
   double smoothing = 1;
   double log_sum = 0;
-  for (size_t n = 0; n < kMaxOrder; ++n) {
+  for (size_t n = 0; n < kBleuOrder; ++n) {
     if (b.total[n] == 0) return;  // no sentence is long enough: the score is 0
     if (b.correct[n] == 0) smoothing *= 2;
     const double matches = b.correct[n] == 0 ? 1 / smoothing : static_cast<double>(b.correct[n]);
     b.precisions[n] = 100 * matches / static_cast<double>(b.total[n]);
     log_sum += std::log(b.precisions[n]);
   }
-  b.score = b.brevity_penalty * std::exp(log_sum / kMaxOrder);
+  b.score = b.brevity_penalty * std::exp(log_sum / kBleuOrder);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace weft {
 namespace {
 
-constexpr size_t kMaxOrder = 6;
+constexpr size_t kChrfOrder = 6;
 
 struct Counts {
   int64_t hypothesis = 0, reference = 0, matches = 0;
@@ -63,10 +63,10 @@ double chrf(std::span<const std::string> hypotheses, std::span<const std::string
   check(hypotheses.size() == references.size() && !hypotheses.empty(),
         "chrf: needs sentences and one reference for each; got {} hypotheses and {} references",
         hypotheses.size(), references.size());
-  std::array<Counts, kMaxOrder> orders{};
+  std::array<Counts, kChrfOrder> orders{};
   for (size_t i = 0; i < hypotheses.size(); ++i) {
     const std::u32string h = without_blanks(hypotheses[i]), r = without_blanks(references[i]);
-    for (size_t n = 1; n <= kMaxOrder; ++n) add_sentence(orders[n - 1], h, r, n);
+    for (size_t n = 1; n <= kChrfOrder; ++n) add_sentence(orders[n - 1], h, r, n);
   }
   return f_score(orders, beta);
 }

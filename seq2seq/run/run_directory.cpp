@@ -9,6 +9,7 @@
 #include <weft/seq2seq/lab/film.h>
 #include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/run/run_directory.h>
+#include <weft/seq2seq/text/text_file.h>
 
 #include <array>
 #include <cerrno>
@@ -26,11 +27,6 @@ namespace fs = std::filesystem;
 constexpr const char* kNewRun = "new-run";
 // Of a run, and made after its first checkpoint or not at all.
 constexpr std::array kLaterFiles{kLastCheckpoint, kFilm, "summary.json", "attention.svg"};
-
-bool is_there(const fs::path& file) {
-  std::error_code ignored;  // what cannot be looked at cannot be used either
-  return fs::exists(file, ignored);
-}
 
 bool has_checkpoint(const fs::path& folder) {
   return is_there(folder / kLastCheckpoint) || is_there(folder / kBestCheckpoint);

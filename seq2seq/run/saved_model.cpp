@@ -39,11 +39,6 @@ auto with_config_errors(const std::filesystem::path& dir, Act act) {
   }
 }
 
-bool is_there(const std::filesystem::path& file) {
-  std::error_code ignored;  // what cannot be looked at cannot be read either
-  return std::filesystem::exists(file, ignored);
-}
-
 LoadedModel load_from_torch(const std::filesystem::path& dir) {
   LoadedModel loaded{load_vocabulary(dir), nullptr, {}};
   TorchModel found = load_torch_model(dir, loaded.vocabulary->size());

@@ -21,7 +21,7 @@ std::string draw_sum(Generator& generator, int64_t digits) {
   return fmt::format("{}+{}", a, b);
 }
 
-std::string add(const std::string& source) {
+std::string sum_of(const std::string& source) {
   const size_t plus = source.find('+');
   check(plus != std::string::npos, "addition: must be like 298+805; got '{}'", source);
   return std::to_string(std::stoll(source.substr(0, plus)) + std::stoll(source.substr(plus + 1)));
@@ -30,7 +30,7 @@ std::string add(const std::string& source) {
 Task sums_task(const char* name, const char* help, int64_t digits, const Settings& overrides,
                const CorpusSizes& sizes) {
   const auto draw = [digits](Generator& generator) { return draw_sum(generator, digits); };
-  return drawn_task(name, help, draw, add, overrides, sizes);
+  return drawn_task(name, help, draw, sum_of, overrides, sizes);
 }
 
 }  // namespace

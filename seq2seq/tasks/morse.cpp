@@ -30,7 +30,7 @@ std::string draw_text(Generator& generator) {
   return text;
 }
 
-std::string to_code(const std::string& text) {
+std::string morse_of(const std::string& text) {
   std::string code;
   for (const std::string_view word : split_words(text)) {
     if (!code.empty()) code += " /";
@@ -45,7 +45,7 @@ std::string to_code(const std::string& text) {
   return code;
 }
 
-std::string to_text(const std::string& code) {
+std::string text_of_morse(const std::string& code) {
   std::string text;
   for (const std::string_view sign : split_words(code)) {
     if (sign == "/") {
@@ -62,14 +62,14 @@ std::string to_text(const std::string& code) {
 }  // namespace
 
 Task morse_task() {
-  return drawn_task("morse", "one or two words in Morse code", draw_text, to_code,
+  return drawn_task("morse", "one or two words in Morse code", draw_text, morse_of,
                     {{"epochs", "6"}});
 }
 
 Task morse_back_task() {
   return drawn_task("morse-back", "what Morse code says",
-                    [](Generator& generator) { return to_code(draw_text(generator)); }, to_text,
-                    {{"epochs", "6"}});
+                    [](Generator& generator) { return morse_of(draw_text(generator)); },
+                    text_of_morse, {{"epochs", "6"}});
 }
 
 }  // namespace weft

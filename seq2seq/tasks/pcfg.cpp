@@ -64,15 +64,15 @@ constexpr std::array<Binary, 4> kBinary{
      {"remove_second", [](Symbols x, Symbols) { return x; }}}};
 
 template <class Functions>
-auto find(const Functions& functions, std::string_view name) {
+auto find_function(const Functions& functions, std::string_view name) {
   return std::find_if(functions.begin(), functions.end(),
                       [&](const auto& function) { return function.name == name; });
 }
 
 // Reads an expression from left to right, by the grammar.
-class Interpreter {
+class ExpressionReader {
  public:
-  explicit Interpreter(const std::string& expression)
+  explicit ExpressionReader(const std::string& expression)
       : expression_(expression), words_(split_words(expression)), left_(words_) {}
 
   Symbols result() {
@@ -86,11 +86,11 @@ class Interpreter {
 
   Symbols value() {
     check(!left_.empty() && left_.front() != ",", kExpected, expression_);
-    if (const auto unary = find(kUnary, left_.front()); unary != kUnary.end()) {
+    if (const auto unary = find_function(kUnary, left_.front()); unary != kUnary.end()) {
       take();
       return unary->apply(value());
     }
-    const auto binary = find(kBinary, left_.front());
+    const auto binary = find_function(kBinary, left_.front());
     if (binary == kBinary.end()) return string();
     take();
     const Symbols x = value();
@@ -143,13 +143,13 @@ std::string draw_expression(Generator& generator) {
   std::string expression;
   do {
     expression = draw_nested(generator, 1 + generator.below(kMostFunctions));
-  } while (std::ssize(Interpreter(expression).result()) > kLongestTarget);
+  } while (std::ssize(ExpressionReader(expression).result()) > kLongestTarget);
   return expression;
 }
 
 std::string evaluate(const std::string& expression) {
   std::string text;
-  for (const std::string_view symbol : Interpreter(expression).result()) {
+  for (const std::string_view symbol : ExpressionReader(expression).result()) {
     if (!text.empty()) text += ' ';
     text += symbol;
   }

@@ -52,9 +52,9 @@ std::string repeated(const std::string& actions, int64_t times) {
 }
 
 // Reads a command from left to right, by the grammar. A space follows each action.
-class Interpreter {
+class CommandReader {
  public:
-  explicit Interpreter(const std::string& command)
+  explicit CommandReader(const std::string& command)
       : command_(command), words_(split_words(command)), left_(words_) {}
 
   std::string actions() {
@@ -112,7 +112,7 @@ class Interpreter {
   std::span<const std::string_view> left_;
 };
 
-std::string actions_of(const std::string& command) { return Interpreter(command).actions(); }
+std::string actions_of(const std::string& command) { return CommandReader(command).actions(); }
 
 Split with_actions(const std::string& name, const Commands& commands) {
   Split split{name, {}, {}};

@@ -26,10 +26,10 @@ namespace {
 constexpr uint64_t kCorpusSeed = 1;
 constexpr int64_t kDrawsForOne = 1000;
 
-using Sources = std::unordered_set<std::string>;
+using SeenSources = std::unordered_set<std::string>;
 
 std::string draw_new(const std::function<std::string(Generator&)>& draw, Generator& generator,
-                     Sources& seen) {
+                     SeenSources& seen) {
   for (int64_t i = 0; i < kDrawsForOne; ++i)
     if (const auto [source, is_new] = seen.insert(draw(generator)); is_new) return *source;
   fail("draw_corpus: needs more different sources than {}; {} draws gave no other", seen.size(),
@@ -70,7 +70,7 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    const std::function<std::string(const std::string& source)>& answer,
                    Settings defaults, const CorpusSizes& sizes) {
   Generator generator(kCorpusSeed);
-  Sources seen;
+  SeenSources seen;
   const auto split = [&](const std::string& name, int64_t size) {
     check(size > 0, "draw_corpus: sizes must be positive; got {} for {}", size, name);
     Split s{name, {}, {}};

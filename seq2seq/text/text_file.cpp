@@ -119,6 +119,11 @@ int64_t remove_empty_pairs(ParallelText& text) {
   return static_cast<int64_t>(removed);
 }
 
+bool is_there(const std::filesystem::path& file) {
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored);
+}
+
 std::string read_file(const std::filesystem::path& file) {
   const OpenFile in(file);
   std::string bytes;

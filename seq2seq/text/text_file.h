@@ -35,6 +35,9 @@ ParallelText read_pairs(const std::filesystem::path& file);
 /// Removes the pairs of which a side has no word; how many there were.
 int64_t remove_empty_pairs(ParallelText& text);
 
+/// Whether there is such a file; of one that cannot be looked at: no.
+bool is_there(const std::filesystem::path& file);
+
 /// The bytes of a file, as they are. Throws if it cannot be read.
 std::string read_file(const std::filesystem::path& file);
 

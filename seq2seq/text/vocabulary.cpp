@@ -18,8 +18,8 @@
 namespace weft {
 namespace {
 
-constexpr size_t kShown = 40;               // characters of foreign text in a message
-constexpr int64_t kSentencesAtOnce = 4096;  // for a thread
+constexpr size_t kShown = 40;                  // characters of foreign text in a message
+constexpr int64_t kSentencesPerThread = 4096;  // for a thread
 // Names for people, and in files; in the order of Tokens.
 constexpr const char* kTokenNames[] = {"char", "word", "subword"};
 constexpr const char* kKinds[] = {"characters", "words", "subwords"};
@@ -149,7 +149,7 @@ Contents parse(const std::string& text, const std::string& file) {
 // A set has one order, whichever thread is first.
 void add_words(std::span<const std::string> sentences, std::set<std::string>& words) {
   std::mutex mutex;
-  parallel_for(std::ssize(sentences), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+  parallel_for(std::ssize(sentences), kSentencesPerThread, [&](int64_t begin, int64_t end) {
     std::unordered_set<std::string_view> found;
     for (int64_t i = begin; i < end; ++i) {
       for (const std::string_view word : split_words(sentences[static_cast<size_t>(i)]))

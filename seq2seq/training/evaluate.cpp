@@ -6,14 +6,14 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kSentencesAtOnce = 1024;  // for a thread
-constexpr int64_t kTokensAtOnce = 2048;     // for a rank: a batch of greedy search
+constexpr int64_t kPairsPerThread = 1024;  // for a thread
+constexpr int64_t kTokensAtOnce = 2048;    // for a rank: a batch of greedy search
 
 }  // namespace
 
 std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text) {
   std::vector<Pair> pairs(text.source.size());
-  parallel_for(std::ssize(pairs), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+  parallel_for(std::ssize(pairs), kPairsPerThread, [&](int64_t begin, int64_t end) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
       pairs[i] = {encode_source(vocabulary, text.source[i]),
                   encode_target(vocabulary, text.target[i])};

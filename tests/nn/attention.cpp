@@ -5,6 +5,7 @@
 #include <weft/nn/attention/cross_attention.h>
 #include <weft/nn/init.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <cmath>
 
@@ -14,16 +15,7 @@ namespace {
 
 constexpr int64_t kBatch = 2, kQueries = 3, kKeys = 5, kWidth = 8, kHeads = 2;
 
-Tensor normal(const Shape& shape, uint64_t seed, DType dtype = kFloat64) {
-  Generator generator(seed);
-  return randn(shape, generator, dtype);
-}
-
 std::vector<double> values(const Tensor& t) { return to(t.detach(), kFloat64).to_vector<double>(); }
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return max(abs(a.detach() - b.detach())).item();
-}
 
 struct Fixture {
   explicit Fixture(AttentionWeights form) : weights(form) { attention.to(kFloat64); }

@@ -6,6 +6,7 @@
 #include <weft/nn/attention/multihead_attention.h>
 #include <weft/nn/init.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr int64_t kBatch = 2, kQueries = 3, kKeys = 5, kWidth = 8, kHeads = 2;
 constexpr double kRounding = 1e-14;
-
-Tensor normal(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
-}
 
 double largest(const Tensor& t) { return max(abs(t.detach())).item(); }
 

@@ -9,21 +9,13 @@
 #include <weft/nn/attention/score_attention.h>
 #include <weft/nn/position_bias.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <cmath>
 
 using namespace weft;
 
 namespace {
-
-Tensor normal(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
-}
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return max(abs(a.detach() - b.detach())).item();
-}
 
 // The mask of a query's keys, as rows of 0 and 1.
 std::vector<double> seen(const Mask& mask, int64_t queries, int64_t keys, int64_t first = 0) {

@@ -8,13 +8,11 @@
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/declared_layers.h>
 #include <weft/tests/nn/layer_checks.h>
-#include <weft/tests/places.h>
 #include <weft/tests/report.h>
 
-#include <filesystem>
-#include <fstream>
-#include <string_view>
+#include <set>
 #include <utility>
 
 using namespace weft;
@@ -240,19 +238,6 @@ TEST_CASE("every layer passes check_module") {
   }
   add_row(fmt::format("{} layers, none skipped", layers.size()), settings, all);
   write_report("layers", table);
-}
-
-std::set<std::string> declared_layers() {
-  constexpr std::string_view kClass = "class ", kLayer = " : public Layer<";
-  std::set<std::string> declared;
-  for (const auto& file : std::filesystem::recursive_directory_iterator(source_file("nn"))) {
-    if (file.path().extension() != ".h") continue;
-    std::ifstream in(file.path());
-    for (std::string line; std::getline(in, line);)
-      if (const size_t end = line.find(kLayer); end != line.npos && line.starts_with(kClass))
-        declared.insert(line.substr(kClass.size(), end - kClass.size()));
-  }
-  return declared;
 }
 
 TEST_CASE("no layer of nn is left out of the check") {

@@ -4,21 +4,13 @@
 #include <weft/nn/positional.h>
 #include <weft/nn/transformer/transformer.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <cmath>
 
 using namespace weft;
 
 namespace {
-
-Tensor normal(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
-}
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() ? max(abs(a.detach() - b.detach())).item() : INFINITY;
-}
 
 constexpr int64_t kBatch = 3, kSource = 5, kTarget = 40, kWidth = 8;
 

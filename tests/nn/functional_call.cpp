@@ -1,6 +1,7 @@
 // Modules run with other tensors in the place of their parameters, and derivatives with respect to
 // parameters.
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 #include <weft/weft.h>
 
 using namespace weft;
@@ -14,11 +15,6 @@ Tensor reals(std::initializer_list<NestedList> v) { return tensor(v, kFloat64); 
 double distance(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
   return max(abs(a.detach() - b.detach())).item();
-}
-
-Tensor normal(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
 }
 
 Tensors normal_like(const Tensors& like, uint64_t seed) {

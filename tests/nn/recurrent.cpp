@@ -3,24 +3,12 @@
 #include <weft/autograd/ops.h>
 #include <weft/nn/recurrent/recurrent.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <cmath>
 #include <memory>
 
 using namespace weft;
-
-namespace {
-
-Tensor normal(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  return randn(shape, generator, kFloat64);
-}
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return max(abs(a.detach() - b.detach())).item();
-}
-
-}  // namespace
 
 TEST_CASE("what stands in the padding reaches no gradient, to second order") {
   const std::vector<int64_t> lengths{4, 2};

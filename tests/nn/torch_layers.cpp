@@ -6,7 +6,7 @@
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/rms_norm.h>
 #include <weft/tests/catch.h>
-#include <weft/tests/nn/layer_checks.h>
+#include <weft/tests/nn/declared_layers.h>
 #include <weft/tests/nn/torch_case.h>
 #include <weft/tests/places.h>
 #include <weft/tests/report.h>

@@ -99,7 +99,7 @@ void add_shapes(Samples& s) {
       });
 }
 
-void add_errors(Samples& s) {
+void add_attention_errors(Samples& s) {
   add_error(s, {s.normal({2, 3, 4}), s.normal({2, 5, 4}), s.normal({2, 5, 4})},
             "scaled_dot_product_attention: expected q [B, H, Tq, Dh], k [B, H, Tk, Dh], v [B, H, "
             "Tk, Dv]; got [2, 3, 4], [2, 5, 4], [2, 5, 4]");
@@ -144,7 +144,7 @@ void attention_samples(Samples& s) {
     const auto r = attention_with_weights(in[0], in[1], in[2], {.mask = in[3]});
     return Tensors{r.output, r.weights};
   });
-  add_errors(s);
+  add_attention_errors(s);
 }
 
 }  // namespace weft

@@ -11,8 +11,6 @@
 namespace weft {
 namespace {
 
-bool floating(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
-
 std::string describe(const Tensor& t) {
   return t.defined() ? fmt::format("{} {}", t.shape(), to_string(t.dtype())) : "undefined";
 }
@@ -31,7 +29,7 @@ Tensor stand_in(Node* node, int index) {
 void check_fits(const char* who, const char* what, const char* where, size_t i, const Tensor& t,
                 const Tensor& given) {
   if (!given.defined()) return;
-  check(floating(t) && given.shape() == t.shape() && given.dtype() == t.dtype(),
+  check(differentiable(t) && given.shape() == t.shape() && given.dtype() == t.dtype(),
         "{}: expected {} of the shape and dtype of {} {}, {}; got {}", who, what, where, i,
         describe(t), describe(given));
 }
@@ -54,7 +52,7 @@ RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tenso
   GradMode record_f(true);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = inputs[i];
-    const bool wanted = floating(x) && (want == Want::floating || x.requires_grad());
+    const bool wanted = differentiable(x) && (want == Want::floating || x.requires_grad());
     Tensor alias = x;
     if (wanted)
       alias = differentiable_ && x.requires_grad() ? reshape(x, x.shape())
@@ -68,7 +66,7 @@ RecordedCall::RecordedCall(const char* who, const TensorFunction& f, const Tenso
 const Tensor& RecordedCall::output() const {
   check(outputs_.size() == 1, "{}: the function must return one tensor; got {}", who_,
         outputs_.size());
-  check(floating(outputs_[0]), "{}: the function must return a floating tensor; got {}", who_,
+  check(differentiable(outputs_[0]), "{}: the function must return a floating tensor; got {}", who_,
         outputs_[0].defined() ? to_string(outputs_[0].dtype()) : "an undefined one");
   return outputs_[0];
 }
@@ -119,7 +117,7 @@ Tensors RecordedCall::jvp(const Tensors& v, const TransformOptions& options) con
         fresh_.size(), v.size());
   Tensors u(outputs_.size()), tangents(outputs_.size());
   for (size_t i = 0; i < u.size(); ++i)
-    if (floating(outputs_[i])) {
+    if (differentiable(outputs_[i])) {
       u[i] = zeros(outputs_[i].shape(), outputs_[i].dtype()).set_requires_grad();
       tangents[i] = zeros(outputs_[i].shape(), outputs_[i].dtype());
     }
@@ -208,7 +206,7 @@ Tensors RecordedCall::saved_of_outside() const {
 
 Tensors with_zeros(Tensors gradients, const Tensors& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (!gradients[i].defined() && floating(inputs[i]))
+    if (!gradients[i].defined() && differentiable(inputs[i]))
       gradients[i] = zeros(inputs[i].shape(), inputs[i].dtype());
   return gradients;
 }

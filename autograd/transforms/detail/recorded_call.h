@@ -7,6 +7,9 @@
 
 namespace weft {
 
+/// Whether `t` is there and of a dtype that gradients have.
+inline bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
+
 class RecordedCall {
  public:
   /// Which inputs get gradients: all floating ones, or those that require one.

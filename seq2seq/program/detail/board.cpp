@@ -10,11 +10,11 @@
 namespace weft {
 namespace {
 
-std::filesystem::path lines_file(const std::filesystem::path& folder) {
+std::filesystem::path board_file(const std::filesystem::path& folder) {
   return folder / "leaderboard.jsonl";
 }
 
-std::string to_line(const BoardRun& run) {
+std::string to_board_line(const BoardRun& run) {
   return to_json_line({{"task", run.task},
                        {"model", run.model},
                        {"seed", run.seed},
@@ -28,7 +28,7 @@ std::string to_line(const BoardRun& run) {
          "\n";
 }
 
-BoardRun from_line(const std::string& line) {
+BoardRun from_board_line(const std::string& line) {
   const JsonObject o = parse_json(line);
   return {.task = string_at(o, "task"),
           .model = string_at(o, "model"),
@@ -43,7 +43,7 @@ BoardRun from_line(const std::string& line) {
 }
 
 // One task by one model; there is at least one run.
-struct Row {
+struct BoardRow {
   std::vector<BoardRun> runs;
 
   int64_t learned() const {
@@ -87,15 +87,15 @@ struct Row {
 };
 
 // In the order in which tasks, and models of a task, first occur.
-std::vector<std::vector<Row>> rows_by_task(const std::vector<BoardRun>& runs) {
-  std::vector<std::vector<Row>> tasks;
+std::vector<std::vector<BoardRow>> rows_by_task(const std::vector<BoardRun>& runs) {
+  std::vector<std::vector<BoardRow>> tasks;
   for (const BoardRun& run : runs) {
     auto task = std::find_if(tasks.begin(), tasks.end(),
                              [&](const auto& rows) { return rows[0].runs[0].task == run.task; });
-    if (task == tasks.end()) task = tasks.insert(task, std::vector<Row>{});
+    if (task == tasks.end()) task = tasks.insert(task, std::vector<BoardRow>{});
     auto row = std::find_if(task->begin(), task->end(),
-                            [&](const Row& r) { return r.runs[0].model == run.model; });
-    if (row == task->end()) row = task->insert(row, Row{});
+                            [&](const BoardRow& r) { return r.runs[0].model == run.model; });
+    if (row == task->end()) row = task->insert(row, BoardRow{});
     row->runs.push_back(run);
   }
   return tasks;
@@ -104,12 +104,12 @@ std::vector<std::vector<Row>> rows_by_task(const std::vector<BoardRun>& runs) {
 }  // namespace
 
 Board::Board(std::filesystem::path folder) : folder_(std::move(folder)) {
-  const std::filesystem::path file = lines_file(folder_);
+  const std::filesystem::path file = board_file(folder_);
   if (!std::filesystem::exists(file)) return;
   const std::vector<std::string> lines = read_lines(file);
   for (size_t i = 0; i < lines.size(); ++i) {
     try {
-      runs_.push_back(from_line(lines[i]));
+      runs_.push_back(from_board_line(lines[i]));
     } catch (const Error& e) {
       fail("{}, line {}: {}", file.string(), i + 1, e.what());
     }
@@ -125,8 +125,8 @@ bool Board::has(const std::string& task, const std::string& model, int64_t seed)
 void Board::add(BoardRun run) {
   runs_.push_back(std::move(run));
   std::string lines;
-  for (const BoardRun& each : runs_) lines += to_line(each);
-  write_file(lines_file(folder_), lines);
+  for (const BoardRun& each : runs_) lines += to_board_line(each);
+  write_file(board_file(folder_), lines);
   write_file(folder_ / "leaderboard.md", table());
 }
 
@@ -134,11 +134,11 @@ std::string Board::table() const {
   std::string text =
       "| task | model | parameters | learned | exact match, % | updates | seconds |\n"
       "|---|---|--:|--:|--:|--:|--:|\n";
-  for (std::vector<Row>& rows : rows_by_task(runs_)) {
-    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+  for (std::vector<BoardRow>& rows : rows_by_task(runs_)) {
+    std::stable_sort(rows.begin(), rows.end(), [](const BoardRow& a, const BoardRow& b) {
       return std::pair(a.share(), a.mean_match()) > std::pair(b.share(), b.mean_match());
     });
-    for (const Row& row : rows) text += row.to_markdown();
+    for (const BoardRow& row : rows) text += row.to_markdown();
   }
   return text;
 }

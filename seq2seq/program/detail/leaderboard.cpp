@@ -17,11 +17,12 @@
 namespace weft {
 namespace {
 
-constexpr const char* kMetric = "exact";
+constexpr const char* kBoardMetric = "exact";
 
 // Those that a list of names, with commas between them, means.
 template <class Item>
-std::vector<const Item*> choose(const std::vector<Item>& items, const Setting<std::string>& names) {
+std::vector<const Item*> choose_named(const std::vector<Item>& items,
+                                      const Setting<std::string>& names) {
   std::vector<const Item*> chosen;
   std::istringstream in(names.value());
   for (std::string name; std::getline(in, name, ',');)
@@ -30,7 +31,7 @@ std::vector<const Item*> choose(const std::vector<Item>& items, const Setting<st
   return chosen;
 }
 
-struct Entry {
+struct PlannedRun {
   const Task* task;
   const ModelKind* model;
   int64_t seed;
@@ -42,14 +43,14 @@ struct Entry {
 // mean of all so far.
 class Forecast {
  public:
-  void note(const Entry& entry, double seconds) {
+  void note(const PlannedRun& entry, double seconds) {
     took_[{entry.task, entry.model}] = seconds;
     sum_ += seconds;
     ++count_;
   }
-  double seconds(std::span<const Entry> left) const {
+  double seconds(std::span<const PlannedRun> left) const {
     double total = 0;
-    for (const Entry& entry : left) {
+    for (const PlannedRun& entry : left) {
       const auto found = took_.find({entry.task, entry.model});
       total += found != took_.end() ? found->second : sum_ / count_;
     }
@@ -65,8 +66,8 @@ class Leaderboard {
  public:
   Leaderboard(const LeaderboardOptions& options, const Catalog& catalog)
       : options_(options), catalog_(catalog), folder_(options.out.value()), board_(folder_) {
-    const auto tasks = choose(catalog.tasks, options.tasks);
-    const auto models = choose(catalog.models, options.models);
+    const auto tasks = choose_named(catalog.tasks, options.tasks);
+    const auto models = choose_named(catalog.models, options.models);
     for (int64_t seed = 1; seed <= options.seeds; ++seed)
       for (const Task* task : tasks)
         for (const ModelKind* model : models)
@@ -99,12 +100,12 @@ class Leaderboard {
                        run.bar_updates, run.bar_seconds);
   }
 
-  std::filesystem::path folder_of(const Entry& entry) const {
+  std::filesystem::path folder_of(const PlannedRun& entry) const {
     return folder_ / fmt::format("{}-{}-{}", entry.task->name, entry.model->name, entry.seed);
   }
 
   // As `weft train` does; goes on where an earlier call was interrupted.
-  int train(const Entry& entry) const {
+  int train(const PlannedRun& entry) const {
     RunConfig config;
     config.train.model_dir.give(folder_of(entry).string());
     config.train.threads.give(options_.threads.text());
@@ -113,14 +114,14 @@ class Leaderboard {
     } else {
       config.train.overwrite.give("true");
       config.train.task.give(entry.task->name);
-      config.train.metric.give(kMetric);
+      config.train.metric.give(kBoardMetric);
       config.train.seed.give(std::to_string(entry.seed));
       config.model.model.give(entry.model->name);
     }
     return train_command(config, catalog_, one_rank(), [](const std::string&) {});
   }
 
-  BoardRun result(const Entry& entry) const {
+  BoardRun result(const PlannedRun& entry) const {
     const JsonObject summary = parse_json(read_file(folder_of(entry) / "summary.json"));
     BoardRun run{.task = entry.task->name,
                  .model = entry.model->name,
@@ -132,9 +133,9 @@ class Leaderboard {
                  .exact_match = 100 * number_at(summary, "exact_match")};
     for (const std::string& line : read_lines(folder_of(entry) / kMetrics)) {
       const JsonObject o = parse_json(line);
-      const auto score =
-          std::find_if(o.begin(), o.end(), [](const auto& item) { return item.first == kMetric; });
-      if (score == o.end() || number_at(o, kMetric) < run.bar) continue;
+      const auto score = std::find_if(o.begin(), o.end(),
+                                      [](const auto& item) { return item.first == kBoardMetric; });
+      if (score == o.end() || number_at(o, kBoardMetric) < run.bar) continue;
       run.bar_updates = integer_at(o, "step");
       run.bar_seconds = number_at(o, "seconds");
       break;
@@ -146,7 +147,7 @@ class Leaderboard {
   const Catalog& catalog_;
   std::filesystem::path folder_;
   Board board_;
-  std::vector<Entry> left_;
+  std::vector<PlannedRun> left_;
 };
 
 }  // namespace

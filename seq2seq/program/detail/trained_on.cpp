@@ -3,14 +3,14 @@
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
+#include <weft/seq2seq/text/text_file.h>
 
 namespace weft {
 
 RunConfig trained_by(const std::filesystem::path& directory) {
   RunConfig run;
-  std::error_code ignored;  // what cannot be looked at cannot be read either
   const std::filesystem::path file = directory / "run.toml";
-  if (!std::filesystem::exists(file, ignored)) return run;
+  if (!is_there(file)) return run;
   run.go_on_from(directory);
   if (!is_from_torch(directory))
     check_same_run(file.string(), run.model.run, "config.json", load_config(directory).run);

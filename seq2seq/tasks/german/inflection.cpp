@@ -53,14 +53,14 @@ constexpr Pronoun kPersonalPronouns[] = {
     {"they", "them", {"sie", "sie", "ihnen"}, Person::plural},
 };
 
-using enum Auxiliary::Kind;
+using AuxiliaryKind = Auxiliary::Kind;
 
 constexpr Auxiliary kModals[] = {
     // kind, English and German by person, negated, needs "do", negatable
-    {modal, {"can", "can", "can"}, {"kann", "kann", "können"}, "cannot"},
-    {modal, {"should", "should", "should"}, {"sollte", "sollte", "sollten"}},
-    {modal, {"want", "wants", "want"}, {"will", "will", "wollen"}, "", true},
-    {modal, {"must", "must", "must"}, {"muss", "muss", "müssen"}, "", false, false},
+    {AuxiliaryKind::modal, {"can", "can", "can"}, {"kann", "kann", "können"}, "cannot"},
+    {AuxiliaryKind::modal, {"should", "should", "should"}, {"sollte", "sollte", "sollten"}},
+    {AuxiliaryKind::modal, {"want", "wants", "want"}, {"will", "will", "wollen"}, "", true},
+    {AuxiliaryKind::modal, {"must", "must", "must"}, {"muss", "muss", "müssen"}, "", false, false},
 };
 
 }  // namespace
@@ -71,9 +71,9 @@ const Determiner kKein{"", "", "kein", &kEin, kIndefinite};
 const Determiner kWhich{"which", "which", "welch", &kDieser, kDefinite};
 const Pronoun kWho{"who", "whom", {"wer", "wen", "wem"}, Person::third_singular};
 const Pronoun kWhat{"what", "what", {"was", "was", ""}, Person::third_singular};
-const Auxiliary kHabenPerfect{perfect, {"have", "has", "have"}, {"habe", "hat", "haben"}};
-const Auxiliary kSeinPerfect{perfect, {"have", "has", "have"}, {"bin", "ist", "sind"}};
-const Auxiliary kCopula{copula, {"am", "is", "are"}, {"bin", "ist", "sind"}};
+const Auxiliary kHabenPerfect{AuxiliaryKind::perfect, {"have", "has", "have"}, {"habe", "hat", "haben"}};
+const Auxiliary kSeinPerfect{AuxiliaryKind::perfect, {"have", "has", "have"}, {"bin", "ist", "sind"}};
+const Auxiliary kCopula{AuxiliaryKind::copula, {"am", "is", "are"}, {"bin", "ist", "sind"}};
 // clang-format on
 
 std::span<const Determiner> other_determiners() { return kOtherDeterminers; }

@@ -1,7 +1,7 @@
 // Attributions by gradients, where their values are known.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/attribution.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

@@ -6,7 +6,7 @@
 #include <weft/nn/inspect/detail/scoped_hooks.h>
 #include <weft/nn/inspect/rollout.h>
 #include <weft/nn/transformer/transformer.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

@@ -4,7 +4,7 @@
 #include <weft/nn/functional_call.h>
 #include <weft/nn/inspect/curvature.h>
 #include <weft/nn/inspect/detail/symmetric_eigen.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <numbers>
 

@@ -1,7 +1,7 @@
 // Faithfulness against direct sums, its limits against all orders.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/faithfulness.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <algorithm>
 #include <numeric>

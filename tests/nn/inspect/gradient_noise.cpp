@@ -2,7 +2,7 @@
 #include <weft/autograd/autograd.h>
 #include <weft/nn/attention/multihead_attention.h>
 #include <weft/nn/inspect/gradient_noise.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

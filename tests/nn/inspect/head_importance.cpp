@@ -2,7 +2,7 @@
 #include <weft/autograd/autograd.h>
 #include <weft/nn/init.h>
 #include <weft/nn/inspect/head_importance.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

@@ -1,7 +1,7 @@
 // Attention on given links against loops, and links against sorted lists.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/links.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <algorithm>
 

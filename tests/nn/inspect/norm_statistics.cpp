@@ -5,7 +5,7 @@
 #include <weft/nn/layer_norm.h>
 #include <weft/nn/rms_norm.h>
 #include <weft/nn/transformer/transformer.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

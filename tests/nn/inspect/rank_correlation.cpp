@@ -1,6 +1,6 @@
 // Rank correlations where they are known, and by their definitions with ties.
 #include <weft/nn/inspect/rank_correlation.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

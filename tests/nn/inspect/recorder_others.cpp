@@ -3,7 +3,7 @@
 #include <weft/nn/attention/grouped_attention.h>
 #include <weft/nn/attention/score_attention.h>
 #include <weft/nn/inspect/recorder.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <memory>
 

@@ -1,7 +1,7 @@
 // Rollout against loops over positions, attention flow against the smallest of all cuts.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/rollout.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <limits>
 

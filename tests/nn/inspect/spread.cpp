@@ -1,7 +1,7 @@
 // How widely attention spreads, against closed forms.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/spread.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

@@ -1,7 +1,7 @@
 // Shapley values against the mean over all orders, and the rights that define them.
 #include <weft/autograd/autograd.h>
 #include <weft/nn/inspect/subsets.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 #include <algorithm>
 #include <numeric>

@@ -3,7 +3,7 @@
 #include <weft/nn/embedding.h>
 #include <weft/nn/inspect/relevance.h>
 #include <weft/nn/transformer/transformer.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 #include <weft/tests/places.h>
 
 #include <string>

@@ -4,7 +4,7 @@
 #include <weft/nn/init.h>
 #include <weft/nn/inspect/value_zeroing.h>
 #include <weft/nn/transformer/transformer.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 
 using namespace weft;
 

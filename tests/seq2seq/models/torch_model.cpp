@@ -5,7 +5,7 @@
 #include <weft/seq2seq/models/torch_model.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/tests/nn/inspect/numbers.h>
+#include <weft/tests/nn/numbers.h>
 #include <weft/tests/places.h>
 #include <weft/tests/temp_dir.h>
 

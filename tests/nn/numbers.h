@@ -1,4 +1,4 @@
-// What the tests of measures share.
+// What the tests of layers and measures share.
 #pragma once
 
 #include <weft/autograd/check/gradcheck.h>
@@ -9,7 +9,7 @@
 
 namespace weft {
 
-inline Tensor normal(const Shape& shape, uint64_t seed, DType dtype = kFloat64) {
+inline Tensor normal(const Shape& shape, uint64_t seed = 5, DType dtype = kFloat64) {
   Generator generator(seed);
   return randn(shape, generator, dtype);
 }
