@@ -1,39 +1,32 @@
-// A task of your own in weft's command line: words to Morse code.
+// A task of your own in weft's command line: words to Pig Latin.
 //   own_task tasks
-//   own_task train --task morse --model-dir morse
-//   echo weft | own_task run --model-dir morse
+//   own_task train --task pig_latin --model-dir pig_latin
+//   echo weft | own_task run --model-dir pig_latin
 #include <weft/seq2seq.h>
 
-#include <array>
+#include <algorithm>
 
 using namespace weft;
 
 namespace {
 
-constexpr std::array kCodes{".-",   "-...", "-.-.", "-..",  ".",   "..-.", "--.",  "....", "..",
-                            ".---", "-.-",  ".-..", "--",   "-.",  "---",  ".--.", "--.-", ".-.",
-                            "...",  "-",    "..-",  "...-", ".--", "-..-", "-.--", "--.."};
-
 std::string draw_word(Generator& generator) {
-  std::string word(static_cast<size_t>(3 + generator.below(4)), ' ');
+  std::string word(static_cast<size_t>(4 + generator.below(4)), ' ');
   for (char& c : word) c = static_cast<char>('a' + generator.below(26));
   return word;
 }
 
-std::string morse(const std::string& word) {
-  std::string code;
-  for (const char c : word) {
-    if (!code.empty()) code += ' ';
-    code += kCodes.at(static_cast<size_t>(c - 'a'));
-  }
-  return code;
+// The consonants that a word begins with go to its end, before "ay".
+std::string pig_latin(const std::string& word) {
+  const size_t vowel = std::min(word.find_first_of("aeiou"), word.size());
+  return word.substr(vowel) + word.substr(0, vowel) + "ay";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Program program;
-  program.add_task(
-      drawn_task("morse", "3 to 6 letters in Morse code", draw_word, morse, {{"epochs", "6"}}));
+  program.add_task(drawn_task("pig_latin", "4 to 7 letters in Pig Latin", draw_word, pig_latin,
+                              {{"epochs", "6"}}));
   return program.run(argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/text/batching.h>
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -58,9 +59,10 @@ class Strategy {
   virtual int64_t width() const { return 1; }
 
   /// A hypothesis of as many ids is cut off. By default no translation of a natural sentence is
-  /// longer: a model that repeats itself stops there. `number` is the sentence's.
+  /// longer: a model that repeats itself stops there. A short source may have a long target, such
+  /// as the Morse code of a word. `number` is the sentence's.
   virtual int64_t longest(int64_t source_length, int64_t /*number*/) const {
-    return 2 * source_length + 10;
+    return std::max<int64_t>(2 * source_length + 10, 64);
   }
 };
 

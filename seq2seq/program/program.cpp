@@ -126,6 +126,15 @@ void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
   command->callback([&] { lab_command(o, catalog); });
 }
 
+void add_leaderboard(CLI::App& app, const Catalog& catalog, LeaderboardOptions& o, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "leaderboard", "Train models on tasks and write a table of what each learns, and how soon");
+  add_settings(*command, o.settings());
+  name_choices(*command, "--tasks", catalog.tasks);
+  name_choices(*command, "--models", catalog.models);
+  command->callback([&] { status = leaderboard_command(o, catalog); });
+}
+
 // Adds an item under a name of its own.
 template <class Item>
 void add(std::vector<Item>& items, Item item, const char* what) {
@@ -166,15 +175,17 @@ int Program::run_unchecked(int argc, char** argv) const {
   ScoreOptions score;
   ShowOptions show;
   LabOptions lab;
+  LeaderboardOptions leaderboard;
   add_tasks(app, catalog_);
   add_train(app, catalog_, *communicator_, train, config_file, status);
   add_run(app, catalog_, *communicator_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_lab(app, catalog_, lab);
+  add_leaderboard(app, catalog_, leaderboard, status);
   const bool first = communicator_->rank() == 0;
   if (!first)  // these need no others
-    for (const char* name : {"tasks", "score", "show", "lab"})
+    for (const char* name : {"tasks", "score", "show", "lab", "leaderboard"})
       app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);

@@ -7,14 +7,17 @@ namespace weft {
 namespace {
 
 // Of the numbers below 1000 a tenth is shorter than three digits: drawn evenly, those would be too
-// rare to be learned. Here more than a third is.
-int64_t draw_number(Generator& generator) {
+// rare to be learned. Here three in ten are shorter, down to a single digit.
+int64_t draw_number(Generator& generator, int64_t digits) {
   const int64_t lot = generator.below(20);
-  return generator.below(lot == 0 ? 10 : lot < 6 ? 100 : 1000);
+  const int64_t of_lot = lot == 0 ? 1 : lot < 6 ? 2 + (lot - 1) * (digits - 2) / 5 : digits;
+  int64_t end = 1;
+  for (int64_t i = 0; i < of_lot; ++i) end *= 10;
+  return generator.below(end);
 }
 
-std::string draw_sum(Generator& generator) {
-  const int64_t a = draw_number(generator), b = draw_number(generator);
+std::string draw_sum(Generator& generator, int64_t digits) {
+  const int64_t a = draw_number(generator, digits), b = draw_number(generator, digits);
   return fmt::format("{}+{}", a, b);
 }
 
@@ -24,12 +27,24 @@ std::string sum_of(const std::string& source) {
   return std::to_string(std::stoll(source.substr(0, plus)) + std::stoll(source.substr(plus + 1)));
 }
 
+Task sums_task(const char* name, const char* help, int64_t digits, const Settings& overrides,
+               const CorpusSizes& sizes) {
+  const auto draw = [digits](Generator& generator) { return draw_sum(generator, digits); };
+  return drawn_task(name, help, draw, sum_of, overrides, sizes);
+}
+
 }  // namespace
 
 Task addition_task() {
-  return drawn_task("addition", "the sum of two numbers of up to three digits", draw_sum, sum_of,
-                    {{"epochs", "7"}, {"d-model", "96"}, {"lr", "2e-3"}, {"decay", "1"}},
-                    {.train = 60000});
+  return sums_task("addition", "the sum of two numbers of up to three digits", 3,
+                   {{"epochs", "7"}, {"d-model", "96"}, {"lr", "2e-3"}, {"decay", "1"}},
+                   {.train = 60000});
+}
+
+Task addition_10_task() {
+  return sums_task("addition-10", "the sum of two numbers of up to ten digits", 10,
+                   {{"epochs", "20"}, {"d-model", "96"}, {"lr", "2e-3"}, {"decay", "1"}},
+                   {.train = 100000});
 }
 
 }  // namespace weft

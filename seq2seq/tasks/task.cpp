@@ -10,7 +10,15 @@ Task copy_task();
 Task reverse_task();
 Task sort_task();
 Task addition_task();
+Task addition_10_task();
 Task dates_task();
+Task morse_task();
+Task morse_back_task();
+Task scan_task();
+Task scan_jump_task();
+Task scan_length_task();
+Task scan_length_26_task();
+Task pcfg_task();
 
 namespace {
 
@@ -36,10 +44,26 @@ const std::vector<Task>& builtin_tasks() {
       reverse_task(),
       sort_task(),
       addition_task(),
+      addition_10_task(),
       dates_task(),
+      morse_task(),
+      morse_back_task(),
+      scan_task(),
+      scan_jump_task(),
+      scan_length_task(),
+      scan_length_26_task(),
+      pcfg_task(),
       {"german", "sentences of a small English-German grammar, with word alignments",
        german_corpus}};
   return tasks;
+}
+
+Settings exact_recipe(const Settings& overrides) {
+  Settings recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
+                  {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
+                  {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
+  recipe.insert(recipe.end(), overrides.begin(), overrides.end());
+  return recipe;
 }
 
 Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
@@ -63,12 +87,8 @@ Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
                 const Settings& overrides, const CorpusSizes& sizes) {
-  Settings recipe{{"tokens", "char"}, {"metric", "exact"}, {"d-model", "64"},
-                  {"ffn", "128"},     {"dropout", "0"},    {"max-tokens", "512"},
-                  {"warmup", "800"},  {"clip", "1"},       {"decay", "2"}};
-  recipe.insert(recipe.end(), overrides.begin(), overrides.end());
-  auto corpus = [draw = std::move(draw), answer, recipe, sizes] {
-    return draw_corpus(draw, answer, recipe, sizes);
+  auto corpus = [draw = std::move(draw), answer, overrides, sizes] {
+    return draw_corpus(draw, answer, exact_recipe(overrides), sizes);
   };
   return {std::move(name), std::move(help), std::move(corpus), std::move(answer)};
 }

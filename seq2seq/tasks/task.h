@@ -18,9 +18,11 @@ struct Task {
   std::function<Corpus()> corpus;  ///< the same at every call
   /// The target of a source, where it is known.
   std::function<std::string(const std::string& source)> answer{};
+  /// Exact matches, in per cent, from which a model has learned it (weft leaderboard).
+  double bar = 99;
 };
 
-/// "copy", "reverse", "sort", "addition", "dates", "german".
+/// Those that `weft tasks` lists.
 const std::vector<Task>& builtin_tasks();
 
 /// How many pairs a corpus has.
@@ -28,14 +30,17 @@ struct CorpusSizes {
   int64_t train = 20000, valid = 500, test = 1000;
 };
 
+/// The recipe of a small model that gives targets exactly, cut into characters; `overrides` are
+/// settings that differ.
+Settings exact_recipe(const Settings& overrides);
+
 /// A corpus of sources by `draw`, each once, and their targets by `answer`; its test is "held-out".
 /// Throws if `draw` does not give as many different sources.
 Corpus draw_corpus(const std::function<std::string(Generator&)>& draw,
                    const std::function<std::string(const std::string& source)>& answer,
                    Settings defaults, const CorpusSizes& sizes = {});
 
-/// A task of such a corpus, cut into characters, with the recipe of a small model that gives
-/// targets exactly; `overrides` are settings in which this task differs.
+/// A task of such a corpus with exact_recipe(overrides).
 Task drawn_task(std::string name, std::string help, std::function<std::string(Generator&)> draw,
                 std::function<std::string(const std::string& source)> answer,
                 const Settings& overrides, const CorpusSizes& sizes = {});

@@ -28,13 +28,13 @@ RunConfig recipe_of(const Corpus& corpus) {
 
 void tasks_command(const Catalog& catalog) {
   std::string text =
-      "files      your own: --data FILE, or --train-source FILE --train-target FILE\n";
+      "files          your own: --data FILE, or --train-source FILE --train-target FILE\n";
   for (const Task& task : catalog.tasks) {
     const Corpus corpus = task.corpus();
     const TrainConfig recipe = recipe_of(corpus).train;
-    text += fmt::format("{:<10} {}\n           {} -> {}\n           tokens {}, metric {}\n",
-                        task.name, task.help, corpus.valid.text.source[0],
-                        corpus.valid.text.target[0], recipe.tokens.value(), recipe.metric.value());
+    text += fmt::format("{:<14} {}\n{:15}{} -> {}\n{:15}tokens {}, metric {}\n", task.name,
+                        task.help, "", corpus.valid.text.source[0], corpus.valid.text.target[0], "",
+                        recipe.tokens.value(), recipe.metric.value());
   }
   print(text);
 }

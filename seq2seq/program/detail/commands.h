@@ -4,6 +4,7 @@
 
 #include <weft/core/parallel.h>
 #include <weft/optim/distributed/communicator.h>
+#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 
@@ -16,11 +17,30 @@ namespace weft {
 /// run.toml and config.json (settings), vocabulary.json, last.safetensors and best.safetensors
 /// (checkpoints), metrics.jsonl, summary.json and, where words are aligned, attention.svg. The exit
 /// status: 0, or 128 and the signal that interrupted it. Throws errors that name the setting or the
-/// file. Ranks make the call together: rank 0 alone writes and prints.
-int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator);
+/// file. Ranks make the call together: rank 0 alone writes, and gives `tell` the report of the end.
+int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator,
+                  Tell tell = print);
 
 /// Prints the tasks, each with a pair of its validation split, its tokens and its metric.
 void tasks_command(const Catalog& catalog);
+
+struct LeaderboardOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> out{*this, "runs/leaderboard", {"out", "",
+      "Directory of the board and of its models; what is in it already is not done again"}};
+  Setting<std::string> tasks{*this, "copy,sort,addition", {"tasks", "", "Tasks, by name"}};
+  Setting<std::string> models{*this, "transformer,gru", {"models", "", "Kinds of models, by name"}};
+  Setting<int64_t> seeds{*this, 3, {"seeds", "",
+      "Runs of each model on each task, with seeds from 1 on", {.least = 1, .most = 1000}}};
+  Setting<int64_t> threads{*this, num_threads(), {"threads", "",
+      "Threads to use; by default one for each core", {.least = 1, .most = 1024}}};
+  // clang-format on
+};
+/// Trains models on tasks, each by its recipe, and prints the table of what came of it
+/// (docs/leaderboard.md). Writes into the directory: leaderboard.jsonl, a line for each run that is
+/// done, from which another call goes on; leaderboard.md, the table; and a model directory for each
+/// run. The exit status is that of train_command.
+int leaderboard_command(const LeaderboardOptions& options, const Catalog& catalog);
 
 struct RunOptions : SettingGroup {
   // clang-format off

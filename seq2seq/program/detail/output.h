@@ -13,6 +13,9 @@ namespace weft {
 /// reads it any more, the program ends by SIGPIPE, as others do.
 void print(const std::string& text);
 
+/// What takes a text for the user, as print() does.
+using Tell = void (*)(const std::string& text);
+
 /// Writes a line to standard error. Whether that can be written changes nothing.
 void warn(const std::string& line);
 

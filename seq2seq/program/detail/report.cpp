@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
-#include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
@@ -70,16 +69,17 @@ void score_lines(const Split& split, const std::vector<std::string>& translation
   lines.push_back({split.name + ": " + chosen.title, chosen.name + suffix, score(chosen), false});
 }
 
-void draw(const LoadedModel& model, const Split& split, const std::filesystem::path& file) {
+void draw(const LoadedModel& model, const Split& split, const std::filesystem::path& file,
+          Tell tell) {
   write_file(file,
              draw_svg(show_translation(*model.model, *model.vocabulary, split.text.source[0])));
-  print(fmt::format("attention  {}\n", file.string()));
+  tell(fmt::format("attention  {}\n", file.string()));
 }
 
 }  // namespace
 
 void report(Summary summary, const Corpus& corpus, const std::filesystem::path& dir,
-            const Catalog& catalog, const Ranks& ranks) {
+            const Catalog& catalog, const Ranks& ranks, Tell tell) {
   const LoadedModel model = load_model(dir, catalog.models);
   const Metric& metric = find_named(catalog.metrics, summary.metric, "metric");
   const std::vector<Split> splits = corpus.tests.empty() ? std::vector{corpus.valid} : corpus.tests;
@@ -111,8 +111,8 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
          summary.checkpoint_step, metric.title, summary.valid_score);
   append(text, "model      {}\n", dir.string());
   write_summary(dir / "summary.json", summary);  // whether the text can be printed or not
-  print(text);
-  if (aligned) draw(model, splits[0], dir / "attention.svg");
+  tell(text);
+  if (aligned) draw(model, splits[0], dir / "attention.svg", tell);
 }
 
 }  // namespace weft

@@ -13,6 +13,7 @@
 #include <weft/seq2seq/training/trainer.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 namespace weft {
@@ -154,7 +155,7 @@ const OptimizerKind& settle_optimizer(RunConfig& config, std::span<const Optimiz
 }
 
 void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& corpus,
-                const Catalog& catalog, const Ranks& ranks) {
+                const Catalog& catalog, const Ranks& ranks, Tell tell) {
   const Position& at = trainer.position();
   report({.task = config.train.task,
           .steps = at.step,
@@ -165,18 +166,18 @@ void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& c
           .metric = config.train.metric,
           .valid_score = at.best_score,
           .scores = {}},
-         corpus, config.train.directory(), catalog, ranks);
+         corpus, config.train.directory(), catalog, ranks, tell);
 }
 
 // Before it begins, there is nothing to save, and a signal ends the program as usual.
 int run_and_report(RunConfig& config, Trainer& trainer, RunDirectory& directory,
-                   const Vocabulary& vocabulary, const Corpus& corpus, const Catalog& catalog,
-                   const Ranks& ranks) {
+                   const Vocabulary& vocabulary, const Ranks& ranks,
+                   const std::function<void()>& report) {
   const InterruptScope scope;
   try {
     if (ranks.first()) begin(config, directory, vocabulary);
     if (const int signal = trainer.run()) return 128 + signal;
-    report_run(config, trainer, corpus, catalog, ranks);
+    report();
     return 0;
   } catch (const Interrupted& why) {
     if (ranks.first())
@@ -196,7 +197,7 @@ void check_others(const Communicator& communicator) {
         started_ranks());
 }
 
-int train(RunConfig& config, const Catalog& catalog, Communicator& communicator) {
+int train(RunConfig& config, const Catalog& catalog, Communicator& communicator, Tell tell) {
   const Stopwatch since_start;
   check(!config.train.model_dir.value().empty(),
         "train: needs --model-dir, the directory of the model");
@@ -239,18 +240,19 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator)
                            .communicator = communicator});
   if (ranks.first())
     for (const std::string& change : changes) warn("the run goes on with " + change);
-  return run_and_report(config, trainer, directory, *vocabulary, corpus, catalog, ranks);
+  return run_and_report(config, trainer, directory, *vocabulary, ranks,
+                        [&] { report_run(config, trainer, corpus, catalog, ranks, tell); });
 }
 
 }  // namespace
 
-int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator) {
+int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator, Tell tell) {
   set_num_threads(static_cast<int>(config.train.threads));
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
-  const int status = train(config, catalog, communicator);
+  const int status = train(config, catalog, communicator, tell);
   if (profiler && communicator.rank() == 0)
-    print(profiler->table() + "\n" + profiler->table(Profiler::By::module));
+    tell(profiler->table() + "\n" + profiler->table(Profiler::By::module));
   return status;
 }
 

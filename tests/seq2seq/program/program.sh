@@ -239,10 +239,17 @@ case_task() { # the built-in corpus: scores, examples, attention
 
 case_tasks() { # every task by its name, and what it is cut into
   "$program" tasks >"$dir/out" || fail "tasks"
-  local task
-  for task in copy reverse sort addition dates german; do
-    grep -A 2 "^$task " "$dir/out" | grep -q "^ *tokens $([ $task = german ] && echo "word, metric bleu" || echo "char, metric exact")$" ||
-      fail "weft tasks lacks $task, its tokens or its metric"
+  local task cut
+  local tasks=(copy reverse sort addition addition-10 dates morse morse-back scan scan-jump scan-length scan-length-26
+    pcfg german)
+  for task in "${tasks[@]}"; do
+    case $task in
+      german) cut="word, metric bleu" ;;
+      scan* | pcfg) cut="word, metric exact" ;;
+      *) cut="char, metric exact" ;;
+    esac
+    grep -A 2 "^$task " "$dir/out" | grep -q "^ *tokens $cut$" || fail "weft tasks lacks $task, its tokens or its metric"
+    [[ $task != scan-* ]] || continue # their tests are large
     "$program" train --task $task --model-dir "$dir/$task" "${small[@]}" --steps 2 >"$dir/out.$task" 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "train $task"; }
     grep -q "\"task\": \"$task\"" "$dir/$task/summary.json" || fail "summary.json names another task"
@@ -255,7 +262,7 @@ case_tasks() { # every task by its name, and what it is cut into
   "$program" train --task german --tokens char --model-dir "$dir/char" "${small[@]}" --steps 2 >"$dir/out" \
     2>"$dir/log" || { cat "$dir/log" >&2; fail "--tokens char"; }
   ! grep -q alignment "$dir/out" || fail "characters have no word alignment"
-  expect_error "task: must be one of copy, reverse, sort, addition, dates, german; got 'toy'" \
+  expect_error "task: must be one of $(printf '%s, ' "${tasks[@]}" | sed 's/, $//'); got 'toy'" \
     train --task toy --model-dir "$dir/m"
   expect_error "tokens: must be one of char, word, subword; got 'bytes'" \
     train --task sort --tokens bytes --model-dir "$dir/m"
@@ -295,9 +302,9 @@ case_models() { # every model and every optimizer by its name; what was saved is
 
 # The examples that put something of their own into the command line.
 case_own_task() {
-  "$program" tasks | grep -A 2 '^morse ' | grep -q -- '-> [.-]' || fail "weft tasks lacks a task of one's own"
-  "$program" train --task morse --model-dir "$dir/m" "${small[@]}" --steps 4 >"$dir/out" 2>/dev/null || fail "train"
-  grep -q '"task": "morse"' "$dir/m/summary.json" || fail "summary.json names another task"
+  "$program" tasks | grep -A 2 '^pig_latin ' | grep -q -- '-> .*ay$' || fail "weft tasks lacks a task of one's own"
+  "$program" train --task pig_latin --model-dir "$dir/m" "${small[@]}" --steps 4 >"$dir/out" 2>/dev/null || fail "train"
+  grep -q '"task": "pig_latin"' "$dir/m/summary.json" || fail "summary.json names another task"
 }
 case_own_model() {
   "$program" train --task reverse --model one_look --model-dir "$dir/m" --d-model 16 --heads 2 --steps 4 >/dev/null \
