@@ -36,6 +36,7 @@
 #include <weft/seq2seq/models/ensemble.h>
 #include <weft/seq2seq/models/model_config.h>
 #include <weft/seq2seq/models/model_kind.h>
+#include <weft/seq2seq/models/objective.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/models/torch_model.h>
@@ -50,12 +51,14 @@
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/run/found_checkpoints.h>
+#include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/run/saved_model.h>
+#include <weft/seq2seq/run/schedule_kind.h>
 #include <weft/seq2seq/run/split_settings.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/settings/setting.h>
@@ -71,6 +74,7 @@
 #include <weft/seq2seq/text/byte_reader.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/line_reader.h>
+#include <weft/seq2seq/text/merges.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/text_file.h>

@@ -52,8 +52,12 @@
 #include <weft/nn/sequential.h>
 #include <weft/nn/transformer/transformer.h>
 #include <weft/nn/transforms.h>
+#include <weft/optim/adafactor.h>
 #include <weft/optim/adam.h>
+#include <weft/optim/averaging.h>
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/clip.h>
+#include <weft/optim/lion.h>
+#include <weft/optim/muon.h>
 #include <weft/optim/schedules.h>
 #include <weft/optim/sgd.h>

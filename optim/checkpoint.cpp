@@ -71,8 +71,11 @@ void restore(const SafetensorsFile& file, const TrainingRun& run) {
                            parse_count(file.metadata, position_key(name))}});
   const NamedTensors optimizer = without_prefix(file.tensors, "optimizer.");
   if (run.optimizer) run.optimizer->check_state_dict(optimizer);
+  const NamedTensors average = without_prefix(file.tensors, "average.");
+  if (run.average) run.average->check_state_dict(average);
   run.model.load_state_dict(without_prefix(file.tensors, "model."));
   if (run.optimizer) run.optimizer->load_state_dict(optimizer);
+  if (run.average) run.average->load_state_dict(average);
   if (run.schedule) run.schedule->set_steps(static_cast<int64_t>(steps));
   for (auto& [generator, state] : generators) generator.set_state(state.first, state.second);
 }
@@ -93,6 +96,7 @@ void save_checkpoint(const std::string& path, const TrainingRun& run, const Meta
   NamedTensors tensors;
   append(tensors, "model.", run.model.state_dict());
   if (run.optimizer) append(tensors, "optimizer.", run.optimizer->state_dict());
+  if (run.average) append(tensors, "average.", run.average->state_dict());
   Metadata metadata{{kFormatKey, kFormat}};
   if (run.schedule) metadata["schedule.steps"] = std::to_string(run.schedule->steps());
   for (const auto& [name, generator] : run.generators) {

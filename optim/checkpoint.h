@@ -4,6 +4,7 @@
 #pragma once
 
 #include <weft/nn/module.h>
+#include <weft/optim/averaging.h>
 #include <weft/optim/schedules.h>
 
 #include <cstdint>
@@ -19,10 +20,12 @@ struct TrainingRun {
   Optimizer* optimizer = nullptr;
   Schedule* schedule = nullptr;
   std::map<std::string, Generator> generators = {};  ///< by name: of dropout, of the data
+  WeightAverage* average = nullptr;
 };
 
 /// Writes `run` and `progress`: where the run is (step, position in the data, best score ...), in
-/// the words of the caller. The tensors are called `model.<name>` and `optimizer.<name>`.
+/// the words of the caller. The tensors are called `model.<name>`, `optimizer.<name>` and
+/// `average.<name>`.
 void save_checkpoint(const std::string& path, const TrainingRun& run,
                      const Metadata& progress = {});
 

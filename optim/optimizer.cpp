@@ -67,14 +67,17 @@ void Optimizer::step(double gradient_scale) {
 // Makes the buffers that are missing, and enters the write that is about to come.
 void Optimizer::prepare(Slot& slot) const {
   Tensor& p = slot.parameter;
-  slot.buffers.resize(buffer_names(slot.group).size());
+  const std::vector<std::string> names = buffer_names(slot.group);
+  slot.buffers.resize(names.size());
   slot.fresh = false;
-  for (Tensor& b : slot.buffers) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    Tensor& b = slot.buffers[i];
+    const Shape shape = buffer_shape(names[i], p.shape());
     if (!b.defined()) {
-      b = zeros(p.shape(), p.dtype());
+      b = zeros(shape, p.dtype());
       slot.fresh = true;
     }
-    check(b.shape() == p.shape() && b.dtype() == p.dtype(),
+    check(b.shape() == shape && b.dtype() == p.dtype(),
           "{}: parameter \"{}\" became {} {} after its state was made as {} {}", who_, slot.name,
           to_string(p.dtype()), p.shape(), to_string(b.dtype()), b.shape());
   }
@@ -187,8 +190,10 @@ std::vector<Optimizer::Slot> Optimizer::restored(const NamedTensors& state) cons
     for (const std::string& buffer : buffer_names(slot.group)) {
       const std::string name = fmt::format("{}.{}", buffer, slot.name);
       const bool may_lack = slot.buffers.size() >= always_buffers() && !given.contains(name);
-      slot.buffers.push_back(
-          may_lack ? Tensor() : clone(take(name, slot.parameter.shape(), slot.parameter.dtype())));
+      slot.buffers.push_back(may_lack
+                                 ? Tensor()
+                                 : clone(take(name, buffer_shape(buffer, slot.parameter.shape()),
+                                              slot.parameter.dtype())));
     }
   }
   if (!given.empty()) fail("{}: the state has an unexpected \"{}\"", who_, given.begin()->first);

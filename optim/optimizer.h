@@ -1,6 +1,6 @@
-// Optimizer: what SGD, Adam and AdamW share, and the door for one of your own (docs/optimizers.md).
-// Parameters come by name, so that the state of a run survives in a file whatever the order of the
-// layers.
+// Optimizer: what SGD, Adam and others share, and the door for one of your own
+// (docs/optimizers.md). Parameters come by name, so that the state of a run survives in a file
+// whatever the order of the layers.
 //
 //   Adam adam(model.named_parameters(), {.lr = 5e-4});
 //   loss.backward();
@@ -43,6 +43,10 @@ class Optimizer {
   /// Copies such a state in. All is checked first: an Error names the first tensor that is missing,
   /// unexpected or of another shape or dtype.
   void load_state_dict(const NamedTensors& state);
+  /// Shape of what is kept as `buffer` of a parameter of that shape, which it has by default.
+  virtual Shape buffer_shape(const std::string& /*buffer*/, const Shape& parameter) const {
+    return parameter;
+  }
   /// Throws what load_state_dict would throw, and changes nothing.
   void check_state_dict(const NamedTensors& state) const { restored(state); }
 
@@ -62,7 +66,7 @@ class Optimizer {
   Optimizer(const char* who, const std::vector<NamedTensors>& groups);
 
   virtual double base_lr(size_t group) const = 0;
-  /// Names of tensors of the parameter's shape that are kept from step to step, and saved.
+  /// Names of tensors that are kept from step to step, and saved.
   virtual std::vector<std::string> buffer_names(size_t group) const = 0;
   /// How many of those every parameter that was updated has; the options that ask for the others
   /// may be switched on later.

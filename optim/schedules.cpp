@@ -39,6 +39,18 @@ LrFactor warmup_decay(int64_t warmup, double power) {
   };
 }
 
+LrFactor constant() {
+  return [](int64_t) { return 1.0; };
+}
+
+LrFactor with_warmup(int64_t warmup, LrFactor then) {
+  check_positive("with_warmup", "warmup", warmup);
+  return [warmup, then = std::move(then)](int64_t step) {
+    const int64_t n = step + 1;
+    return n < warmup ? static_cast<double>(n) / static_cast<double>(warmup) : then(n - warmup);
+  };
+}
+
 LrFactor cosine(int64_t total, double last) {
   check_positive("cosine", "total", total);
   return [=](int64_t step) {
@@ -69,7 +81,15 @@ Schedule::Schedule(Optimizer& optimizer, LrFactor factor)
 void Schedule::set_steps(int64_t steps) {
   check(steps >= 0, "Schedule: steps must not be negative; got {}", steps);
   steps_ = steps;
-  optimizer_.set_lr_factor(factor_(steps));
+  set_factor();
 }
+
+void Schedule::set_scale(double scale) {
+  check(scale >= 0, "Schedule: the scale must not be negative; got {}", scale);
+  scale_ = scale;
+  set_factor();
+}
+
+void Schedule::set_factor() { optimizer_.set_lr_factor(scale_ * factor_(steps_)); }
 
 }  // namespace weft

@@ -22,6 +22,10 @@ LrFactor noam(int64_t d_model, int64_t warmup);
 /// min(n / warmup, (warmup / n)^power) with n = step + 1. With the power 1/2, inverse square root,
 /// it is the same curve with its peak at 1; a larger power comes to rest sooner.
 LrFactor warmup_decay(int64_t warmup, double power = 0.5);
+/// Always 1.
+LrFactor constant();
+/// n / warmup for n = step + 1 up to `warmup`, then `then` from its step 0 on.
+LrFactor with_warmup(int64_t warmup, LrFactor then);
 /// From 1 down to `last` in half a wave over `total` steps, then `last` (Loshchilov and Hutter
 /// 2017). PyTorch's CosineAnnealingLR with eta_min = last lr, but it rises again afterwards.
 LrFactor cosine(int64_t total, double last = 0);
@@ -39,14 +43,19 @@ class Schedule {
 
   /// To be called after every update.
   void step() { set_steps(steps_ + 1); }
-  /// How many updates were made: the whole state.
+  /// How many updates were made: the whole state but for the scale.
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
+  /// Multiplies all rates from now on, beside what the step says: where scores say so.
+  void set_scale(double scale);
 
  private:
+  void set_factor();
+
   Optimizer& optimizer_;
   LrFactor factor_;
   int64_t steps_ = 0;
+  double scale_ = 1;
 };
 
 }  // namespace weft

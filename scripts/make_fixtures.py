@@ -14,8 +14,8 @@ import warnings
 
 import torch
 
-GROUPS = ["training", "optimizers", "attention", "layers", "recurrent", "small_layers", "ops",
-          "files", "trained", "saved_models"]
+GROUPS = ["training", "optimizers", "newer_optimizers", "attention", "layers", "recurrent",
+          "small_layers", "ops", "files", "trained", "saved_models"]
 
 
 def main():

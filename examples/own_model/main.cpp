@@ -19,13 +19,13 @@ class OneLook : public Layer<OneLook, Seq2SeqModel> {
             generator)),
         output_(child<Linear>("output", c.d_model, c.vocabulary, generator)) {}
 
-  Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing) override {
-    return loss_of(look(source, slice(to_tensor(target), 1, 0, -1), 0), target, label_smoothing);
+  Prediction predict(const PaddedIds& source, const PaddedIds& target) override {
+    return predicted(look(source, slice(to_tensor(target), 1, 0, -1), 0));
   }
 
   AttentionTrace trace(const PaddedIds& source, const PaddedIds& target, Tensor* loss) override {
     const AttentionResult found = look(source, slice(to_tensor(target), 1, 0, -1), 0);
-    if (loss) *loss = loss_of(found, target, 0);
+    if (loss) *loss = loss_of(predicted(found), target, 0);
     AttentionTrace trace;
     trace.cross = {found.weights};
     return trace;
@@ -44,10 +44,8 @@ class OneLook : public Layer<OneLook, Seq2SeqModel> {
                        .weights = AttentionWeights::per_head});
   }
 
-  Tensor loss_of(const AttentionResult& found, const PaddedIds& target, double smoothing) {
-    return linear_cross_entropy(found.output, output_.weight, output_.bias,
-                                slice(to_tensor(target), 1, 1),
-                                {.ignore_index = kPad, .label_smoothing = smoothing});
+  Prediction predicted(const AttentionResult& found) const {
+    return {found.output, output_.weight, output_.bias};
   }
 
   struct State : Decoding {

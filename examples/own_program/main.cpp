@@ -1,5 +1,5 @@
 // A model, a task and an optimizer of your own, together in weft's command line.
-//   own_program train --model sharp --task vowels --optimizer lion --model-dir vowels
+//   own_program train --model sharp --task vowels --optimizer signum --model-dir vowels
 //   mpirun -n 4 own_program train ...  the same on four processes, where there is MPI
 #include <weft/seq2seq.h>
 #include <weft/weft.h>
@@ -45,32 +45,32 @@ std::string without_vowels(std::string word) {
   return word;
 }
 
-// Lion (Chen et al. 2023, arXiv:2302.06675): steps by the sign of an average.
+// Signum (Bernstein et al. 2018, arXiv:1802.04434): steps by the sign of its momentum.
 Tensor sign(const Tensor& x) { return to(gt(x, 0), x.dtype()) - to(lt(x, 0), x.dtype()); }
 
-struct LionOptions {
+struct SignumOptions {
   double lr, weight_decay;
 };
 
-class Lion : public OptimizerOf<LionOptions> {
+class Signum : public OptimizerOf<SignumOptions> {
  public:
-  Lion(const NamedTensors& parameters, const LionOptions& options)
-      : OptimizerOf("Lion", {{parameters, options}}) {}
+  Signum(const NamedTensors& parameters, const SignumOptions& options)
+      : OptimizerOf("Signum", {{parameters, options}}) {}
 
  private:
-  std::vector<std::string> buffer_names(size_t) const override { return {"exp_avg"}; }
+  std::vector<std::string> buffer_names(size_t) const override { return {"momentum"}; }
 
   Tensor update(Slot& slot, const Tensor& g) const override {
     const Tensor& p = slot.parameter;
     Tensor& m = slot.buffers[0];
-    const Tensor step = sign(0.9 * m + 0.1 * g) + options(slot.group).weight_decay * p;
-    m = 0.99 * m + 0.01 * g;
-    return p - lr(slot.group) * step;
+    m = 0.9 * m + 0.1 * g;
+    return p - lr(slot.group) * (sign(m) + options(slot.group).weight_decay * p);
   }
 };
 
-std::unique_ptr<Optimizer> make_lion(const NamedTensors& parameters, const TrainConfig& config) {
-  return std::make_unique<Lion>(parameters, LionOptions{config.learning_rate, config.weight_decay});
+std::unique_ptr<Optimizer> make_signum(const NamedTensors& parameters, const TrainConfig& config) {
+  return std::make_unique<Signum>(parameters,
+                                  SignumOptions{config.learning_rate, config.weight_decay});
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   program.add_model({"sharp", "a Transformer whose attention is sharp", make_sharp});
   program.add_task(drawn_task("vowels", "5 to 10 letters without vowels", draw_word, without_vowels,
                               {{"epochs", "4"}}));
-  program.add_optimizer({"lion", "steps by signs", make_lion, {{"lr", "0.001"}}});
+  program.add_optimizer({"signum", "steps by signs", make_signum, {{"lr", "0.001"}}});
 #ifdef WEFT_MPI
   std::optional<MpiCommunicator> ranks;
   if (started_ranks() > 1) program.distribute(ranks.emplace());

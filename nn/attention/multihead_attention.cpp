@@ -13,6 +13,11 @@ MultiheadAttention::Options checked(const MultiheadAttention::Options& o) {
   check(o.num_heads > 0 && o.embed_dim > 0 && o.embed_dim % o.num_heads == 0,
         "multihead attention: embed_dim must be a positive multiple of num_heads; got {} and {}",
         o.embed_dim, o.num_heads);
+  check(
+      !o.rotary || o.embed_dim / o.num_heads % 2 == 0,
+      "multihead attention: rotary positions need heads of an even width; got {} for embed_dim {} "
+      "and {} heads",
+      o.embed_dim / o.num_heads, o.embed_dim, o.num_heads);
   check(o.dropout >= 0 && o.dropout < 1, "multihead attention: dropout must be in [0, 1); got {}",
         o.dropout);
   return o;
@@ -52,6 +57,11 @@ MultiheadAttention::MultiheadAttention(const Options& options, Generator generat
     if (b.defined()) init::xavier_normal(b, generator);
   for (const Tensor& b : {in_proj_bias, out_proj_.bias})
     if (b.defined()) init::zeros(b);
+  if (options.qk_norm) {
+    q_norm_ = &child<RMSNorm>("q_norm", d / options.num_heads);
+    k_norm_ = &child<RMSNorm>("k_norm", d / options.num_heads);
+  }
+  if (options.rotary) rotary_ = &child<RotaryPositions>("rotary");
 }
 
 std::vector<HeadRows> MultiheadAttention::head_rows() const {
@@ -67,6 +77,7 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
   AttentionCache* cache = call.cache;
   const int64_t first = cache ? cache->next_query() : 0;
   Heads heads = project(query, key, value, cache && cache->is_complete());
+  norm_and_turn(heads, first);
   if (cache) heads.memory = cache->is_complete() ? cache->contents() : cache->append(heads.memory);
 
   const int64_t queries = heads.queries.size(2), keys = heads.memory.keys.size(2);
@@ -83,6 +94,15 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
   const AttentionResult found = attend(
       {query.same_handle(key), heads.queries, memory.keys, memory.values, how}, call.weights);
   return {out_proj_(merge_heads(found.output)), found.weights};
+}
+
+// What the options ask for between projections and scores, of keys that are new.
+void MultiheadAttention::norm_and_turn(Heads& heads, int64_t first) {
+  Tensor &q = heads.queries, &k = heads.memory.keys;
+  if (q_norm_) q = (*q_norm_)(q);
+  if (k_norm_ && k.defined()) k = (*k_norm_)(k);
+  if (rotary_) q = (*rotary_)(q, first);
+  if (rotary_ && k.defined()) k = (*rotary_)(k, first);
 }
 
 // [T, D]: a batch of one.

@@ -3,13 +3,16 @@
 //   head_h = softmax(q_h k_h^T / sqrt(Dh) + mask) v_h,   output = [head_1 ... head_H] W_out + b_out
 //
 // with q, k, v projected from query, key and value. Names, packing and initial values of parameters
-// are those of torch.nn.MultiheadAttention.
+// are those of torch.nn.MultiheadAttention; new are rotary positions and normalized queries and
+// keys.
 #pragma once
 
 #include <weft/nn/attention/attention_cache.h>
 #include <weft/nn/attention/softmax_attention.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
+#include <weft/nn/positional.h>
+#include <weft/nn/rms_norm.h>
 
 #include <optional>
 
@@ -25,6 +28,10 @@ struct MultiheadAttentionOptions {
   std::optional<int64_t> kdim = {};  ///< width of key and of value where it is not embed_dim
   std::optional<int64_t> vdim = {};
   bool batch_first = false;  ///< [B, T, D] instead of [T, B, D]
+  bool rotary = false;       ///< queries and keys are turned by their positions (RotaryPositions)
+  bool qk_norm =
+      false;  ///< queries and keys of each head go through an RMSNorm (Henry et al. 2020,
+              ///< arXiv:2010.04245; in this form, Qwen3), so that no score grows large
 };
 
 struct AttentionCall {
@@ -68,6 +75,7 @@ class MultiheadAttention : public Layer<MultiheadAttention>, public SoftmaxAtten
   KeysValues project_memory(const Tensor& key, const Tensor& value, const Tensor& weight,
                             const Tensor& bias);
   Tensors to_heads(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t parts) const;
+  void norm_and_turn(Heads& heads, int64_t first);
   Tensors query_and_memory_parts(const Tensor& packed) const;
   KeysValues with_extra_keys(const KeysValues& memory) const;
   Tensor merge_heads(const Tensor& y) const;
@@ -75,6 +83,9 @@ class MultiheadAttention : public Layer<MultiheadAttention>, public SoftmaxAtten
   Options options_;
   Generator generator_;
   Linear& out_proj_;
+  RMSNorm* q_norm_ = nullptr;  // these two where asked for
+  RMSNorm* k_norm_ = nullptr;
+  RotaryPositions* rotary_ = nullptr;
 };
 
 }  // namespace weft

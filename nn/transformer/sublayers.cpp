@@ -2,30 +2,41 @@
 
 namespace weft::detail {
 
-MultiheadAttentionOptions attention_options(const TransformerLayerOptions& o,
-                                            std::optional<int64_t> memory_width) {
+MultiheadAttentionOptions self_attention_options(const TransformerLayerOptions& o) {
+  MultiheadAttentionOptions self = cross_attention_options(o);
+  self.kdim = self.vdim = {};
+  self.rotary = o.rotary;
+  return self;
+}
+
+MultiheadAttentionOptions cross_attention_options(const TransformerLayerOptions& o) {
   return {.embed_dim = o.d_model,
           .num_heads = o.nhead,
           .dropout = o.attention_dropout.value_or(o.dropout),
           .bias = o.bias,
-          .kdim = memory_width,
-          .vdim = memory_width,
-          .batch_first = o.batch_first};
+          .kdim = o.memory_dim,
+          .vdim = o.memory_dim,
+          .batch_first = o.batch_first,
+          .qk_norm = o.qk_norm};
 }
 
 Tensor FeedForward::operator()(const Tensor& x) const {
-  return linear2(linear1.has_hooks() || dropout.has_hooks() ? composed(x) : fused(x));
+  const bool watched = linear1.has_hooks() || dropout.has_hooks();
+  return linear2(watched || linear_gate ? composed(x) : fused(x));
 }
 
 Tensor FeedForward::composed(const Tensor& x) const {
   const Tensor hidden = linear1(x);  // [B, T, dim_feedforward]
+  if (linear_gate) return dropout(silu((*linear_gate)(x)) * hidden);
   return dropout(activation == FeedForwardActivation::relu ? relu(hidden) : gelu(hidden));
 }
 
 Tensor FeedForward::fused(const Tensor& x) const {
   const ModuleScope scope(linear1);
   const auto [p, key] = dropout.draw();
-  return linear_activation(x, linear1.weight, linear1.bias, {activation, p, key});
+  const auto f =
+      activation == FeedForwardActivation::relu ? LinearActivation::relu : LinearActivation::gelu;
+  return linear_activation(x, linear1.weight, linear1.bias, {f, p, key});
 }
 
 Tensor Residual::add_and_norm(const Tensor& x, const Tensor& branch) const {

@@ -14,15 +14,17 @@ inline AttentionWeights weights_for(const AttentionTrace* trace) {
   return trace ? trace->form : AttentionWeights::none;
 }
 
-/// The options of a layer's attention; `memory_width` is that of keys and values.
-MultiheadAttentionOptions attention_options(const TransformerLayerOptions& options,
-                                            std::optional<int64_t> memory_width = {});
+/// The options of a layer's self-attention, and of its attention to a memory.
+MultiheadAttentionOptions self_attention_options(const TransformerLayerOptions& options);
+MultiheadAttentionOptions cross_attention_options(const TransformerLayerOptions& options);
 
-/// y = W_2 dropout(f(W_1 x + b_1)) + b_2 with f relu or gelu.
+/// y = W_2 dropout(f(W_1 x + b_1)) + b_2 with f relu or gelu; swiglu multiplies W_1 x + b_1 by
+/// silu(W_g x + b_g) instead.
 struct FeedForward {
   Linear& linear1;
   Dropout& dropout;
   Linear& linear2;
+  Linear* linear_gate;  ///< of swiglu alone
   FeedForwardActivation activation;
 
   Tensor operator()(const Tensor& x) const;

@@ -8,10 +8,12 @@
 
 namespace weft {
 
-using FeedForwardActivation = LinearActivation;
+/// Of the feed-forward layers. swiglu (Shazeer 2020, arXiv:2002.05202): W_2 (silu(W_g x) * W_1 x),
+/// with a third matrix, `linear_gate`.
+enum class FeedForwardActivation { relu, gelu, swiglu };
 
 /// Names and defaults are those of torch.nn.TransformerDecoderLayer; new are the separate dropout
-/// rates and the width of the memory.
+/// rates, the width of the memory, swiglu, rotary positions and normalized queries and keys.
 struct TransformerLayerOptions {
   int64_t d_model;
   int64_t nhead;
@@ -25,6 +27,8 @@ struct TransformerLayerOptions {
   bool norm_first = false;                 ///< pre-norm instead of post-norm
   bool bias = true;                        ///< in linear layers and norms
   std::optional<int64_t> memory_dim = {};  ///< width of the memory where it is not d_model
+  bool rotary = false;                     ///< positions, in self-attention
+  bool qk_norm = false;                    ///< in every attention
 };
 
 /// Collects the attention weights of a call, an entry per layer in order:

@@ -86,7 +86,7 @@ void DataParallel::take_the_rest() {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Tensor& p = parameters_[i].tensor;
     Tensor gradient = p.grad();
-    p.set_grad({});
+    if (gradient.defined()) p.set_grad({});
     if (!sums_->out[i]) take(i, std::move(gradient));
   }
 }

@@ -148,7 +148,7 @@ NamedTensors ShardedOptimizer::state_dict() {
 }
 
 // Names travel as text; the rest follows from them: a step is a number, what else there is has the
-// parameter's shape and dtype.
+// parameter's dtype.
 std::vector<NamedTensors> ShardedOptimizer::parts_on_first(const NamedTensors& mine) {
   std::string names;
   std::vector<std::byte> values;
@@ -167,7 +167,9 @@ std::vector<NamedTensors> ShardedOptimizer::parts_on_first(const NamedTensors& m
     for (size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
       const std::string name = text.c_str() + at;
       const Tensor& p = parameters_[index_of(parameter_of(name))].tensor;
-      Tensor t = name.starts_with("step.") ? Tensor({}, kInt64) : Tensor(p.shape(), p.dtype());
+      const std::string buffer = name.substr(0, name.find('.'));
+      Tensor t = buffer == "step" ? Tensor({}, kInt64)
+                                  : Tensor(optimizer_.buffer_shape(buffer, p.shape()), p.dtype());
       const size_t size = bytes_of(t).size();
       std::memcpy(t.raw(), from, size);
       from += size;

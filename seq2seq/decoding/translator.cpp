@@ -6,7 +6,10 @@
 namespace weft {
 
 Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence) {
-  Ids ids = vocabulary.encode(sentence);
+  return as_source(vocabulary.encode(sentence));
+}
+
+Ids as_source(Ids ids) {
   ids.resize(std::min(ids.size(), static_cast<size_t>(kLongestSource - 1)));
   ids.push_back(kEnd);
   return ids;
@@ -19,7 +22,10 @@ bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence) {
 }
 
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
-  Ids ids = vocabulary.encode(sentence);
+  return as_target(vocabulary.encode(sentence));
+}
+
+Ids as_target(Ids ids) {
   ids.insert(ids.begin(), kBegin);
   ids.push_back(kEnd);
   return ids;

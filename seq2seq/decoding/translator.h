@@ -16,10 +16,13 @@ inline constexpr int64_t kLongestSource = 1024;
 
 /// Ids as the encoder reads them: at most kLongestSource, the last of them kEnd.
 Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence);
+/// What is made of its ids: cut to kLongestSource, with kEnd.
+Ids as_source(Ids ids);
 /// Whether encode_source would cut the sentence.
 bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence);
 /// Ids as the decoder reads and writes them, between kBegin and kEnd.
 Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence);
+Ids as_target(Ids ids);
 
 struct Translation {
   std::string text;

@@ -10,11 +10,12 @@ ModelConfig::~ModelConfig() = default;
 
 constexpr double kMostParameters = 1e9;
 
-// Embedding, attention (three times 4 d^2 a layer), feed-forward.
+// Embedding, attention (three times 4 d^2 a layer), feed-forward (two or three matrices).
 double rough_parameters(const ModelConfig& c) {
   const double d = static_cast<double>(c.d_model), ffn = static_cast<double>(c.ffn);
   const double layers = 0.5 * static_cast<double>(c.encoder_depth() + c.decoder_depth());
-  return static_cast<double>(c.vocabulary) * d + layers * (12 * d * d + 4 * d * ffn);
+  const double matrices = c.activation.value() == "swiglu" ? 6 : 4;
+  return static_cast<double>(c.vocabulary) * d + layers * (12 * d * d + matrices * d * ffn);
 }
 
 void validate(const ModelConfig& c) {

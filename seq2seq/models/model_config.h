@@ -37,12 +37,17 @@ struct ModelConfig : SettingGroup {
   Setting<int64_t> heads{*this, 4, {"heads", "Model", "Attention heads", kSize}};
   Setting<int64_t> ffn{*this, 256, {"ffn", "Model", "Width of the feed-forward layers", kSize}};
   Setting<std::string> activation{*this, "relu", {"activation", "Model",
-      "Of the feed-forward layers: relu or gelu", {}, kSame, {"relu", "gelu"}}};
+      "Of the feed-forward layers: relu, gelu or swiglu, which has a third matrix in each", {}, kSame,
+      {"relu", "gelu", "swiglu"}}};
   Setting<std::string> norm{*this, "post", {"norm", "Model",
       "Normalize before (pre) or after (post) attention and feed-forward layers", {}, kSame,
       {"pre", "post"}}};
   Setting<std::string> positions{*this, "sinusoidal", {"positions", "Model",
-      "sinusoidal, learned or none", {}, kSame, {"sinusoidal", "learned", "none"}}};
+      "Added to embeddings: sinusoidal or learned; in self-attention: relative (biases, as T5), rotary "
+      "or alibi; or none", {}, kSame,
+      {"sinusoidal", "learned", "relative", "rotary", "alibi", "none"}}};
+  Setting<bool> qk_norm{*this, false, {"qk-norm", "Model",
+      "Normalize queries and keys of every attention head", {}, kSame, {}, kNewer}};
   Setting<std::string> embeddings{*this, "tied", {"embeddings", "Model",
       "One matrix for source, target and output (tied), or one for each (separate)", {}, kSame,
       {"tied", "separate"}}};

@@ -2,12 +2,19 @@
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/models/recurrent_seq2seq.h>
 
+#include <algorithm>
+
 namespace weft {
 namespace {
 
-Positions positions_of(const std::string& name) {
-  if (name == "none") return Positions::none;
-  return name == "learned" ? Positions::learned : Positions::sinusoidal;
+// In the order of their enums.
+constexpr const char* kPositions[] = {"none",     "sinusoidal", "learned",
+                                      "relative", "rotary",     "alibi"};
+constexpr const char* kActivations[] = {"relu", "gelu", "swiglu"};
+
+template <class Enum, size_t n>
+Enum named_in(const char* const (&names)[n], const std::string& name) {
+  return static_cast<Enum>(std::find(names, names + n, name) - names);
 }
 
 template <RecurrentCell cell>
@@ -35,7 +42,10 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
         c.d_model.value(), c.heads.value());
   check(c.d_model % 2 == 0 || c.positions.value() != "sinusoidal",
         "d-model: must be even, for the positions' sines and cosines; got {}", c.d_model.value());
-  const bool gelu = c.activation.value() == "gelu";
+  const auto positions = named_in<Positions>(kPositions, c.positions);
+  check(c.d_model / c.heads % 2 == 0 || positions != Positions::rotary,
+        "d-model: heads must be of an even width for rotary positions; got {} and {} heads",
+        c.d_model.value(), c.heads.value());
   return {.vocabulary = c.vocabulary,
           .transformer = {.layer = {.d_model = c.d_model,
                                     .nhead = c.heads,
@@ -43,12 +53,14 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
                                     .dropout = c.dropout,
                                     .attention_dropout = c.attention_dropout,
                                     .activation_dropout = c.activation_dropout,
-                                    .activation = gelu ? FeedForwardActivation::gelu
-                                                       : FeedForwardActivation::relu,
-                                    .norm_first = c.norm.value() == "pre"},
+                                    .activation =
+                                        named_in<FeedForwardActivation>(kActivations, c.activation),
+                                    .norm_first = c.norm.value() == "pre",
+                                    .rotary = positions == Positions::rotary,
+                                    .qk_norm = c.qk_norm},
                           .num_encoder_layers = static_cast<int>(c.encoder_depth()),
                           .num_decoder_layers = static_cast<int>(c.decoder_depth())},
-          .positions = positions_of(c.positions),
+          .positions = positions,
           .tied_embeddings = c.embeddings.value() == "tied"};
 }
 
@@ -60,6 +72,7 @@ const std::vector<ModelKind>& builtin_models() {
                                                        "activation",
                                                        "norm",
                                                        "positions",
+                                                       "qk-norm",
                                                        "embeddings",
                                                        "attention-dropout",
                                                        "activation-dropout"};

@@ -158,16 +158,12 @@ Tensor RecurrentSeq2Seq::forward(const PaddedIds& source, const PaddedIds& targe
   return decode(slice(to_tensor(target), 1, 0, -1), at, weights);
 }
 
-Tensor RecurrentSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target,
-                              double label_smoothing) {
-  return loss_of((*this)(source, target), target, label_smoothing);
+Prediction RecurrentSeq2Seq::predict(const PaddedIds& source, const PaddedIds& target) {
+  return predicted((*this)(source, target));
 }
 
-Tensor RecurrentSeq2Seq::loss_of(const Tensor& hidden, const PaddedIds& target,
-                                 double label_smoothing) {
-  const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(hidden, output_.weight, output_.bias, next,
-                              {.ignore_index = kPad, .label_smoothing = label_smoothing});
+Prediction RecurrentSeq2Seq::predicted(const Tensor& hidden) const {
+  return {hidden, output_.weight, output_.bias};
 }
 
 class RecurrentSeq2Seq::State : public Decoding {
@@ -206,7 +202,7 @@ AttentionTrace RecurrentSeq2Seq::trace(const PaddedIds& source, const PaddedIds&
                                        Tensor* loss) {
   Tensor weights;
   const Tensor hidden = (*this)(source, target, &weights);
-  if (loss) *loss = loss_of(hidden, target, 0);
+  if (loss) *loss = loss_of(predicted(hidden), target, 0);
   AttentionTrace trace;
   trace.cross = {weights};
   return trace;

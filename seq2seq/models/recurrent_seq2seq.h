@@ -44,7 +44,7 @@ class RecurrentSeq2Seq : public Layer<RecurrentSeq2Seq, Seq2SeqModel> {
   /// last column; and the attention's `weights` [B, 1, Tt - 1, Ts] if asked for.
   Tensor forward(const PaddedIds& source, const PaddedIds& target, Tensor* weights = nullptr);
 
-  Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing) override;
+  Prediction predict(const PaddedIds& source, const PaddedIds& target) override;
   std::unique_ptr<Decoding> start(const PaddedIds& source) override;
   /// Bahdanau's weights of one step make those of the next, so that one tensor of all of them is
   /// nobody's result: it is a leaf that the loss depends on as it does on them.
@@ -72,7 +72,7 @@ class RecurrentSeq2Seq : public Layer<RecurrentSeq2Seq, Seq2SeqModel> {
   Tensor decode_all(const Tensor& x, Reading& at, Tensor* weights);
   Tensor decode_by_step(const Tensor& x, Reading& at, Tensor* weights);
   Tensor combine(const Tensor& context, const Tensor& hidden);
-  Tensor loss_of(const Tensor& hidden, const PaddedIds& target, double label_smoothing);
+  Prediction predicted(const Tensor& hidden) const;
 
   Options options_;
   Embedding& embedding_;

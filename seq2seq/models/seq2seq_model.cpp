@@ -1,6 +1,8 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
+#include <weft/seq2seq/text/vocabulary.h>
 
 namespace weft {
 namespace {
@@ -10,6 +12,23 @@ AttentionMap to_map(const Tensor& weights) {  // [Tq, Tk]
 }
 
 }  // namespace
+
+Prediction Seq2SeqModel::predict(const PaddedIds&, const PaddedIds&) {
+  fail(
+      "predict: the model does not say how it predicts; R-Drop and word dropout need a model with "
+      "Seq2SeqModel::predict()");
+}
+
+Tensor Seq2SeqModel::loss(const PaddedIds& source, const PaddedIds& target,
+                          double label_smoothing) {
+  return loss_of(predict(source, target), target, label_smoothing);
+}
+
+Tensor loss_of(const Prediction& predicted, const PaddedIds& target, double label_smoothing) {
+  const Tensor next = slice(to_tensor(target), 1, 1);
+  return linear_cross_entropy(predicted.hidden, predicted.weight, predicted.bias, next,
+                              {.ignore_index = kPad, .label_smoothing = label_smoothing});
+}
 
 Tensor to_tensor(const PaddedIds& ids) { return from_vector(ids.ids, {ids.rows, ids.columns}); }
 
@@ -29,16 +48,6 @@ int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch) {
   int64_t count = 0;
   for (const int64_t i : batch) count += std::ssize(pairs[static_cast<size_t>(i)].target) - 1;
   return count;
-}
-
-double add_gradients(Seq2SeqModel& model, std::span<const Pair> pairs, const Batch& batch,
-                     int64_t tokens, double label_smoothing) {
-  const double share =
-      static_cast<double>(predicted_tokens(pairs, batch)) / static_cast<double>(tokens);
-  const Tensor loss = model.loss(pad_ids(pairs, batch, &Pair::source),
-                                 pad_ids(pairs, batch, &Pair::target), label_smoothing);
-  (loss * share).backward();
-  return loss.item() * share;
 }
 
 }  // namespace weft

@@ -25,13 +25,23 @@ class Decoding {
   virtual void keep(const Ids& rows) = 0;
 };
 
+/// What a model makes of a batch just before it predicts: logits are linear(hidden, weight, bias).
+struct Prediction {
+  Tensor hidden;        ///< [B, Tt - 1, D]: of each target id from those before it
+  Tensor weight, bias;  ///< [V, D] and [V] of the output layer; the bias may be undefined
+};
+
 /// An encoder-decoder. A model of one's own: `class Mine : public Layer<Mine, Seq2SeqModel>`.
 /// Sources end with kEnd; targets begin with kBegin and end with kEnd.
 class Seq2SeqModel : public Module {
  public:
+  /// What the loss is made of, from `target` but its last column. By default an Error: a model may
+  /// have a loss() of its own instead, but R-Drop and word dropout need this.
+  virtual Prediction predict(const PaddedIds& source, const PaddedIds& target);
+
   /// Mean cross-entropy, in nats, of predicting each target id from those before it; pads do not
-  /// count. `label_smoothing` in [0, 1) as in cross_entropy().
-  virtual Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing) = 0;
+  /// count. `label_smoothing` in [0, 1) as in cross_entropy(). By default that of predict().
+  virtual Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing);
 
   /// Reads the sources; every row has written nothing yet.
   virtual std::unique_ptr<Decoding> start(const PaddedIds& source) = 0;
@@ -50,13 +60,10 @@ Tensor to_tensor(const PaddedIds& ids);
 /// Cross-attention of every layer and head when the decoder reads `target` but its last id.
 AttentionMaps cross_attention(Seq2SeqModel& model, const Ids& source, const Ids& target);
 
+/// The loss of a prediction of `target` [B, Tt], as Seq2SeqModel::loss() has it.
+Tensor loss_of(const Prediction& predicted, const PaddedIds& target, double label_smoothing);
+
 /// How many ids of the batch's targets (kBegin ... kEnd) are predicted: all but the first of each.
 int64_t predicted_tokens(std::span<const Pair> pairs, const Batch& batch);
-
-/// Adds to the parameters' gradients those of a batch's part of the mean loss over `tokens` target
-/// tokens, in nats, and returns that part: a batch weighs as much as its tokens, so the parts of a
-/// batch give what the whole gives.
-double add_gradients(Seq2SeqModel& model, std::span<const Pair> pairs, const Batch& batch,
-                     int64_t tokens, double label_smoothing);
 
 }  // namespace weft

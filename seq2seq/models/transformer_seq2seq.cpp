@@ -8,8 +8,10 @@
 namespace weft {
 namespace {
 
-TransformerOptions batch_first(TransformerOptions o) {
+TransformerOptions transformer_of(const TransformerSeq2SeqOptions& options) {
+  TransformerOptions o = options.transformer;
   o.layer.batch_first = true;
+  o.layer.rotary = options.positions == Positions::rotary;
   return o;
 }
 
@@ -17,13 +19,22 @@ TransformerOptions batch_first(TransformerOptions o) {
 
 TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
     : d_model_(o.transformer.layer.d_model),
+      heads_(o.transformer.layer.nhead),
       embedding_(child<Embedding>("embedding", o.vocabulary, d_model_, generator, kPad)),
       dropout_(child<Dropout>("dropout", o.transformer.layer.dropout, generator)),
-      transformer_(child<Transformer>("transformer", batch_first(o.transformer), generator)) {
+      transformer_(child<Transformer>("transformer", transformer_of(o), generator)) {
+  alibi_ = o.positions == Positions::alibi;
   if (o.positions == Positions::sinusoidal)
     sinusoidal_ = &child<SinusoidalPositions>("positions", /*batch_first=*/true);
   if (o.positions == Positions::learned)
     learned_ = &child<LearnedPositions>("positions", o.longest, d_model_, generator, true);
+  if (o.positions == Positions::relative) {
+    using Bias = RelativePositionBias;
+    encoder_relative_ =
+        &child<Bias>("encoder_positions", Bias::Options{.num_heads = heads_}, generator);
+    decoder_relative_ = &child<Bias>(
+        "decoder_positions", Bias::Options{.num_heads = heads_, .bidirectional = false}, generator);
+  }
   init_vectors(embedding_, generator);
   if (o.output_bias) output_bias_ = parameter("output_bias", zeros({o.vocabulary}));
   if (o.tied_embeddings) return;
@@ -54,29 +65,37 @@ Tensor TransformerSeq2Seq::embed(Embedding& embedding, const Tensor& ids, int64_
   return dropout_(x);
 }
 
+// What positions add to the scores of self-attention.
+Mask TransformerSeq2Seq::self_mask(RelativePositionBias* relative, int64_t queries, int64_t keys,
+                                   int64_t first) const {
+  if (relative) return Mask::additive((*relative)(queries, keys, first));
+  if (alibi_) return alibi(heads_, queries, keys, first, embedding_.weight.dtype());
+  return {};
+}
+
 Tensor TransformerSeq2Seq::encode(const PaddedIds& source, AttentionTrace* trace) {
-  return transformer_.encoder(embed(embedding_, to_tensor(source), 0),
-                              {Mask::padding(source.lengths, source.columns), trace});
+  const int64_t length = source.columns;
+  const Mask mask =
+      Mask::padding(source.lengths, length) & self_mask(encoder_relative_, length, length, 0);
+  return transformer_.encoder(embed(embedding_, to_tensor(source), 0), {mask, trace});
 }
 
 Tensor TransformerSeq2Seq::forward(const PaddedIds& source, const PaddedIds& target,
                                    AttentionTrace* trace) {
   const Tensor memory = encode(source, trace);  // [B, Ts, D]
   const Tensor ids = slice(to_tensor(target), 1, 0, -1);
-  const DecoderCall call{Mask::causal(), Mask::padding(source.lengths, source.columns), trace};
+  const int64_t length = ids.size(1);
+  const DecoderCall call{Mask::causal() & self_mask(decoder_relative_, length, length, 0),
+                         Mask::padding(source.lengths, source.columns), trace};
   return transformer_.decoder(embed(target_embedding(), ids, 0), memory, call);
 }
 
-Tensor TransformerSeq2Seq::loss(const PaddedIds& source, const PaddedIds& target,
-                                double label_smoothing) {
-  return loss_of((*this)(source, target), target, label_smoothing);
+Prediction TransformerSeq2Seq::predict(const PaddedIds& source, const PaddedIds& target) {
+  return predicted((*this)(source, target));
 }
 
-Tensor TransformerSeq2Seq::loss_of(const Tensor& hidden, const PaddedIds& target,
-                                   double label_smoothing) {
-  const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(hidden, output_weight(), output_bias_, next,
-                              {.ignore_index = kPad, .label_smoothing = label_smoothing});
+Prediction TransformerSeq2Seq::predicted(const Tensor& hidden) const {
+  return {hidden, output_weight(), output_bias_};
 }
 
 // What the decoder remembers of source and target.
@@ -86,8 +105,10 @@ class TransformerSeq2Seq::State : public Decoding {
       : model_(model), memory_(model.encode(source)), lengths_(source.lengths) {}
 
   Tensor next_log_probs(const Tensor& ids) override {
-    const DecoderCall call{{}, Mask::padding(lengths_, memory_.size(1))};
-    const Tensor embedded = model_.embed(model_.target_embedding(), ids, position_++);
+    const int64_t position = position_++;
+    const DecoderCall call{model_.self_mask(model_.decoder_relative_, 1, position + 1, position),
+                           Mask::padding(lengths_, memory_.size(1))};
+    const Tensor embedded = model_.embed(model_.target_embedding(), ids, position);
     const Tensor hidden =
         model_.transformer_.decoder(embedded, memory_, call, &layers_);  // [rows, 1, D]
     return log_softmax(linear(select(hidden, 1, 0), model_.output_weight(), model_.output_bias_),
@@ -119,7 +140,7 @@ AttentionTrace TransformerSeq2Seq::trace(const PaddedIds& source, const PaddedId
                                          Tensor* loss) {
   AttentionTrace trace;
   const Tensor hidden = (*this)(source, target, &trace);
-  if (loss) *loss = loss_of(hidden, target, 0);
+  if (loss) *loss = loss_of(predicted(hidden), target, 0);
   return trace;
 }
 

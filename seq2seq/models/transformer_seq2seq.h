@@ -3,21 +3,24 @@
 
 #include <weft/nn/dropout.h>
 #include <weft/nn/embedding.h>
+#include <weft/nn/position_bias.h>
 #include <weft/nn/positional.h>
 #include <weft/nn/transformer/transformer.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 
 namespace weft {
 
-enum class Positions { none, sinusoidal, learned };
+/// Added to embeddings (sinusoidal, learned), or biases of self-attention (relative, as T5 has
+/// them, one table a stack; alibi); rotary ones are an option of the layers.
+enum class Positions { none, sinusoidal, learned, relative, rotary, alibi };
 
 struct TransformerSeq2SeqOptions {
   int64_t vocabulary;              ///< number of ids
   TransformerOptions transformer;  ///< batch_first whatever it says; `dropout` also of embeddings
-  Positions positions = Positions::sinusoidal;
-  int64_t longest = 4096;       ///< sequence that learned positions serve
-  bool tied_embeddings = true;  ///< one matrix for source, target and output
-  bool output_bias = false;     ///< added to the logits
+  Positions positions = Positions::sinusoidal;  ///< rotary: whatever `transformer` says of it
+  int64_t longest = 4096;                       ///< sequence that learned positions serve
+  bool tied_embeddings = true;                  ///< one matrix for source, target and output
+  bool output_bias = false;                     ///< added to the logits
 };
 
 class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
@@ -28,7 +31,7 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   /// Decoder states [B, Tt - 1, D] from sources [B, Ts] and targets [B, Tt] but their last column.
   Tensor forward(const PaddedIds& source, const PaddedIds& target, AttentionTrace* trace = nullptr);
 
-  Tensor loss(const PaddedIds& source, const PaddedIds& target, double label_smoothing) override;
+  Prediction predict(const PaddedIds& source, const PaddedIds& target) override;
   std::unique_ptr<Decoding> start(const PaddedIds& source) override;
   AttentionTrace trace(const PaddedIds& source, const PaddedIds& target,
                        Tensor* loss = nullptr) override;
@@ -38,14 +41,18 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   void init_vectors(Embedding& embedding, Generator& generator) const;
   Embedding& target_embedding();
   const Tensor& output_weight() const;  // [vocabulary, D]
+  Mask self_mask(RelativePositionBias* relative, int64_t queries, int64_t keys,
+                 int64_t first) const;
   Tensor embed(Embedding& embedding, const Tensor& ids, int64_t first_position);
   Tensor encode(const PaddedIds& source, AttentionTrace* trace = nullptr);
-  Tensor loss_of(const Tensor& hidden, const PaddedIds& target, double label_smoothing);
+  Prediction predicted(const Tensor& hidden) const;
 
-  int64_t d_model_;
+  int64_t d_model_, heads_;
   Embedding& embedding_;
   SinusoidalPositions* sinusoidal_ = nullptr;
   LearnedPositions* learned_ = nullptr;
+  RelativePositionBias *encoder_relative_ = nullptr, *decoder_relative_ = nullptr;
+  bool alibi_ = false;
   Dropout& dropout_;
   Transformer& transformer_;
   Embedding* target_embedding_ = nullptr;  // these two where matrices are separate

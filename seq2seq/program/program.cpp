@@ -82,6 +82,7 @@ void add_train(CLI::App& app, const Catalog& catalog, Communicator& communicator
   name_choices(*command, "--task", catalog.tasks);
   name_choices(*command, "--model", catalog.models);
   name_choices(*command, "--optimizer", catalog.optimizers);
+  name_choices(*command, "--schedule", catalog.schedules);
   name_choices(*command, "--metric", catalog.metrics);
   command->callback([&] {
     if (!file.empty()) config.read_file(file);
@@ -149,6 +150,9 @@ void Program::add_task(Task task) { add(catalog_.tasks, std::move(task), "add_ta
 void Program::add_model(ModelKind model) { add(catalog_.models, std::move(model), "add_model"); }
 void Program::add_optimizer(OptimizerKind optimizer) {
   add(catalog_.optimizers, std::move(optimizer), "add_optimizer");
+}
+void Program::add_schedule(ScheduleKind schedule) {
+  add(catalog_.schedules, std::move(schedule), "add_schedule");
 }
 void Program::add_metric(Metric metric) { add(catalog_.metrics, std::move(metric), "add_metric"); }
 void Program::add_measure(Measure measure) {

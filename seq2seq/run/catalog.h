@@ -6,6 +6,7 @@
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
+#include <weft/seq2seq/run/schedule_kind.h>
 #include <weft/seq2seq/tasks/task.h>
 
 #include <vector>
@@ -16,6 +17,7 @@ struct Catalog {
   std::vector<Task> tasks = builtin_tasks();
   std::vector<ModelKind> models = builtin_models();
   std::vector<OptimizerKind> optimizers = builtin_optimizers();
+  std::vector<ScheduleKind> schedules = builtin_schedules();
   std::vector<Metric> metrics = builtin_metrics();
   std::vector<Measure> measures = builtin_measures();
   std::vector<Experiment> experiments = builtin_experiments();

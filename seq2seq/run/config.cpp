@@ -1,3 +1,4 @@
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/run/config.h>
 
 namespace weft {
@@ -17,6 +18,9 @@ std::array<SplitSettings*, 3> TrainConfig::file_settings() {
 
 void validate(const TrainConfig& c) {
   for (const AnySetting* setting : c.settings()) setting->check_range();
+  check(c.ema == 0 || c.average == 0,
+        "train: --ema and --average exclude each other; got {} and {}", c.ema.value(),
+        c.average.value());
 }
 
 }  // namespace weft

@@ -65,11 +65,37 @@ struct TrainConfig : SettingGroup {
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",
       "Updates of linear warm-up; fewer for a small corpus", kPositive}};
   Setting<double> decay{*this, 0.5, {"decay", "Training",
-      "Then the rate falls as (warmup / update)^decay; 0.5: inverse square root", kFinite}};
+      "Of the schedule inverse-square-root: the rate falls as (warmup / update)^decay", kFinite}};
+  Setting<std::string> schedule{*this, "inverse-square-root", {"schedule", "Training",
+      "What becomes of the rate after warm-up", {}, kSame, {}, kNewer}};
+  Setting<int64_t> decay_steps{*this, 0, {"decay-steps", "Training",
+      "Updates over which cosine and linear bring it to 0, warm-up included; 0: --steps", kCount, kSame,
+      {}, kNewer}};
+  Setting<int64_t> plateau{*this, 0, {"plateau", "Training",
+      "Halve the rate after so many validations in a row without a better score; 0: never", kCount,
+      kSame, {}, kNewer}};
   Setting<double> weight_decay{*this, 0, {"weight-decay", "Training",
       "Weight decay", kFinite}};
   Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
       "Label smoothing", kRate}};
+  Setting<double> r_drop{*this, 0, {"r-drop", "Training",
+      "Weight of two passes' agreement under two dropouts (R-Drop; 5 is usual); 0: one pass",
+      kFinite, kSame, {}, kNewer}};
+  Setting<double> ema{*this, 0, {"ema", "Training",
+      "Validate and keep an exponential average of the weights with this decay, 0.999 say; 0: the "
+      "weights themselves", kRate, kSame, {}, kNewer}};
+  Setting<int64_t> average{*this, 0, {"average", "Training",
+      "Validate and keep the mean of the weights at so many validations, the last ones; 0: the "
+      "weights themselves", {.least = 0, .most = 1000}, kSame, {}, kNewer}};
+  Setting<double> word_dropout{*this, 0, {"word-dropout", "Training",
+      "Share of the tokens that the model reads which are unknown to it in training", kRate, kSame, {},
+      kNewer}};
+  Setting<double> subword_dropout{*this, 0, {"subword-dropout", "Training",
+      "Share of the merges that are left out when a subword vocabulary cuts the training pairs anew "
+      "for each epoch (BPE-dropout; 0.1 is usual)", kRate, kSame, {}, kNewer}};
+  Setting<std::string> freeze{*this, "", {"freeze", "Training",
+      "Parameters that keep the values of --init-from: those whose names begin so; several with commas "
+      "between them", {}, kSame, {}, kNewer}};
   Setting<double> clip{*this, 0, {"clip", "Training",
       "Largest gradient norm; 0: no clipping", kFinite}};
   Setting<std::string> metric{*this, "", {"metric", "Training",

@@ -23,7 +23,7 @@ struct OptimizerKind {
   Settings defaults{};  ///< that suit it, and override those of task and model
 };
 
-/// "adam", "adamw", "sgd".
+/// "adam", "adamw", "sgd", "lion", "adafactor", "muon".
 const std::vector<OptimizerKind>& builtin_optimizers();
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 namespace weft {
@@ -40,9 +41,19 @@ void append(Settings& all, const SettingGroup& group) {
   }
 }
 
-const std::string& saved_setting(const Metadata& metadata, const std::string& name,
-                                 const std::string& file) {
+// The default of a setting that came later than the first files.
+std::optional<std::string> of_older_files(const std::string& name) {
+  const RunConfig standard;
+  for (const AnySetting* setting : standard.settings())
+    if (setting->info().name == name && setting->info().newer_than_files) return setting->text();
+  return {};
+}
+
+std::string saved_setting(const Metadata& metadata, const std::string& name,
+                          const std::string& file) {
   const auto saved = metadata.find(key_of(name));
+  if (saved == metadata.end())
+    if (const auto standard = of_older_files(name)) return *standard;
   check(saved != metadata.end(), "{}: does not say which {} the run had", file, name);
   return saved->second;
 }
@@ -73,6 +84,7 @@ Metadata to_metadata(const Position& at, const Settings& settings, const std::st
   put_milliseconds("milliseconds", at.seconds);
   put("validations_since_best", at.validations_since_best);
   put("validated_step", at.validated_step);
+  put("plateaus", at.plateaus);
   put("best_step", at.best_step);
   put_bits("best_score_bits", at.best_score);
   put_bits("best_loss_bits", at.best_loss);
@@ -88,7 +100,7 @@ Metadata to_metadata(const Position& at, const Settings& settings, const std::st
 Position position_from(const Metadata& metadata, const Settings& settings,
                        const std::string& file) {
   for (const auto& [name, value] : settings) {
-    const std::string& saved = saved_setting(metadata, name, file);
+    const std::string saved = saved_setting(metadata, name, file);
     check(saved == value, "train: --resume needs the run's {}; got {}", describe(name, saved),
           value);
   }
@@ -112,6 +124,7 @@ Position position_from(const Metadata& metadata, const Settings& settings,
           .best_loss = number("best_loss_bits"),
           .validations_since_best = count("validations_since_best"),
           .validated_step = count("validated_step", step),
+          .plateaus = metadata.contains("plateaus") ? count("plateaus") : 0,
           .interval = {.loss = number("interval_loss_bits"),
                        .seconds = seconds("interval_milliseconds"),
                        .tokens = count("interval_tokens"),
@@ -136,7 +149,7 @@ void check_saved_model(const Metadata& metadata, const ModelConfig& config,
   Settings settings;
   append(settings, config);
   for (const auto& [name, value] : settings) {
-    const std::string& saved = saved_setting(metadata, name, file);
+    const std::string saved = saved_setting(metadata, name, file);
     check(saved == value, "{}: is of a model with {}; config.json has {}", file,
           describe(name, saved), value);
   }

@@ -20,6 +20,7 @@ struct Position {
   double best_score = 0, best_loss = 0;    ///< its validation, by the run's metric
   int64_t validations_since_best = 0;
   int64_t validated_step = 0;  ///< of the last validation
+  int64_t plateaus = 0;        ///< at which the learning rate was halved
   struct {
     double loss = 0;  ///< sum over its tokens
     double seconds = 0;

@@ -105,7 +105,10 @@ ModelConfig load_config(const std::filesystem::path& dir) {
     ModelConfig c;
     c.run = open_seal(json);
     c.vocabulary = integer_at(json, "vocabulary");
-    for (AnySetting* setting : c.settings()) setting->read(text_at(json, json_key(*setting)));
+    for (AnySetting* setting : c.settings()) {
+      const std::string key = json_key(*setting);
+      if (!setting->info().newer_than_files || has(json, key)) setting->read(text_at(json, key));
+    }
     validate(c);
     return c;
   });

@@ -49,7 +49,11 @@ struct SettingInfo {
   Range range{};  ///< of numbers
   OnResume on_resume = OnResume::kSame;
   std::vector<std::string> choices{};  ///< of words; empty: any text
+  /// Whether there were files of settings before it: they mean its default.
+  bool newer_than_files = false;
 };
+
+inline constexpr bool kNewer = true;
 
 class SettingGroup;
 

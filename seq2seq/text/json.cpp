@@ -71,6 +71,11 @@ JsonObject parse_json(const std::string& text) try {
   fail("{}", e.what());
 }
 
+bool has(const JsonObject& object, const std::string& key) {
+  return std::any_of(object.begin(), object.end(),
+                     [&](const auto& field) { return field.first == key; });
+}
+
 int64_t integer_at(const JsonObject& object, const std::string& key) {
   return typed_at<int64_t>(object, key, "a whole number");
 }

@@ -23,6 +23,7 @@ std::string to_json_text(const JsonObject& object);
 /// Throws Error if `text` is no JSON, or no object of such values.
 JsonObject parse_json(const std::string& text);
 
+bool has(const JsonObject& object, const std::string& key);
 /// The value under `key`. Throw Error if there is none, or one of another type.
 int64_t integer_at(const JsonObject& object, const std::string& key);
 double number_at(const JsonObject& object, const std::string& key);

@@ -3,6 +3,7 @@
 #include <weft/core/detail/check.h>
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/text/merges.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/text_file.h>
@@ -95,10 +96,15 @@ class SubwordVocabulary : public Vocabulary {
  public:
   explicit SubwordVocabulary(std::vector<std::string> list)
       : Vocabulary(Tokens::kSubwords, std::move(list)),
-        coder_({std::begin(kSpecialNames), std::end(kSpecialNames)}, pieces()) {}
+        coder_({std::begin(kSpecialNames), std::end(kSpecialNames)}, pieces()),
+        merges_(pieces()) {}
 
   std::vector<int64_t> encode(const std::string& text) const override {
     return coder_.encode(text);
+  }
+  std::vector<int64_t> sample(const std::string& text, double dropout,
+                              Generator& random) const override {
+    return merges_.encode(text, dropout, random);
   }
   std::string decode(std::span<const int64_t> ids) const override {
     check_ids(ids);
@@ -107,6 +113,7 @@ class SubwordVocabulary : public Vocabulary {
 
  private:
   SubwordCoder coder_;
+  Merges merges_;
 };
 
 bool is_piece(const std::string& text, Tokens tokens) {

@@ -2,6 +2,8 @@
 // et al., ACL 2016), computed by SentencePiece. Both sides of a corpus share a vocabulary.
 #pragma once
 
+#include <weft/core/random.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -33,6 +35,13 @@ class Vocabulary {
   /// them is kUnknown. Ill-formed UTF-8 is unknown. Runs of blanks count as one, but are characters
   /// where tokens are.
   virtual std::vector<int64_t> encode(const std::string& text) const = 0;
+
+  /// The same cut at random, where there is more than one way: of subwords, merges are left out
+  /// with probability `dropout` (merges.h). Else encode().
+  virtual std::vector<int64_t> sample(const std::string& text, double /*dropout*/,
+                                      Generator& /*random*/) const {
+    return encode(text);
+  }
 
   /// The text of ids; pad, begin and end are left out, unknown is written as U+2047 (double
   /// question mark). Throws on an id outside [0, size).

@@ -3,6 +3,8 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/run/divergence.h>
+#include <weft/seq2seq/run/schedule_kind.h>
+#include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/seq2seq/training/trainer.h>
 
@@ -25,6 +27,16 @@ class EvalScope {
  private:
   Module& model_;
 };
+
+LrFactor builtin_schedule(const TrainConfig& c) {
+  return find_named(builtin_schedules(), c.schedule, "schedule").make(c);
+}
+
+std::unique_ptr<WeightAverage> make_average(const TrainConfig& c, const NamedTensors& parameters) {
+  if (c.ema > 0) return std::make_unique<ExponentialAverage>(parameters, c.ema);
+  if (c.average > 0) return std::make_unique<AverageOfLast>(parameters, c.average);
+  return nullptr;
+}
 
 bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
@@ -53,14 +65,13 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       run_(config.model.run),
       parts_(parts),
       ranks_(parts.communicator),
-      schedule_(parts.optimizer, parts.lr_factor
-                                     ? parts.lr_factor
-                                     : schedules::warmup_decay(config_.warmup, config_.decay)),
+      schedule_(parts.optimizer, parts.lr_factor ? parts.lr_factor : builtin_schedule(config_)),
       pairs_(encode_pairs(parts.vocabulary, parts.corpus.train.text)),
       valid_(encode_pairs(parts.vocabulary, parts.corpus.valid.text)),
       valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
       settings_(run_settings(config, parts.corpus.train.text, parts.corpus.valid.text)),
       progress_(ranks_.first() ? std::cerr : nowhere(), isatty(STDERR_FILENO) != 0),
+      average_(make_average(config_, parts.model.named_parameters())),
       at_(config_.resume ? restore() : Position{}),
       gradients_(parts.communicator, parts.model.named_parameters()) {
   check_ranks();
@@ -147,6 +158,9 @@ std::string Trainer::why_finished() const {
 }
 
 void Trainer::train_epoch() {
+  if (config_.subword_dropout > 0)
+    pairs_ = sample_pairs(parts_.vocabulary, parts_.corpus.train.text, config_.subword_dropout,
+                          static_cast<uint64_t>(config_.seed), at_.epoch);
   const TrainingBatches epoch =
       training_batches(pairs_, config_.max_tokens, static_cast<uint64_t>(config_.seed), at_.epoch);
   if (!std::exchange(ready_, true)) say_ready(epoch.skipped);
@@ -218,8 +232,19 @@ double Trainer::fraction() const {
       1.0, std::max(by_steps, config_.minutes > 0 ? at_.seconds / (60 * config_.minutes) : 0));
 }
 
+// Of the average, where there is one, which is then what is kept. It has this step's weights
+// already where the step is validated again.
 void Trainer::validate() {
   gradients_.check_equal();
+  if (average_ && at_.validated_step != at_.step) average_->before_validation();
+  {
+    const AverageScope average(average_.get());
+    validate_weights();
+  }
+  save_last();
+}
+
+void Trainer::validate_weights() {
   const ParallelText& text = parts_.corpus.valid.text;
   double loss = 0;
   std::vector<std::string> translations;
@@ -241,7 +266,6 @@ void Trainer::validate() {
                   loss, std::exp(loss), chosen, exact_match(translations, text.target)));
   at_.validated_step = at_.step;
   keep_if_best(score, loss);
-  save_last();
 }
 
 void Trainer::keep_if_best(double score, double loss) {
@@ -249,11 +273,26 @@ void Trainer::keep_if_best(double score, double loss) {
   // A lower loss is no reason to go on where the score cannot get better.
   const bool settled = at_.best_step > 0 && parts_.metric.perfect(at_.best_score);
   at_.validations_since_best = best && !settled ? 0 : at_.validations_since_best + 1;
+  slow_down_if_due();
   if (!best) return;
   at_.best_step = at_.step;
   at_.best_score = score;
   at_.best_loss = loss;
   save(kBestCheckpoint);
+}
+
+// Halves the learning rate at every plateau of scores, if that is asked for.
+void Trainer::slow_down_if_due() {
+  const int64_t waited = at_.validations_since_best;
+  if (config_.plateau == 0 || waited == 0 || waited % config_.plateau != 0) return;
+  ++at_.plateaus;
+  set_rate(at_.plateaus);
+  progress_.print(
+      fmt::format("{} validations without a better score: the learning rate is halved", waited));
+}
+
+void Trainer::set_rate(int64_t plateaus) {
+  schedule_.set_scale(std::exp2(-static_cast<double>(plateaus)));
 }
 
 // By score, and between equal scores by loss.

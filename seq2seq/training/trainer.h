@@ -6,6 +6,7 @@
 #include <weft/optim/schedules.h>
 #include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/metrics/metric.h>
+#include <weft/seq2seq/models/objective.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/ranks.h>
@@ -18,6 +19,7 @@
 #include <weft/seq2seq/training/progress.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 namespace weft {
@@ -41,7 +43,7 @@ struct TrainingParts {
   const Corpus& corpus;
   const Metric& metric;     ///< decides which model is kept
   RunDirectory& directory;  ///< where it is kept
-  LrFactor lr_factor = {};  ///< of an update; by default that of the settings warmup and decay
+  LrFactor lr_factor = {};  ///< of an update; by default that of the setting schedule
   Stopwatch since_start{};  ///< tells the user how long it took to get ready
   /// To the ranks that train the same model with the same parts. Only rank 0 writes and prints; the
   /// result has the same bits at any number of ranks.
@@ -80,6 +82,7 @@ class Trainer {
     double norm = 0;
   };
   Pass pass(std::span<const Batch> batches, const GeneratorState& start);
+  ObjectiveOptions objective_options() const;
   double add_part(std::span<const Batch> batches, int64_t part, const GeneratorState& start);
   std::string cause(std::span<const Batch> batches, const GeneratorState& start);
   void diverged(const std::string& fault, std::span<const Batch> batches,
@@ -90,7 +93,10 @@ class Trainer {
   double fraction() const;
   bool validation_due() const;
   void validate();
+  void validate_weights();
   void keep_if_best(double score, double loss);
+  void slow_down_if_due();
+  void set_rate(int64_t plateaus);
   bool is_best(double score, double loss) const;
   double save_if_due(const GeneratorState& start);
   void save_interrupted(const Interrupted& why);
@@ -112,8 +118,9 @@ class Trainer {
   TrainingBatches valid_batches_;
   Settings settings_;
   Progress progress_;
-  bool lacks_best_ = false;  // for it was lost
-  int64_t saved_step_ = -1;  // of the last checkpoint; -1: none
+  std::unique_ptr<WeightAverage> average_;  // null: none is asked for
+  bool lacks_best_ = false;                 // for it was lost
+  int64_t saved_step_ = -1;                 // of the last checkpoint; -1: none
   Position at_;
   DataParallel gradients_;
   std::optional<MetricsLog> metrics_;  // of rank 0, once it runs

@@ -14,7 +14,8 @@ constexpr double kSaveShare = 0.01;
 }  // namespace
 
 TrainingRun Trainer::state() {
-  return {parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}};
+  return {
+      parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}, average_.get()};
 }
 
 // Now and then between validations. Weights are saved only once loss and gradient of the update
@@ -81,6 +82,7 @@ Position Trainer::restore() {
   const Position best =
       found.best ? position_from(*found.best, settings_, (dir / kBestCheckpoint).string())
                  : Position{};
+  set_rate(at.plateaus);
   at.best_step = best.best_step;
   at.best_score = best.best_score;
   at.best_loss = best.best_loss;

@@ -50,6 +50,7 @@ void Trainer::update(const std::vector<Batch>& batches) {
       film_->add();
     saving = save_if_due(start);
     parts_.optimizer.step(config_.clip > 0 ? clip_factor(done.norm, config_.clip) : 1);
+    if (average_) average_->after_update();
     skipped_in_row_ = 0;
   }
   parts_.model.zero_grad();
@@ -90,6 +91,12 @@ Trainer::Pass Trainer::pass(std::span<const Batch> batches, const GeneratorState
   }
 }
 
+ObjectiveOptions Trainer::objective_options() const {
+  return {.label_smoothing = config_.label_smoothing,
+          .r_drop = config_.r_drop,
+          .word_dropout = config_.word_dropout};
+}
+
 // Part 0 draws from the generator as it stands, which moves it; others, which any rank may run,
 // from one of their own, and leave it alone.
 double Trainer::add_part(std::span<const Batch> batches, int64_t part,
@@ -98,7 +105,7 @@ double Trainer::add_part(std::span<const Batch> batches, int64_t part,
   if (part > 0) own.push_back({start.generator, seed_of_part(start.seed, part), start.position});
   const RandomReplay masks(own);
   return add_gradients(parts_.model, pairs_, batches[static_cast<size_t>(part)],
-                       tokens_of(pairs_, batches), config_.label_smoothing);
+                       tokens_of(pairs_, batches), objective_options(), parts_.generator);
 }
 
 // Ends the run, unless the update is to be skipped; the first one that is skipped is explained.

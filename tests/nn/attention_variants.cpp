@@ -241,6 +241,45 @@ TEST_CASE("grouped-query attention decodes in steps, with rotary positions and f
   CHECK(cache.contents().keys.shape() == Shape{2, 1, 5, 2});
 }
 
+TEST_CASE("multi-head attention normalizes and turns queries and keys, at once and in steps") {
+  MultiheadAttention attention(
+      {.embed_dim = 8, .num_heads = 2, .batch_first = true, .rotary = true, .qk_norm = true},
+      Generator(1));
+  attention.to(kFloat64);
+  NoGrad no_grad;
+  for (const char* name : {"q_norm.weight", "k_norm.weight"}) {
+    Tensor scale = parameter(attention, name);
+    for (int64_t i = 0; i < 4; ++i)
+      scale.mutable_data<double>("test")[i] = 0.5 + static_cast<double>(i);
+  }
+  const Tensor x = normal({2, 5, 8}, 1);
+  const Tensors parts =
+      split(linear(x, parameter(attention, "in_proj_weight"), parameter(attention, "in_proj_bias")),
+            8, -1);
+  RotaryPositions rotary;
+  const auto prepared = [&](size_t part, const char* norm) {
+    return rotary(rms_norm(split_heads(parts[part], 2), parameter(attention, norm)));
+  };
+  const Tensor q = prepared(0, "q_norm.weight"), k = prepared(1, "k_norm.weight");
+  const Tensor found =
+      attention_with_weights(q, k, split_heads(parts[2], 2), {.causal = true}).output;
+  const Tensor expected = linear(merge_heads(found), parameter(attention, "out_proj.weight"),
+                                 parameter(attention, "out_proj.bias"));
+  CHECK(largest_difference(attention(x, x, x, AttentionCall{.mask = Mask::causal()}).output,
+                           expected) < 1e-14);
+  AttentionCache cache(AttentionCache::Kind::grows);
+  for (int64_t t = 0; t < 5; ++t) {
+    const Tensor one = slice(x, 1, t, t + 1);
+    CHECK(largest_difference(attention(one, one, one, AttentionCall{.cache = &cache}).output,
+                             slice(expected, 1, t, t + 1)) < 1e-14);
+  }
+  CHECK(message_of([] {
+          MultiheadAttention({.embed_dim = 6, .num_heads = 2, .rotary = true}, Generator(1));
+        }) ==
+        "multihead attention: rotary positions need heads of an even width; got 3 for embed_dim 6 "
+        "and 2 heads");
+}
+
 TEST_CASE("linear attention equals its quadratic form") {
   LinearAttention attention(4, 1, Generator(1));
   attention.to(kFloat64);

@@ -34,6 +34,17 @@ TransformerLayerOptions layer_options(bool pre) {
           .memory_dim = pre ? std::optional<int64_t>(3) : std::nullopt};
 }
 
+// All that PyTorch's layers do not have.
+TransformerLayerOptions modern_options() {
+  TransformerLayerOptions o = layer_options(true);
+  o.activation = FeedForwardActivation::swiglu;
+  o.rotary = o.qk_norm = true;
+  return o;
+}
+
+const std::vector<TransformerLayerOptions> kLayers{layer_options(false), layer_options(true),
+                                                   modern_options()};
+
 Tensor bend(const Tensor& x) { return tanh(x); }
 
 struct Mlp : Sequential {
@@ -71,6 +82,8 @@ Reports check_attention() {
                          const Mask local = alibi(2, 4, 4) & Mask::window(2, 0);
                          return m(in[0], in[0], in[0], AttentionCall{.mask = local});
                        }),
+          check_module(module({.embed_dim = 4, .num_heads = 2, .rotary = true, .qk_norm = true}),
+                       {normal({3, 2, 4})}, self),
           check_module(module({.embed_dim = 4, .num_heads = 1, .bias = false}),
                        {normal({2, 2, 4}), normal({3, 2, 4}), normal({3, 2, 4}, 8)})};
 }
@@ -99,22 +112,21 @@ Reports check_cross_attention() {
 
 Reports check_encoder_layer() {
   Reports reports;
-  for (const bool pre : {false, true})
-    reports.push_back(
-        check_module([=] { return TransformerEncoderLayer(layer_options(pre), Generator(1)); },
-                     {normal(pre ? Shape{2, 3, 4} : Shape{3, 2, 4})},
-                     [](TransformerEncoderLayer& m, const Tensors& in) {
-                       return m(in[0], {.src_mask = kPadding});
-                     }));
+  for (const TransformerLayerOptions& o : kLayers)
+    reports.push_back(check_module([=] { return TransformerEncoderLayer(o, Generator(1)); },
+                                   {normal(o.batch_first ? Shape{2, 3, 4} : Shape{3, 2, 4})},
+                                   [](TransformerEncoderLayer& m, const Tensors& in) {
+                                     return m(in[0], {.src_mask = kPadding});
+                                   }));
   return reports;
 }
 
 Reports check_decoder_layer() {
   Reports reports;
-  for (const bool pre : {false, true})
+  for (const TransformerLayerOptions& o : kLayers)
     reports.push_back(check_module(
-        [=] { return TransformerDecoderLayer(layer_options(pre), Generator(1)); },
-        {normal({2, 2, 4}), normal(pre ? Shape{2, 3, 3} : Shape{3, 2, 4})},
+        [=] { return TransformerDecoderLayer(o, Generator(1)); },
+        {normal({2, 2, 4}), normal(o.batch_first ? Shape{2, 3, 3} : Shape{3, 2, 4})},
         [](TransformerDecoderLayer& m, const Tensors& in) {
           return m(in[0], in[1], DecoderCall{.tgt_mask = Mask::causal(), .memory_mask = kPadding});
         }));

@@ -106,3 +106,25 @@ TEST_CASE("schedules refuse lengths that are not positive") {
   CHECK(message_of([] { schedules::step_decay(0, 0.5); }) ==
         "step_decay: every must be positive; got 0");
 }
+
+TEST_CASE("a schedule after warm-up begins where that ends") {
+  const LrFactor factor = schedules::with_warmup(4, schedules::linear(1, 0, 8));
+  for (int64_t step = 0; step < 4; ++step)
+    CHECK(factor(step) == Approx(static_cast<double>(step + 1) / 4));
+  CHECK(factor(4) == Approx(1 - 1.0 / 8));
+  CHECK(factor(11) == 0);
+  CHECK(schedules::with_warmup(1, schedules::constant())(0) == 1);
+  CHECK(message_of([] { schedules::with_warmup(0, schedules::constant()); }) ==
+        "with_warmup: warmup must be positive; got 0");
+}
+
+TEST_CASE("a schedule's scale multiplies what the step says, now and later") {
+  Sgd sgd({{"a", parameter("a")}}, {.lr = 2});
+  Schedule schedule(sgd, schedules::linear(1, 0, 4));
+  schedule.set_scale(0.5);
+  CHECK(sgd.lr() == 1);
+  schedule.step();
+  CHECK(sgd.lr() == 0.75);
+  CHECK(message_of([&] { schedule.set_scale(-1); }) ==
+        "Schedule: the scale must not be negative; got -1");
+}

@@ -5,6 +5,7 @@
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/program/detail/report.h>
 #include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
@@ -90,6 +91,8 @@ std::unique_ptr<Seq2SeqModel> make_model(const RunConfig& config, const ModelKin
 std::unique_ptr<Vocabulary> make_vocabulary(RunConfig& config, const ParallelText& text,
                                             const RunDirectory& directory, LoadedModel& initial) {
   TrainConfig& train = config.train;
+  if (find_tokens(train.tokens) != Tokens::kSubwords)
+    config.ignore(train.subword_dropout.info().name, "--tokens " + train.tokens.value());
   if (initial.vocabulary) return std::move(initial.vocabulary);
   if (train.resume) return load_vocabulary(directory.folder(), config.model.run);
   const Tokens tokens = find_tokens(train.tokens);
@@ -151,6 +154,15 @@ const ModelKind& settle_model(RunConfig& config, std::span<const ModelKind> kind
 const OptimizerKind& settle_optimizer(RunConfig& config, std::span<const OptimizerKind> kinds) {
   const OptimizerKind& kind = find_named(kinds, config.train.optimizer, "optimizer");
   suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
+// The end of a schedule is settled when a run begins: a limit that is given anew does not bend it.
+const ScheduleKind& settle_schedule(RunConfig& config, std::span<const ScheduleKind> kinds) {
+  const ScheduleKind& kind = find_named(kinds, config.train.schedule, "schedule");
+  suggest_defaults(config, kind.defaults);
+  if (!config.train.resume && config.train.decay_steps == 0)
+    config.train.decay_steps = config.train.steps.value();
   return kind;
 }
 
@@ -216,7 +228,11 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
   suggest_defaults(config, corpus.defaults);
   const ModelKind& model_kind = settle_model(config, catalog.models);
   const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
+  const ScheduleKind& schedule_kind = settle_schedule(config, catalog.schedules);
   validate(config.train);
+  check(config.train.freeze.value().empty() || !config.train.init_from.value().empty(),
+        "train: --freeze keeps what --init-from begins with; got --freeze {} alone",
+        config.train.freeze.value());
   const Metric& metric = find_named(catalog.metrics, config.train.metric, "metric");
   const std::unique_ptr<Vocabulary> vocabulary =
       make_vocabulary(config, corpus.train.text, directory, initial);
@@ -227,6 +243,7 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
   const Generator generator(static_cast<uint64_t>(config.train.seed));
   const std::unique_ptr<Seq2SeqModel> model =
       make_model(config, model_kind, generator, std::move(initial));
+  if (!config.train.freeze.value().empty()) freeze(*model, config.train.freeze);
   const std::unique_ptr<Optimizer> optimizer =
       optimizer_kind.make(model->named_parameters(), config.train);
   Trainer trainer(config, {.model = *model,
@@ -236,6 +253,7 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
                            .corpus = corpus,
                            .metric = metric,
                            .directory = directory,
+                           .lr_factor = schedule_kind.make(config.train),
                            .since_start = since_start,
                            .communicator = communicator});
   if (ranks.first())

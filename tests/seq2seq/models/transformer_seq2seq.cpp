@@ -3,6 +3,7 @@
 #include <weft/nn/check_module.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/decoding/beam_search.h>
+#include <weft/seq2seq/models/objective.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
@@ -35,7 +36,9 @@ struct Result {
 Result gradients(const std::vector<Batch>& batches) {
   TransformerSeq2Seq model(kSmall, weft::Generator(3));
   Result result;
-  for (const Batch& batch : batches) result.loss += add_gradients(model, kPairs, batch, 14, 0.1);
+  for (const Batch& batch : batches)
+    result.loss +=
+        add_gradients(model, kPairs, batch, 14, {.label_smoothing = 0.1}, weft::Generator(3));
   for (const auto& p : model.named_parameters())
     result.gradients.push_back(p.tensor.grad().to_vector<double>());
   return result;
@@ -82,7 +85,7 @@ namespace {
 
 // Every choice at least once.
 std::vector<TransformerSeq2SeqOptions> variants() {
-  std::vector<TransformerSeq2SeqOptions> all(5, kSmall);
+  std::vector<TransformerSeq2SeqOptions> all(8, kSmall);
   all[1].positions = Positions::learned;
   all[1].longest = 16;
   all[1].tied_embeddings = false;
@@ -94,6 +97,13 @@ std::vector<TransformerSeq2SeqOptions> variants() {
   all[4].transformer.final_norm = false;
   all[4].tied_embeddings = false;
   all[4].output_bias = true;
+  all[5].positions = Positions::relative;
+  all[5].transformer.layer.activation = FeedForwardActivation::swiglu;
+  all[6].positions = Positions::rotary;
+  all[6].transformer.layer.qk_norm = true;
+  all[7].positions = Positions::alibi;
+  all[7].transformer.layer.qk_norm = true;
+  all[7].transformer.layer.norm_first = true;
   return all;
 }
 

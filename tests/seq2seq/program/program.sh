@@ -282,7 +282,7 @@ case_models() { # every model and every optimizer by its name; what was saved is
     "$program" train --model-dir "$dir/$model" --resume --steps 6 >/dev/null 2>"$dir/log" ||
       { cat "$dir/log" >&2; fail "a run must know its model"; }
   done
-  for optimizer in adam adamw sgd; do
+  for optimizer in adam adamw sgd lion adafactor muon; do
     train "$dir/$optimizer" --optimizer $optimizer --steps 6 --validate-every 3
     train "$dir/$optimizer-parts" --optimizer $optimizer --steps 3
     "$program" train --model-dir "$dir/$optimizer-parts" --resume --steps 6 >/dev/null 2>&1 || fail "resume $optimizer"
@@ -293,11 +293,49 @@ case_models() { # every model and every optimizer by its name; what was saved is
   expect_error "--model gru; got transformer" train --model-dir "$dir/gru" --resume --model transformer
   expect_error "--heads says nothing to --model gru; got 3" train --task sort --model-dir "$dir/m" --model gru --heads 3
   expect_error "model: must be one of transformer, gru, lstm; got 'grub'" train --task sort --model-dir "$dir/m" --model grub
-  expect_error "optimizer: must be one of adam, adamw, sgd; got 'lion'" \
-    train --task sort --model-dir "$dir/m" --optimizer lion
+  expect_error "optimizer: must be one of adam, adamw, sgd, lion, adafactor, muon; got 'rprop'" \
+    train --task sort --model-dir "$dir/m" --optimizer rprop
   expect_error "norm: must be one of pre, post; got 'none'" train --task sort --model-dir "$dir/m" --norm none
   sed -i 's/"gru"/"gnu"/' "$dir/gru/config.json"
   expect_error "config.json: not a model's settings: it was changed since weft wrote it" run --model-dir "$dir/gru"
+}
+
+case_parts() { # parts of training that may be asked for: the same bytes after a stop, and at any number of threads
+  local flags
+  local parts=("--r-drop 5 --accumulate 2" "--ema 0.9" "--average 2" "--schedule cosine --decay-steps 9" "--plateau 1"
+    "--word-dropout 0.1" "--tokens subword --subword-dropout 0.3" "--activation swiglu --qk-norm --positions rotary"
+    "--positions relative" "--positions alibi")
+  for flags in "${parts[@]}"; do
+    rm -rf "$dir/whole" "$dir/pieces"
+    # shellcheck disable=SC2086  # several words
+    train "$dir/whole" --steps 8 --warmup 3 --validate-every 2 $flags
+    # shellcheck disable=SC2086
+    train "$dir/pieces" --steps 4 --warmup 3 --validate-every 2 --threads 1 $flags
+    "$program" train --model-dir "$dir/pieces" --resume --steps 8 --threads 2 >/dev/null 2>"$dir/log" ||
+      { cat "$dir/log" >&2; fail "resume with $flags"; }
+    same_tensors "$dir/whole/last.safetensors" "$dir/pieces/last.safetensors" "$flags: goes on differently"
+    "$program" run --model-dir "$dir/whole" --beam 3 <"$dir/en" >"$dir/out" || fail "run with $flags"
+    [ "$(wc -l <"$dir/out")" = "$(wc -l <"$dir/en")" ] || fail "run with $flags: lines"
+    "$program" lab --model-dir "$dir/whole" --sentence "$(head -n 1 "$dir/en")" --over 0 --format json \
+      --out "$dir/r.json" >/dev/null || fail "lab with $flags"
+  done
+  train "$dir/old" --steps 2
+  "$program" train --train-source "$dir/en" --train-target "$dir/de" --init-from "$dir/old" --model-dir "$dir/new" \
+    --freeze transformer.encoder,embedding --accumulate 2 --steps 3 >/dev/null 2>"$dir/log" ||
+    { cat "$dir/log" >&2; fail "train with --freeze"; }
+  "$program" train --model-dir "$dir/new" --resume --steps 5 >/dev/null 2>"$dir/log" || fail "resume with --freeze"
+  expect_error "--freeze keeps what --init-from begins with" \
+    train --task sort --model-dir "$dir/m" --freeze transformer
+  expect_error "no parameter's name begins with 'nothing'" \
+    train --task sort --model-dir "$dir/m" --init-from "$dir/old" --freeze nothing
+  expect_error "leaves nothing to train" \
+    train --task sort --model-dir "$dir/m" --init-from "$dir/old" --freeze transformer,embedding
+  expect_error "--ema and --average exclude each other; got 0.9 and 2" \
+    train --task sort --model-dir "$dir/m" --ema 0.9 --average 2
+  expect_error "schedule: must be one of inverse-square-root, cosine, linear, constant, plateau; got 'step'" \
+    train --task sort --model-dir "$dir/m" --schedule step
+  expect_error "--subword-dropout says nothing to --tokens char; got 0.1" \
+    train --task sort --model-dir "$dir/m" --tokens char --subword-dropout 0.1
 }
 
 # The examples that put something of their own into the command line.
@@ -317,9 +355,9 @@ case_own_model() {
   done
 }
 case_own_program() {
-  "$program" train --task vowels --model sharp --optimizer lion --model-dir "$dir/m" "${small[@]}" --steps 4 \
+  "$program" train --task vowels --model sharp --optimizer signum --model-dir "$dir/m" "${small[@]}" --steps 4 \
     >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
-  grep -q '^optimizer = .lion.$' "$dir/m/run.toml" || fail "run.toml names another optimizer"
+  grep -q '^optimizer = .signum.$' "$dir/m/run.toml" || fail "run.toml names another optimizer"
   "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
   "$program" show --model-dir "$dir/m" --sentence abc | grep -q b || fail "show"
 }

@@ -154,7 +154,7 @@ case_run() { # lines are shared out, and come back in their order
 }
 
 case_own_program() { # two lines of main give it the same
-  local own=(--task vowels --model sharp --optimizer lion "${small[@]}" --steps 6 --accumulate 2)
+  local own=(--task vowels --model sharp --optimizer signum "${small[@]}" --steps 6 --accumulate 2)
   alone "$dir/m1" "${own[@]}"
   train_on 2 "$dir/m2" "${own[@]}"
   same_run "$dir/m1" "$dir/m2"

@@ -210,3 +210,49 @@ TEST_CASE("damaged vocabulary files are an error that says what is wrong") {
   CHECK(complaint(R"({"kind": "subwords", "pieces": ["a", "<s>"]})") ==
         "load_vocabulary: expected pieces that differ; got '<s>' twice in 'vocabulary.json'");
 }
+
+TEST_CASE("subwords cut at random: without dropout SentencePiece's, with all of it characters") {
+  const auto v = subwords();
+  Generator random(1);
+  Lines lines = kText;
+  for (const char* other :
+       {"", "  the   man ", "xyz man q", "the\u2581man", "\u00fcber alte M\u00e4nner",
+        "a\xff"
+        "b",
+        "<s> </s> <unk>", "Hausfrau does n't"})
+    lines.emplace_back(other);
+  for (const std::string& line : lines) {
+    INFO(line);
+    CHECK(v->sample(line, 0, random) == v->encode(line));
+    CHECK(random.position() == 0);
+  }
+  for (const std::string& line : kText) {
+    const Ids characters = v->sample(line, 1, random);
+    CHECK(std::ssize(characters) == std::ssize(line) + 1);  // with the first blank
+    CHECK(v->decode(characters) == line);
+  }
+}
+
+TEST_CASE("subwords cut at random say the same text, each by its place in the stream") {
+  const auto v = subwords();
+  Generator random(1), again(1);
+  std::vector<Ids> cuts;
+  for (int i = 0; i < 20; ++i) {
+    cuts.push_back(v->sample(kText[0], 0.3, random));
+    CHECK(v->decode(cuts.back()) == kText[0]);
+    CHECK(v->sample(kText[0], 0.3, again) == cuts.back());
+  }
+  CHECK(std::count(cuts.begin(), cuts.end(), cuts[0]) < 5);
+  const auto words = word_vocabulary(kText);
+  CHECK(words->sample(kText[0], 0.3, random) == words->encode(kText[0]));
+}
+
+TEST_CASE("subwords cut at random leave out each merge at the rate that is asked for") {
+  const auto v = train_subwords(Lines{"ab ab ab ab"}, 8);  // a, b, the blank, and one merge
+  REQUIRE(v->encode("ab").size() == 2);
+  Generator random(5);
+  int64_t kept = 0;
+  for (int i = 0; i < 4000; ++i) kept += v->sample("ab", 0.25, random).size() == 2;
+  CHECK(kept > 2890);  // of 4000, 3000 within 4 deviations of 27.4
+  CHECK(kept < 3110);
+}

@@ -5,11 +5,13 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
+#include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/training/trainer.h>
 
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -49,6 +51,7 @@ struct TinySettings {
   double learning_rate = 0.01;
   Corpus corpus = tiny_corpus();
   LrFactor lr_factor = {};
+  std::function<void(RunConfig&)> change = {};  ///< of other settings
 };
 
 /// A run up to the moment where it trains.
@@ -62,6 +65,7 @@ class TinyRun {
                            : word_vocabulary(corpus_.train.text.source);
     config_.model.vocabulary = vocabulary_->size();
     model_ = std::make_unique<TransformerSeq2Seq>(transformer(), generator_);
+    if (!config_.train.freeze.value().empty()) freeze(*model_, config_.train.freeze);
     adam_ = std::make_unique<Adam>(model_->named_parameters(), AdamOptions{.lr = s.learning_rate});
     trainer_ = std::make_unique<Trainer>(
         config_, TrainingParts{.model = *model_,
@@ -93,6 +97,7 @@ class TinyRun {
     config_.model.layers = 1;
     config_.model.heads = 2;
     config_.model.ffn = 8;
+    if (s.change) s.change(config_);
     if (s.resume) config_.model.run = load_config(directory_.folder()).run;
   }
   TransformerSeq2SeqOptions transformer() const { return transformer_options(config_.model); }
