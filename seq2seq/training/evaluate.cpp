@@ -33,7 +33,7 @@ std::vector<Pair> sample_pairs(const Vocabulary& vocabulary, const ParallelText&
                                double dropout, uint64_t seed, int64_t epoch) {
   const uint64_t of_epoch = seed_of(seed, epoch);
   std::vector<Pair> pairs(text.source.size());
-  parallel_for(std::ssize(pairs), kSentencesAtOnce, [&](int64_t begin, int64_t end) {
+  parallel_for(std::ssize(pairs), kPairsPerThread, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto at = static_cast<size_t>(i);
       Generator random(seed_of(of_epoch, i));
