@@ -75,6 +75,7 @@
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/line_reader.h>
 #include <weft/seq2seq/text/merges.h>
+#include <weft/seq2seq/text/pairs.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/text_file.h>

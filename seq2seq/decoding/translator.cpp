@@ -5,32 +5,6 @@
 
 namespace weft {
 
-Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence) {
-  return as_source(vocabulary.encode(sentence));
-}
-
-Ids as_source(Ids ids) {
-  ids.resize(std::min(ids.size(), static_cast<size_t>(kLongestSource - 1)));
-  ids.push_back(kEnd);
-  return ids;
-}
-
-bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence) {
-  constexpr auto kRoom = static_cast<size_t>(kLongestSource - 1);
-  if (sentence.size() < kRoom) return false;  // an id stands for a byte at least, or a blank before
-  return vocabulary.encode(sentence).size() > kRoom;
-}
-
-Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence) {
-  return as_target(vocabulary.encode(sentence));
-}
-
-Ids as_target(Ids ids) {
-  ids.insert(ids.begin(), kBegin);
-  ids.push_back(kEnd);
-  return ids;
-}
-
 std::vector<std::vector<Translation>> translations(Seq2SeqModel& model,
                                                    const Vocabulary& vocabulary,
                                                    std::span<const std::string> sentences,

@@ -4,25 +4,12 @@
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/decoding/source_words.h>
 #include <weft/seq2seq/pictures/attention_picture.h>
-#include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/text/pairs.h>
 
 #include <span>
 #include <string>
 
 namespace weft {
-
-/// Ids of a source beyond this many are cut off: memory grows with the square of the length.
-inline constexpr int64_t kLongestSource = 1024;
-
-/// Ids as the encoder reads them: at most kLongestSource, the last of them kEnd.
-Ids encode_source(const Vocabulary& vocabulary, const std::string& sentence);
-/// What is made of its ids: cut to kLongestSource, with kEnd.
-Ids as_source(Ids ids);
-/// Whether encode_source would cut the sentence.
-bool is_too_long(const Vocabulary& vocabulary, const std::string& sentence);
-/// Ids as the decoder reads and writes them, between kBegin and kEnd.
-Ids encode_target(const Vocabulary& vocabulary, const std::string& sentence);
-Ids as_target(Ids ids);
 
 struct Translation {
   std::string text;

@@ -1,6 +1,5 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/core/error.h>
-#include <weft/core/parallel.h>
 #include <weft/seq2seq/training/evaluate.h>
 
 #include <cmath>
@@ -8,41 +7,9 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kPairsPerThread = 1024;  // for a thread
-constexpr int64_t kTokensAtOnce = 2048;    // for a rank: a batch
-
-// Words that Generator itself leaves over.
-uint64_t seed_of(uint64_t seed, int64_t number) {
-  const auto words = philox(seed, static_cast<uint64_t>(number));
-  return uint64_t{words[3]} << 32 | words[2];
-}
+constexpr int64_t kTokensAtOnce = 2048;  // for a rank: a batch
 
 }  // namespace
-
-std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text) {
-  std::vector<Pair> pairs(text.source.size());
-  parallel_for(std::ssize(pairs), kPairsPerThread, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
-      pairs[i] = {encode_source(vocabulary, text.source[i]),
-                  encode_target(vocabulary, text.target[i])};
-  });
-  return pairs;
-}
-
-std::vector<Pair> sample_pairs(const Vocabulary& vocabulary, const ParallelText& text,
-                               double dropout, uint64_t seed, int64_t epoch) {
-  const uint64_t of_epoch = seed_of(seed, epoch);
-  std::vector<Pair> pairs(text.source.size());
-  parallel_for(std::ssize(pairs), kPairsPerThread, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto at = static_cast<size_t>(i);
-      Generator random(seed_of(of_epoch, i));
-      pairs[at].source = as_source(vocabulary.sample(text.source[at], dropout, random));
-      pairs[at].target = as_target(vocabulary.sample(text.target[at], dropout, random));
-    }
-  });
-  return pairs;
-}
 
 double mean_loss(Seq2SeqModel& model, std::span<const Pair> pairs, std::span<const Batch> batches,
                  const Ranks& ranks) {

@@ -7,13 +7,6 @@
 
 namespace weft {
 
-/// The pairs of a split as the model sees them.
-std::vector<Pair> encode_pairs(const Vocabulary& vocabulary, const ParallelText& text);
-
-/// The same cut at random (Vocabulary::sample); each pair by the seed, the epoch and its place.
-std::vector<Pair> sample_pairs(const Vocabulary& vocabulary, const ParallelText& text,
-                               double dropout, uint64_t seed, int64_t epoch);
-
 /// Mean negative log-likelihood of a target token of these batches, in nats, without label
 /// smoothing, with the same bits at any number of ranks, which share the batches out. There must be
 /// a batch.
