@@ -39,7 +39,7 @@ struct Recorded {
 
   static std::vector<std::string> words() {
     std::vector<std::string> all;
-    for (int64_t i = kSpecials; i < kIds; ++i) all.push_back(fmt::format("w{}", 10 + i));
+    for (int64_t i = kSpecials; i < kPairIds; ++i) all.push_back(fmt::format("w{}", 10 + i));
     return all;
   }
   FilmRecorder recorder(int64_t update = 0) {
@@ -63,11 +63,11 @@ struct Recorded {
 class Grouped : public Layer<Grouped, Seq2SeqModel> {
  public:
   explicit Grouped(Generator g = Generator(1))
-      : words_(child<Embedding>("words", kIds, 8, g)),
+      : words_(child<Embedding>("words", kPairIds, 8, g)),
         look_(child<GroupedQueryAttention>(
             "look", GroupedQueryAttentionOptions{.embed_dim = 8, .num_heads = 4, .num_kv_heads = 2},
             g)),
-        out_(child<Linear>("out", 8, kIds, g)) {}
+        out_(child<Linear>("out", 8, kPairIds, g)) {}
 
   Tensor loss(const PaddedIds& source, const PaddedIds& target, double) override {
     const Tensor ids = to_tensor(target), memory = words_(to_tensor(source));
@@ -263,7 +263,8 @@ TEST_CASE("a film has one head where an attention has none of its own") {
   const TempDir dir;
   const auto vocabulary = word_vocabulary(Recorded::words());
   for (const auto kind : {RecurrentAttention::bahdanau, RecurrentAttention::luong}) {
-    const auto model = small_recurrent_model({.vocabulary = kIds, .d_model = 8, .attention = kind});
+    const auto model =
+        small_recurrent_model({.vocabulary = kPairIds, .d_model = 8, .attention = kind});
     FilmRecorder recorder(*model, *vocabulary, {}, dir / kFilm, 0);
     std::vector<std::vector<double>> head;
     for (const int64_t id : {5, 6}) {

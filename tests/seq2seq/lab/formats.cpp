@@ -17,7 +17,7 @@ namespace {
 // 26 words, some of which files must take care of.
 std::unique_ptr<Vocabulary> words() {
   std::vector<std::string> all{"</script><b>", "a,b", "c\"d", "\xc3\xa4\xe2\x82\xac"};
-  for (int64_t i = 4; i < kIds - kSpecials; ++i) all.push_back(fmt::format("w{}", i));
+  for (int64_t i = 4; i < kPairIds - kSpecials; ++i) all.push_back(fmt::format("w{}", i));
   return word_vocabulary(all);
 }
 
@@ -28,7 +28,7 @@ struct Filled {
 
   Filled() {
     // Every odd word of the vocabulary, in order of the alphabet.
-    pair.source = {4, 5, 6, kIds - 1, kEnd};
+    pair.source = {4, 5, 6, kPairIds - 1, kEnd};
     const Study study(*pair.model, pair.source, pair.target);
     report.directory = "m\xff";  // not UTF-8
     report.kind = "transformer";

@@ -147,7 +147,8 @@ TEST_CASE("entropy is the mean over layers and heads") {
 
 TEST_CASE("a recurrent model has what needs no Transformer") {
   const auto kind = GENERATE(RecurrentAttention::luong, RecurrentAttention::bahdanau);
-  const auto model = small_recurrent_model({.vocabulary = kIds, .d_model = 16, .attention = kind});
+  const auto model =
+      small_recurrent_model({.vocabulary = kPairIds, .d_model = 16, .attention = kind});
   LabPair p;
   const Study study(*model, p.source, p.target);
   std::set<std::string> found;
@@ -162,11 +163,11 @@ TEST_CASE("a recurrent model has what needs no Transformer") {
 TEST_CASE("what takes too long for a long sentence is left out") {
   LabPair p;
   Generator random(3);
-  const Study study(*p.model, random_source(random, kMostShapleyUnits + 1, kIds), p.target);
+  const Study study(*p.model, random_source(random, kMostShapleyUnits + 1, kPairIds), p.target);
   CHECK(named("shapley").tokens(study).empty());
   CHECK(named("leave_one_out").tokens(study).size() == 1);
   CHECK(named("flow").maps(study).size() == 3);
-  const Study longer(*p.model, random_source(random, 60, kIds), p.target);
+  const Study longer(*p.model, random_source(random, 60, kPairIds), p.target);
   CHECK(named("flow").maps(longer).empty());
   CHECK(named("rollout").maps(longer).size() == 3);
 }

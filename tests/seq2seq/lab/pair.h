@@ -5,10 +5,10 @@
 #include <weft/seq2seq/lab/study.h>
 #include <weft/tests/seq2seq/decoding/small_model.h>
 
-inline constexpr int64_t kIds = 30;
+inline constexpr int64_t kPairIds = 30;
 
 struct LabPair {
-  std::unique_ptr<weft::TransformerSeq2Seq> model = small_model(kIds, 16);
+  std::unique_ptr<weft::TransformerSeq2Seq> model = small_model(kPairIds, 16);
   weft::Ids source{5, 9, 20, 7, weft::kEnd}, target{weft::kBegin, 8, 11, 28, weft::kEnd};
 
   double loss(const weft::Ids& read) {

@@ -104,7 +104,7 @@ TEST_CASE("faithfulness of what says nothing is no number, and long sentences ar
   CHECK(std::isnan(table.rows()[0].mean(FaithfulnessTable::kShapley)));
   CHECK(std::isfinite(table.rows()[0].mean(FaithfulnessTable::kAopc)));
   Generator random(3);
-  const Study longer(*p.model, random_source(random, kMostShapleyUnits + 1, kIds), p.target);
+  const Study longer(*p.model, random_source(random, kMostShapleyUnits + 1, kPairIds), p.target);
   const Study one(*p.model, {9, kEnd}, p.target);
   FaithfulnessTable empty;
   for (const Study* s : {&longer, &one}) {
