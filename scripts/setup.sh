@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the missing packages, configures and builds: scripts/setup.sh [PRESET [TARGET...]]
 # The preset is release unless named; without targets, everything is built. A build from nothing is
-# one of few large sources, in half the time; -D CMAKE_UNITY_BUILD=OFF is for who will change them.
+# one of few large sources, in half the time; who will change them rather has each compiled by itself:
+# cmake --preset PRESET -D CMAKE_UNITY_BUILD=OFF
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -19,14 +19,16 @@ namespace {
 
 constexpr const char* kBoardMetric = "exact";
 
-// Those that a list of names, with commas between them, means.
+// Those that a list of names, with commas between them, means, each once.
 template <class Item>
 std::vector<const Item*> choose_named(const std::vector<Item>& items,
                                       const Setting<std::string>& names) {
   std::vector<const Item*> chosen;
   std::istringstream in(names.value());
-  for (std::string name; std::getline(in, name, ',');)
-    chosen.push_back(&find_named(items, name, names.info().name));
+  for (std::string name; std::getline(in, name, ',');) {
+    const Item* item = &find_named(items, name, names.info().name);
+    if (std::find(chosen.begin(), chosen.end(), item) == chosen.end()) chosen.push_back(item);
+  }
   check(!chosen.empty(), "leaderboard: --{} names none", names.info().name);
   return chosen;
 }

@@ -89,7 +89,7 @@ TEST_CASE("leaderboard: a run that is done is not done again, and more are added
   const TempDir dir;
   const Catalog catalog = small_catalog();
   const CapturedErrors errors;
-  REQUIRE(leaderboard_command(options_of(dir.path(), "easy"), catalog) == 0);
+  REQUIRE(leaderboard_command(options_of(dir.path(), "easy,easy"), catalog) == 0);
   const std::string first = dir.read("leaderboard.jsonl");
   CHECK(std::count(first.begin(), first.end(), '\n') == 2);
   CHECK(dir.read("leaderboard.md").find("| easy | gru |") != std::string::npos);
