@@ -46,6 +46,10 @@ function(weft_unite_folders target)
     string(MAKE_C_IDENTIFIER "${folder}" group)
     set_source_files_properties(${source} TARGET_DIRECTORY ${target} PROPERTIES UNITY_GROUP ${group})
   endforeach()
+  # GCC takes what an included source keeps to itself for a header's, and warns of templates that use it.
+  if(CMAKE_UNITY_BUILD)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
 endfunction()
 
 # Compiles kernel files once per instruction set, each copy in a namespace of its own (WEFT_ISA);

@@ -72,16 +72,16 @@ void add_agreement(const Report& report, std::string& text) {
 }
 
 void add_faithfulness(const Report& report, std::string& text) {
-  using Table = FaithfulnessTable;
+  using Numbers = FaithfulnessTable;
   if (report.faithfulness.rows().empty()) return;
   text += "Faithfulness to the score, of numbers for source tokens\n";
-  for (const std::string_view name : Table::kNames)
+  for (const std::string_view name : Numbers::kNames)
     text += fmt::format("{:>{}}", name, name.size() + 2);
   text += "\n";
-  for (const Table::Row& row : report.faithfulness.rows()) {
-    for (int n = 0; n < Table::kNumbers; ++n)
-      text += fmt::format("{:{}.4g}", row.mean(static_cast<Table::Number>(n)),
-                          std::string_view(Table::kNames[n]).size() + 2);
+  for (const Numbers::Row& row : report.faithfulness.rows()) {
+    for (int n = 0; n < Numbers::kNumbers; ++n)
+      text += fmt::format("{:{}.4g}", row.mean(static_cast<Numbers::Number>(n)),
+                          std::string_view(Numbers::kNames[n]).size() + 2);
     text += "  " + place_of(row.measure, row.layer) + "\n";
   }
   text += "\n";

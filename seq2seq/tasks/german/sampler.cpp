@@ -21,7 +21,9 @@ constexpr References kCounted = kDefinite | kIndefinite | kQuantity;
 
 bool exists(const Determiner& d, bool plural) { return !(plural ? d.plural : d.singular).empty(); }
 
-bool is_subordinate_frame(Frame f) { return f == Frame::that_clause || f == Frame::whether_clause; }
+bool is_subordinate_frame(Frame frame) {
+  return frame == Frame::that_clause || frame == Frame::whether_clause;
+}
 
 bool lasting(const Clause& c) { return c.verb ? c.verb->lasting : c.predicate->lasting; }
 

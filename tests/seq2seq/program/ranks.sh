@@ -67,12 +67,12 @@ case_elastic() { # a run goes on with another number of ranks
 }
 
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits
-  local job status who signal
-  local run=("${recipe[@]}" --steps 800 --validate-every 200 --patience 100000)
-  train_on 2 "$dir/whole" "${run[@]}"
+  local job status who signal step
+  # Only the signal ends it: mpirun passes SIGTERM on after as long as it gives the ranks to obey it.
+  local run=("${recipe[@]}" --steps 1000000 --validate-every 200 --patience 1000000)
   for who in mpirun:USR1 mpirun:TERM rank:TERM; do
     signal=${who#*:}
-    "${ranks[@]}" --mca odls_base_sigkill_timeout 4 -n 2 "$program" train --model-dir "$dir/$who" "${run[@]}" \
+    "${ranks[@]}" --mca odls_base_sigkill_timeout 2 -n 2 "$program" train --model-dir "$dir/$who" "${run[@]}" \
       >"$dir/out" 2>"$dir/log" &
     job=$!
     wait_for '"step":20' "$dir/$who/metrics.jsonl"
@@ -83,8 +83,10 @@ case_signals() { # to all ranks or to one: saved, and on from there to the same 
     [ $who = mpirun:TERM ] || [ $status = $((128 + $(kill -l "$signal"))) ] ||
       fail "$who: exit status $status; $(cat "$dir/log")"
     [ "$(grep -c "^interrupted by SIG$signal at step [0-9]*; saved: " "$dir/log")" = 1 ] || fail "$who: $(cat "$dir/log")"
-    train_on 2 "$dir/$who" --resume
-    same_tensors "$dir/whole/last.safetensors" "$dir/$who/last.safetensors" "$who: the run went on differently"
+    step=$(sed -n "s/^interrupted by SIG$signal at step \([0-9]*\);.*/\1/p" "$dir/log")
+    train_on 2 "$dir/$who" --resume --steps $((step + 40))
+    train_on 2 "$dir/whole $who" "${run[@]}" --steps $((step + 40))
+    same_tensors "$dir/whole $who/last.safetensors" "$dir/$who/last.safetensors" "$who: the run went on differently"
   done
 }
 
