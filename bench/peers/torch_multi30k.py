@@ -1,4 +1,4 @@
-"""The recipe of scripts/multi30k.sh in PyTorch, as far as its speed goes: trains and prints, every ten
+"""The recipe of bench/multi30k_compare.sh in PyTorch, as far as its speed goes: trains and prints, every ten
 seconds of updates, a line of JSON with the updates, their seconds and the target tokens a second so far.
 
 usage: torch_multi30k.py CORPUS [--minutes M] [--threads N]
