@@ -123,6 +123,8 @@ struct TrainConfig : SettingGroup {
       "module it began in; or skip the update and count it", {}, kChange, {"stop", "skip"}}};
   Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
       "Updates between lines of metrics.jsonl", kPositive, kChange}};
+  Setting<bool> tensorboard{*this, false, {"tensorboard", "Training",
+      "Write the numbers of metrics.jsonl to a file of events too, for TensorBoard", {}, kChange}};
   Setting<int64_t> record_gradients{*this, 8, {"record-gradients", "Training",
       "Updates before each validation whose gradients film.jsonl tells of; 0: none", kCount, kChange}};
   // clang-format on

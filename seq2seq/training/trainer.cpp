@@ -257,8 +257,7 @@ void Trainer::validate_weights() {
     if (film_) film_->record(at_.step);
   }
   const double score = ranks_.of_first(parts_.metric.score(translations, text.target));
-  if (metrics_)
-    metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
+  log(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(

@@ -15,6 +15,7 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/event_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 
@@ -103,6 +104,11 @@ class Trainer {
   void save(const char* name);
   void save_last();
   void open_records(int64_t validated_step);
+  template <class Record>
+  void log(const Record& record) {
+    if (metrics_) metrics_->write(record);
+    if (events_) events_->write(record);
+  }
   Position restore();
   TrainingRun state();
   void check_ranks() const;
@@ -124,7 +130,8 @@ class Trainer {
   Position at_;
   DataParallel gradients_;
   std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
-  std::optional<FilmRecorder> film_;   // likewise, if asked for
+  std::optional<EventFile> events_;    // likewise, if asked for
+  std::optional<FilmRecorder> film_;   // likewise
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
   Stopwatch since_save_;
