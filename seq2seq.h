@@ -49,6 +49,7 @@
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/freeze.h>

@@ -74,6 +74,10 @@ struct TrainConfig : SettingGroup {
   Setting<int64_t> plateau{*this, 0, {"plateau", "Training",
       "Halve the rate after so many validations in a row without a better score; 0: never", kCount,
       kSame, {}, kNewer}};
+  Setting<std::string> curriculum{*this, "none", {"curriculum", "Training",
+      "Which pairs are learnt from when", {}, kSame, {}, kNewer}};
+  Setting<int64_t> curriculum_steps{*this, 1000, {"curriculum-steps", "Training",
+      "Updates after which short-first has come to all pairs", kPositive, kSame, {}, kNewer}};
   Setting<double> weight_decay{*this, 0, {"weight-decay", "Training",
       "Weight decay", kFinite}};
   Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
