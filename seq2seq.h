@@ -49,6 +49,7 @@
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
 #include <weft/seq2seq/run/corpus_size.h>
+#include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/freeze.h>
@@ -83,6 +84,7 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/event_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/trainer.h>

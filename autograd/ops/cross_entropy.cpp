@@ -4,6 +4,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops/detail/class_targets.h>
+#include <weft/autograd/ops/detail/optional_data.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/cross_entropy.h>
@@ -39,11 +40,6 @@ void for_logits(int64_t rows, int64_t classes, F f) {
   parallel_for(rows, std::max<int64_t>(1, kLogitGrain / std::max<int64_t>(classes, 1)), f);
 }
 
-template <class T>
-const T* pointer(const Tensor& t) {
-  return t.defined() ? t.data<T>() : nullptr;
-}
-
 // Of each row's softmax: the largest logit, and the sum of exp of the others' distances from it.
 struct RowSoftmax {
   Tensor top, total;
@@ -54,7 +50,7 @@ void losses_of(const Tensor& x, const ClassTargets& t, double smoothing, const T
   const int64_t classes = x.size(-1);
   dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *z = x.data<T>(), *weight = pointer<T>(t.weight);
+    const T *z = x.data<T>(), *weight = detail::data_or_null<T>(t.weight);
     const int64_t* target = t.rows.data<int64_t>();
     T *out = static_cast<T*>(loss.raw()), *top = static_cast<T*>(rows.top.raw()),
       *total = static_cast<T*>(rows.total.raw());
@@ -72,7 +68,7 @@ Tensor gradient_of(const Tensor& x, const RowSoftmax& rows, const ClassTargets& 
   dispatch_floating("cross_entropy", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *z = x.data<T>(), *top = rows.top.data<T>(), *total = rows.total.data<T>(),
-            *dy = dloss.data<T>(), *weight = pointer<T>(t.weight);
+            *dy = dloss.data<T>(), *weight = detail::data_or_null<T>(t.weight);
     const int64_t* target = t.rows.data<int64_t>();
     T* out = static_cast<T*>(dx.raw());
     for_logits(dloss.numel(), classes, [=](int64_t begin, int64_t end) {

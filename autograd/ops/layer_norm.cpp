@@ -8,6 +8,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/optional_data.h>
 #include <weft/autograd/ops/detail/row_units.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/detail/check.h>
@@ -56,11 +57,6 @@ void check_rows(const char* who, const Tensor& x, const Tensor& weight, const Te
   check_affine(bias, "bias");
 }
 
-template <class T>
-const T* pointer_of(const Tensor& t) {
-  return t.defined() ? t.data<T>() : nullptr;
-}
-
 int64_t rows_per_pass(int64_t n) {
   return std::max<int64_t>(1, kNormGrain / std::max<int64_t>(n, 1));
 }
@@ -93,7 +89,7 @@ Tensor forward(const char* who, const Tensor& s, const Tensor& weight, const Ten
   const int64_t n = s.size(-1), rows = moments.size(0);
   dispatch_floating(who, s.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *pw = pointer_of<T>(w), *pb = pointer_of<T>(b);
+    const T *pw = detail::data_or_null<T>(w), *pb = detail::data_or_null<T>(b);
     T *ps = static_cast<T*>(s.raw()), *py = static_cast<T*>(y.raw());
     auto* of_rows = moments_in<T>(moments);
     const int64_t step = rows_per_pass(n);
@@ -120,7 +116,7 @@ Tensors backward(const Tensor& x, const Tensor& weight, const Tensor& moments, c
   if (bias_too) d[2] = Tensor({n}, x.dtype());
   dispatch_floating("layer_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T *px = x.data<T>(), *pw = pointer_of<T>(w), *pdy = dy.data<T>();
+    const T *px = x.data<T>(), *pw = detail::data_or_null<T>(w), *pdy = dy.data<T>();
     const kernels::RowMoments<T>* of_rows = moments_in<T>(moments);
     auto out = [&](size_t i) { return d[i].defined() ? static_cast<T*>(d[i].raw()) : nullptr; };
     if (T* dx = out(0))

@@ -5,6 +5,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/optional_data.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
@@ -66,7 +67,7 @@ Tensor product(const char* who, const Tensor& x, const Tensor& weight, const Ten
   dispatch_floating(who, x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* pz = static_cast<T*>(z.raw());
-    const T* pb = b.defined() ? b.data<T>() : nullptr;
+    const T* pb = detail::data_or_null<T>(b);
     const int64_t step = std::max<int64_t>(1, kHot / std::max<int64_t>(out, 1));
     auto finish = [&](int64_t begin, int64_t end) {
       for (int64_t first = begin; first < end; first += step) {

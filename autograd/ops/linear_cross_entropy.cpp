@@ -5,6 +5,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops/detail/class_targets.h>
+#include <weft/autograd/ops/detail/optional_data.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
@@ -96,8 +97,8 @@ class BlockedLoss {
     const int64_t *index = rows_.index.data<int64_t>() + first,
                   *target = rows_.target.data<int64_t>() + first;
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
-    const T *weight = targets_.weight.defined() ? targets_.weight.template data<T>() : nullptr,
-            *bias = memory(b_), scale = static_cast<T>(targets_.scale);
+    const T *weight = detail::data_or_null<T>(targets_.weight), *bias = memory(b_),
+            scale = static_cast<T>(targets_.scale);
     T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first;
     kernels::gather_rows<T>(memory(h_), index, h, n, width_);
     auto finish = [&](int64_t begin, int64_t end) {

@@ -7,6 +7,7 @@
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/detail/optional_data.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
@@ -49,7 +50,7 @@ Tensor states_before(const Scan& s, const Tensor& states, const Tensor& first) {
 template <class T, class Step>
 void forward_in_time(const Scan& s, const Tensors& in, const T* states, T* products, int64_t stride,
                      Step step) {
-  const T *first = in[1].data<T>(), *bias = in[3].defined() ? in[3].data<T>() : nullptr;
+  const T *first = in[1].data<T>(), *bias = detail::data_or_null<T>(in[3]);
   const RightOperand<T> weight(true, s.rows, s.gates, s.width, in[2].data<T>(), s.width);
   for (int64_t i = 0; i < s.steps; ++i) {
     const int64_t t = s.at(i);
@@ -226,7 +227,7 @@ Tensors lstm_gradients(const Backward& b, const Tensors& in, const Tensors& stat
   dispatch_floating("lstm_scan", da.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T *pgates = gates.data<T>(), *cell = states[1].data<T>(), *last = cell_before.data<T>();
-    const T* from_cell = dy_cell.defined() ? dy_cell.data<T>() : nullptr;
+    const T* from_cell = detail::data_or_null<T>(dy_cell);
     T *pda = static_cast<T*>(da.raw()), *pdh = static_cast<T*>(dh.raw()),
       *pdc = static_cast<T*>(dc.raw());
     backward_in_time<T>(s, in[2], dy, pda, pdh, [&](int64_t t, int64_t begin, int64_t end) {

@@ -15,7 +15,7 @@ namespace {
 void show(TransformerSeq2Seq& model, const Vocabulary& vocabulary, const Split& split) {
   model.eval();  // no dropout
   const std::vector<std::string> found =
-      translate_all(model, vocabulary, split.text.source, BeamSearch({.beam = 4}));
+      translate_all(model, vocabulary, split.text.source, BeamSearch({.beam = 4, .n_best = 1}));
   model.train();
   for (size_t i = 0; i < 3; ++i)
     std::printf("  %s\n  -> %s\n", split.text.source[i].c_str(), found[i].c_str());

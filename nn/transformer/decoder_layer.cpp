@@ -8,20 +8,10 @@ TransformerDecoderLayer::TransformerDecoderLayer(const TransformerLayerOptions& 
           child<MultiheadAttention>("self_attn", detail::self_attention_options(o), generator)),
       multihead_attn_(child<MultiheadAttention>("multihead_attn",
                                                 detail::cross_attention_options(o), generator)),
-      feed_forward_{
-          child<Linear>("linear1", o.d_model, o.dim_feedforward, generator, o.bias),
-          child<Dropout>("dropout", o.activation_dropout.value_or(o.dropout), generator),
-          child<Linear>("linear2", o.dim_feedforward, o.d_model, generator, o.bias),
-          o.activation == FeedForwardActivation::swiglu
-              ? &child<Linear>("linear_gate", o.d_model, o.dim_feedforward, generator, o.bias)
-              : nullptr,
-          o.activation},
-      after_self_{child<LayerNorm>("norm1", o.d_model, o.layer_norm_eps, o.bias),
-                  child<Dropout>("dropout1", o.dropout, generator), o.norm_first},
-      after_memory_{child<LayerNorm>("norm2", o.d_model, o.layer_norm_eps, o.bias),
-                    child<Dropout>("dropout2", o.dropout, generator), o.norm_first},
-      after_feed_forward_{child<LayerNorm>("norm3", o.d_model, o.layer_norm_eps, o.bias),
-                          child<Dropout>("dropout3", o.dropout, generator), o.norm_first} {}
+      feed_forward_(feed_forward(o, generator)),
+      after_self_(residual(1, o, generator)),
+      after_memory_(residual(2, o, generator)),
+      after_feed_forward_(residual(3, o, generator)) {}
 
 Tensor TransformerDecoderLayer::forward(const Tensor& tgt, const Tensor& memory,
                                         const DecoderCall& call, DecoderLayerCache* cache) {

@@ -19,7 +19,7 @@ struct DecoderLayerCache {
 };
 
 /// torch.nn.TransformerDecoderLayer, with its parameter names and initial values.
-class TransformerDecoderLayer : public Layer<TransformerDecoderLayer> {
+class TransformerDecoderLayer : public Layer<TransformerDecoderLayer, detail::TransformerLayer> {
  public:
   using Call = DecoderCall;
   TransformerDecoderLayer(const TransformerLayerOptions& options, Generator generator);

@@ -11,7 +11,7 @@ struct EncoderCall {
 };
 
 /// torch.nn.TransformerEncoderLayer, with its parameter names and initial values.
-class TransformerEncoderLayer : public Layer<TransformerEncoderLayer> {
+class TransformerEncoderLayer : public Layer<TransformerEncoderLayer, detail::TransformerLayer> {
  public:
   using Call = EncoderCall;
   TransformerEncoderLayer(const TransformerLayerOptions& options, Generator generator);

@@ -1,5 +1,7 @@
 #include <weft/nn/transformer/sublayers.h>
 
+#include <string>
+
 namespace weft::detail {
 
 MultiheadAttentionOptions self_attention_options(const TransformerLayerOptions& o) {
@@ -18,6 +20,24 @@ MultiheadAttentionOptions cross_attention_options(const TransformerLayerOptions&
           .vdim = o.memory_dim,
           .batch_first = o.batch_first,
           .qk_norm = o.qk_norm};
+}
+
+FeedForward TransformerLayer::feed_forward(const TransformerLayerOptions& o,
+                                           const Generator& generator) {
+  return {child<Linear>("linear1", o.d_model, o.dim_feedforward, generator, o.bias),
+          child<Dropout>("dropout", o.activation_dropout.value_or(o.dropout), generator),
+          child<Linear>("linear2", o.dim_feedforward, o.d_model, generator, o.bias),
+          o.activation == FeedForwardActivation::swiglu
+              ? &child<Linear>("linear_gate", o.d_model, o.dim_feedforward, generator, o.bias)
+              : nullptr,
+          o.activation};
+}
+
+Residual TransformerLayer::residual(int number, const TransformerLayerOptions& o,
+                                    const Generator& generator) {
+  const std::string n = std::to_string(number);
+  return {child<LayerNorm>("norm" + n, o.d_model, o.layer_norm_eps, o.bias),
+          child<Dropout>("dropout" + n, o.dropout, generator), o.norm_first};
 }
 
 Tensor FeedForward::operator()(const Tensor& x) const {

@@ -46,4 +46,13 @@ struct Residual {
   Tensor add_and_norm(const Tensor& x, const Tensor& branch) const;
 };
 
+/// What encoder and decoder layers have in common: how they get these parts.
+class TransformerLayer : public Module {
+ protected:
+  /// Of children linear1, dropout, linear2 and, for swiglu, linear_gate.
+  FeedForward feed_forward(const TransformerLayerOptions& options, const Generator& generator);
+  /// Of children norm1 and dropout1, or those of another number.
+  Residual residual(int number, const TransformerLayerOptions& options, const Generator& generator);
+};
+
 }  // namespace weft::detail

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 namespace weft {
 namespace {
@@ -43,12 +45,66 @@ void add_candidates(const SentenceState& sentence, size_t row, size_t beam,
   }
 }
 
+// Where a step may go, the best first.
+struct Step {
+  std::vector<Candidate> ends, beginnings;
+};
+
+// The best of all down to the last beginning that the beam holds; of the ends as many as there is
+// room for.
+Step best_of(std::vector<Candidate> all, size_t beam, size_t room) {
+  std::sort(all.begin(), all.end(), better);
+  Step step;
+  for (const Candidate& c : all) {
+    if (step.beginnings.size() == beam) break;
+    if (c.choice.id != kEnd)
+      step.beginnings.push_back(c);
+    else if (step.ends.size() < room)
+      step.ends.push_back(c);
+  }
+  return step;
+}
+
+double penalised(double log_prob, int64_t length, double alpha) {
+  return log_prob / std::pow((5 + static_cast<double>(length)) / 6, alpha);
+}
+
+// The most that a beginning of so many ids may score in the end. Powers and quotients are rounded.
+double most(double log_prob, int64_t ids, int64_t longest, double alpha) {
+  const double sum =
+      log_prob + static_cast<double>(kMostLogProb) * static_cast<double>(longest - ids);
+  const double score = std::max(penalised(sum, ids + 1, alpha), penalised(sum, longest, alpha));
+  return score * (score < 0 ? 1 - 1e-12 : 1 + 1e-12);
+}
+
+// Whether what scores at most so much comes after the first n. Of equal ones the earlier is first.
+bool certain(std::vector<double> scores, int64_t n, double others) {
+  if (std::ssize(scores) < n) return false;
+  std::nth_element(scores.begin(), scores.begin() + n - 1, scores.end(), std::greater<>());
+  return scores[static_cast<size_t>(n - 1)] >= others;
+}
+
+// Whether nothing is left to find, or to gain, by going on.
+bool is_last(const SentenceState& sentence, const Step& step, const BeamOptions& o) {
+  const int64_t length = std::ssize(sentence.live[0].ids) + 1;
+  std::vector<double> scores;
+  for (const Hypothesis& h : sentence.finished)
+    scores.push_back(penalised(h.log_prob, std::ssize(h.ids) + 1, o.length_penalty));
+  for (const Candidate& c : step.ends)
+    scores.push_back(penalised(c.log_prob, length, o.length_penalty));
+  if (std::ssize(scores) == o.beam || step.beginnings.empty()) return true;
+  return certain(scores, o.n_best > 0 ? o.n_best : o.beam,
+                 most(step.beginnings[0].log_prob, length, sentence.longest, o.length_penalty));
+}
+
 }  // namespace
 
 BeamSearch::BeamSearch(const BeamOptions& options) : options_(options) {
   check(options.beam >= 1, "decode: the beam must be at least 1; got {}", options.beam);
   check(std::isfinite(options.length_penalty), "decode: length_penalty must be finite; got {}",
         options.length_penalty);
+  check(options.n_best >= 0 && options.n_best <= options.beam,
+        "decode: n_best must be in [0, {}], the beam; got {}", options.beam, options.n_best);
 }
 
 std::vector<Choice> BeamSearch::choose(const SentenceState& sentence) const {
@@ -56,23 +112,16 @@ std::vector<Choice> BeamSearch::choose(const SentenceState& sentence) const {
   std::vector<Candidate> candidates;
   for (size_t row = 0; row < sentence.live.size(); ++row)
     add_candidates(sentence, row, beam, candidates);
-  std::sort(candidates.begin(), candidates.end(), better);
-  std::vector<Choice> ends, beginnings;
-  for (const Candidate& c : candidates) {
-    if (beginnings.size() == beam) break;
-    if (c.choice.id != kEnd)
-      beginnings.push_back(c.choice);
-    else if (sentence.finished.size() + ends.size() < beam)
-      ends.push_back(c.choice);
-  }
-  if (sentence.finished.size() + ends.size() < beam)
-    ends.insert(ends.end(), beginnings.begin(), beginnings.end());
-  return ends;
+  const Step step = best_of(std::move(candidates), beam, beam - sentence.finished.size());
+  std::vector<Choice> choices;
+  for (const Candidate& end : step.ends) choices.push_back(end.choice);
+  if (is_last(sentence, step, options_)) return choices;
+  for (const Candidate& beginning : step.beginnings) choices.push_back(beginning.choice);
+  return choices;
 }
 
 double BeamSearch::score(const Hypothesis& finished) const {
-  const double length = static_cast<double>(finished.ids.size()) + 1;
-  return finished.log_prob / std::pow((5 + length) / 6, options_.length_penalty);
+  return penalised(finished.log_prob, std::ssize(finished.ids) + 1, options_.length_penalty);
 }
 
 }  // namespace weft

@@ -14,14 +14,10 @@ namespace {
 // cache.
 constexpr int64_t kBatchTokens = 2048;
 
-// Rounding may leave the logarithm of a certainty a little above 0; a model that gives logits for
-// log-probabilities goes far beyond.
-constexpr float kCertain = 1e-3f;
-
 void check_log_prob(float value, int64_t id, int64_t sentence) {
-  check(value <= kCertain,
+  check(value <= kMostLogProb,
         "decode: log-probabilities must be numbers of at most 0; got {} for id {} of sentence {}{}",
-        value, id, sentence, value > kCertain ? "" : ": the weights of the model are damaged");
+        value, id, sentence, value > kMostLogProb ? "" : ": the weights of the model are damaged");
 }
 
 template <class T>
@@ -42,7 +38,7 @@ class Search {
 
   // Goes on with log_probs [live, V]. Returns which old row each new live hypothesis continues.
   std::vector<size_t> advance(const Strategy& strategy, std::span<const float> log_probs) {
-    const SentenceState state{number_, live_, finished_, log_probs};
+    const SentenceState state{number_, live_, finished_, log_probs, longest_};
     for (size_t row = 0; row < live_.size(); ++row) check_row(state.next(row));
     std::vector<Hypothesis> next, ended;
     std::vector<size_t> parents;
@@ -79,7 +75,7 @@ class Search {
   // A model has no business writing specials other than kEnd: theirs may be anything.
   void check_row(std::span<const float> row) const {
     bool good = true;
-    for (size_t id = kEnd; id < row.size(); ++id) good &= row[id] <= kCertain;
+    for (size_t id = kEnd; id < row.size(); ++id) good &= row[id] <= kMostLogProb;
     for (size_t id = kEnd; id < row.size() && !good; ++id)
       check_log_prob(row[id], static_cast<int64_t>(id), number_);
   }

@@ -22,12 +22,17 @@ struct Hypothesis {
   bool ended = false;                  ///< by kEnd: otherwise it goes on, or was cut off
 };
 
+/// What a log-probability may be at most: rounding may leave that of a certainty a little above 0;
+/// a model that gives logits for log-probabilities goes far beyond.
+inline constexpr float kMostLogProb = 1e-3f;
+
 /// Where one sentence stands, and what the model says of its next ids.
 struct SentenceState {
   int64_t number = 0;                ///< of the sentence, whatever stands beside it in the batch
   std::span<const Hypothesis> live;  ///< beginnings of one length, at first a single empty one
   std::span<const Hypothesis> finished;  ///< those that have ended
-  std::span<const float> log_probs;      ///< [live, V]: numbers, at most 0; see next()
+  std::span<const float> log_probs;      ///< [live, V]: numbers, at most kMostLogProb; see next()
+  int64_t longest = 0;                   ///< a hypothesis of as many ids is cut off
 
   /// Log-probabilities [V] of what follows live[row].
   std::span<const float> next(size_t row) const {
@@ -72,7 +77,7 @@ class Strategy {
 /// The same bits whatever else is in `sources`, if the model's rows depend neither on each other
 /// nor on padding. `numbers` are those of the sentences, 0, 1, ... if empty: for strategies that
 /// tell sentences apart. Errors: an empty source; a width below 1; a choice that does not exist; a
-/// sentence left without hypotheses; log-probabilities that are NaN or above 0.
+/// sentence left without hypotheses; log-probabilities that are NaN or above kMostLogProb.
 std::vector<std::vector<Hypothesis>> decode(Seq2SeqModel& model, std::span<const Ids> sources,
                                             const Strategy& strategy,
                                             std::span<const int64_t> numbers = {});

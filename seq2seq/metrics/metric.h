@@ -4,6 +4,7 @@
 
 #include <weft/seq2seq/metrics/bleu.h>
 
+#include <cmath>
 #include <functional>
 
 namespace weft {
@@ -22,8 +23,11 @@ struct Metric {
   std::function<Counts(const std::string& hypothesis, const std::string& reference)> counts = {};
   std::function<double(std::span<const double> sums)> score_of_counts = {};
 
-  /// Whether score `a` is better than `b`.
-  bool better(double a, double b) const { return higher_is_better ? a > b : a < b; }
+  /// Whether score `a` is better than `b`; any is better than none (NaN).
+  bool better(double a, double b) const {
+    if (std::isnan(b)) return !std::isnan(a);
+    return higher_is_better ? a > b : a < b;
+  }
   /// Whether no score is better than `value`.
   bool perfect(double value) const { return higher_is_better ? value >= 100 : value <= 0; }
 };

@@ -230,6 +230,7 @@ Counts ter_counts(const std::string& hypothesis, const std::string& reference) {
   };
   WordIds from = words(hypothesis);
   const WordIds to = words(reference);
+  check_words("ter", std::ssize(from), std::ssize(to));
   const int64_t edits = to.empty() ? std::ssize(from) : Mover(from, to).edits();
   return {static_cast<double>(edits), static_cast<double>(to.size())};
 }

@@ -9,11 +9,13 @@
 
 namespace weft {
 
-/// {edits, words of the reference} of a sentence.
+/// {edits, words of the reference} of a sentence. Throws if one has more than kMostWords
+/// (word_error_rate.h).
 Counts ter_counts(const std::string& hypothesis, const std::string& reference);
 
 /// In per cent, above 100 where there are more edits than words; of references without words 100 if
-/// there are edits, else 0. Throws if there are no sentences, or not as many of both.
+/// there are edits, else 0. Throws if there are no sentences, or not as many of both, or one is
+/// too long.
 double ter(std::span<const std::string> hypotheses, std::span<const std::string> references);
 
 }  // namespace weft

@@ -1,3 +1,4 @@
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/word_error_rate.h>
 #include <weft/seq2seq/text/utf8.h>
 
@@ -25,10 +26,18 @@ int64_t edit_distance(const Words& from, const Words& to) {
 
 }  // namespace
 
+void check_words(const char* who, int64_t hypothesis, int64_t reference) {
+  check(
+      std::max(hypothesis, reference) <= kMostWords,
+      "{}: a line may have at most {} words, as longer ones would take hours; got a hypothesis of "
+      "{} and a reference of {}",
+      who, kMostWords, hypothesis, reference);
+}
+
 Counts word_error_counts(const std::string& hypothesis, const std::string& reference) {
-  const Words wanted = split_words(reference);
-  return {static_cast<double>(edit_distance(split_words(hypothesis), wanted)),
-          static_cast<double>(wanted.size())};
+  const Words found = split_words(hypothesis), wanted = split_words(reference);
+  check_words("word_error_rate", std::ssize(found), std::ssize(wanted));
+  return {static_cast<double>(edit_distance(found, wanted)), static_cast<double>(wanted.size())};
 }
 
 double edit_rate(std::span<const double> sums) {

@@ -83,6 +83,7 @@ void add_train(CLI::App& app, const Catalog& catalog, Communicator& communicator
   name_choices(*command, "--model", catalog.models);
   name_choices(*command, "--optimizer", catalog.optimizers);
   name_choices(*command, "--schedule", catalog.schedules);
+  name_choices(*command, "--curriculum", catalog.curricula);
   name_choices(*command, "--metric", catalog.metrics);
   command->callback([&] {
     if (!file.empty()) config.read_file(file);
@@ -153,6 +154,9 @@ void Program::add_optimizer(OptimizerKind optimizer) {
 }
 void Program::add_schedule(ScheduleKind schedule) {
   add(catalog_.schedules, std::move(schedule), "add_schedule");
+}
+void Program::add_curriculum(CurriculumKind curriculum) {
+  add(catalog_.curricula, std::move(curriculum), "add_curriculum");
 }
 void Program::add_metric(Metric metric) { add(catalog_.metrics, std::move(metric), "add_metric"); }
 void Program::add_measure(Measure measure) {

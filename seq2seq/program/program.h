@@ -1,5 +1,5 @@
 // The command line of `weft` as a class: a program of one's own is that of weft with one's own
-// tasks, models, optimizers, schedules, metrics, measures and experiments in it.
+// tasks, models, optimizers, schedules, curricula, metrics, measures and experiments in it.
 //
 //   int main(int argc, char** argv) {
 //     weft::Program program;
@@ -22,6 +22,7 @@ class Program {
   void add_model(ModelKind model);
   void add_optimizer(OptimizerKind optimizer);
   void add_schedule(ScheduleKind schedule);
+  void add_curriculum(CurriculumKind curriculum);
   void add_metric(Metric metric);
   void add_measure(Measure measure);
   void add_experiment(Experiment experiment);

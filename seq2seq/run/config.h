@@ -74,6 +74,10 @@ struct TrainConfig : SettingGroup {
   Setting<int64_t> plateau{*this, 0, {"plateau", "Training",
       "Halve the rate after so many validations in a row without a better score; 0: never", kCount,
       kSame, {}, kNewer}};
+  Setting<std::string> curriculum{*this, "none", {"curriculum", "Training",
+      "Which pairs are learnt from when", {}, kSame, {}, kNewer}};
+  Setting<int64_t> curriculum_steps{*this, 1000, {"curriculum-steps", "Training",
+      "Updates after which short-first has come to all pairs", kPositive, kSame, {}, kNewer}};
   Setting<double> weight_decay{*this, 0, {"weight-decay", "Training",
       "Weight decay", kFinite}};
   Setting<double> label_smoothing{*this, 0.1, {"label-smoothing", "Training",
@@ -123,6 +127,8 @@ struct TrainConfig : SettingGroup {
       "module it began in; or skip the update and count it", {}, kChange, {"stop", "skip"}}};
   Setting<int64_t> log_every{*this, 50, {"log-every", "Training",
       "Updates between lines of metrics.jsonl", kPositive, kChange}};
+  Setting<bool> tensorboard{*this, false, {"tensorboard", "Training",
+      "Write the numbers of metrics.jsonl to a file of events too, for TensorBoard", {}, kChange}};
   Setting<int64_t> record_gradients{*this, 8, {"record-gradients", "Training",
       "Updates before each validation whose gradients film.jsonl tells of; 0: none", kCount, kChange}};
   // clang-format on

@@ -44,6 +44,15 @@ void make(const fs::path& folder) {
   check(!error, "train: cannot create '{}': {}", folder.string(), error.message());
 }
 
+// Of kLaterFiles, and files of events.
+void discard_later(const fs::path& folder) {
+  for (const char* file : kLaterFiles) discard(folder / file);
+  std::vector<fs::path> events;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with(kEvents)) events.push_back(entry.path());
+  for (const fs::path& file : events) discard(file);
+}
+
 bool holds_nothing(const fs::path& folder) {
   std::error_code error;
   const bool empty = fs::is_empty(folder, error);
@@ -155,7 +164,7 @@ void RunDirectory::begin(bool replace_model) {
   make(folder_);
   flush(path_);
   discard(folder_ / kMetrics);
-  for (const char* file : kLaterFiles) discard(folder_ / file);
+  discard_later(folder_);
 }
 
 bool RunDirectory::replace() {
@@ -167,7 +176,7 @@ bool RunDirectory::replace() {
 // While the metrics, the first to go, are there, nothing of the new run was moved.
 void RunDirectory::move_in(const fs::path& from) const {
   if (is_there(from / kMetrics)) {
-    for (const char* file : kLaterFiles) discard(path_ / file);
+    discard_later(path_);
     move_file(from / kMetrics, path_ / kMetrics);
   }
   std::vector<fs::path> names;

@@ -11,6 +11,8 @@ inline constexpr const char* kBestCheckpoint = "best.safetensors";
 /// That from which training goes on.
 inline constexpr const char* kLastCheckpoint = "last.safetensors";
 inline constexpr const char* kMetrics = "metrics.jsonl";
+/// What names of event files begin with (training/event_file.h).
+inline constexpr const char* kEvents = "events.out.tfevents.";
 
 /// Whether a process writes a run's files, or another one does: of several ranks, the first.
 enum class RunFiles { kOurs, kTheirs };

@@ -52,13 +52,20 @@ void check_budget(const char* who, int64_t max_tokens) {
 
 TrainingBatches training_batches(std::span<const Pair> pairs, int64_t max_tokens, uint64_t seed,
                                  int64_t epoch) {
+  return training_batches(pairs, count_up(std::ssize(pairs)), max_tokens, seed, epoch);
+}
+
+TrainingBatches training_batches(std::span<const Pair> pairs, std::vector<int64_t> order,
+                                 int64_t max_tokens, uint64_t seed, int64_t epoch) {
   check_budget("training_batches", max_tokens);
+  for (const int64_t place : order)
+    check(place >= 0 && place < std::ssize(pairs),
+          "training_batches: a pair's place must be in [0, {}); got {}", pairs.size(), place);
   const auto lengths = [&](int64_t i) {
     const Pair& pair = pairs[static_cast<size_t>(i)];
     return std::pair{std::ssize(pair.target), std::ssize(pair.source)};
   };
   const auto longest = [&](int64_t i) { return std::max(lengths(i).first, lengths(i).second); };
-  std::vector<int64_t> order = count_up(std::ssize(pairs));
   TrainingBatches result;
   const auto too_long = [&](int64_t i) { return longest(i) > max_tokens; };
   result.skipped = static_cast<int64_t>(std::erase_if(order, too_long));

@@ -28,6 +28,11 @@ struct TrainingBatches {
 TrainingBatches training_batches(std::span<const Pair> pairs, int64_t max_tokens, uint64_t seed,
                                  int64_t epoch);
 
+/// The same of some pairs, by their places, each as often as its place is there. Throws if one is
+/// out of range.
+TrainingBatches training_batches(std::span<const Pair> pairs, std::vector<int64_t> places,
+                                 int64_t max_tokens, uint64_t seed, int64_t epoch);
+
 /// Batches of all sentences, short ones first; a sentence longer than the budget is a batch by
 /// itself.
 std::vector<Batch> inference_batches(std::span<const Ids> sentences, int64_t max_tokens);

@@ -32,6 +32,10 @@ LrFactor builtin_schedule(const TrainConfig& c) {
   return find_named(builtin_schedules(), c.schedule, "schedule").make(c);
 }
 
+Curriculum builtin_curriculum(const TrainConfig& c) {
+  return find_named(builtin_curricula(), c.curriculum, "curriculum").make(c);
+}
+
 std::unique_ptr<WeightAverage> make_average(const TrainConfig& c, const NamedTensors& parameters) {
   if (c.ema > 0) return std::make_unique<ExponentialAverage>(parameters, c.ema);
   if (c.average > 0) return std::make_unique<AverageOfLast>(parameters, c.average);
@@ -66,6 +70,7 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       parts_(parts),
       ranks_(parts.communicator),
       schedule_(parts.optimizer, parts.lr_factor ? parts.lr_factor : builtin_schedule(config_)),
+      curriculum_(parts.curriculum ? parts.curriculum : builtin_curriculum(config_)),
       pairs_(encode_pairs(parts.vocabulary, parts.corpus.train.text)),
       valid_(encode_pairs(parts.vocabulary, parts.corpus.valid.text)),
       valid_batches_(training_batches(valid_, config_.max_tokens, 0, 0)),
@@ -91,10 +96,14 @@ void Trainer::check_ranks() const {
     for (const Pair& pair : *pairs)
       for (const Ids* ids : {&pair.source, &pair.target})
         sum = crc32c(ids->data(), ids->size() * sizeof(int64_t), sum);
+  check_ranks(sum, "another corpus, vocabulary or settings");
+}
+
+// Of what all ranks should have, its checksum.
+void Trainer::check_ranks(uint32_t sum, const char* what) const {
   const std::vector<double> sums = ranks_.map(ranks_.count(), [&](int64_t) { return sum; });
   for (size_t rank = 0; rank < sums.size(); ++rank)
-    check(sums[rank] == sums[0],
-          "train: rank {} has another corpus, vocabulary or settings than rank 0", rank);
+    check(sums[rank] == sums[0], "train: rank {} has {} than rank 0", rank, what);
 }
 
 int Trainer::run() {
@@ -161,8 +170,7 @@ void Trainer::train_epoch() {
   if (config_.subword_dropout > 0)
     pairs_ = sample_pairs(parts_.vocabulary, parts_.corpus.train.text, config_.subword_dropout,
                           static_cast<uint64_t>(config_.seed), at_.epoch);
-  const TrainingBatches epoch =
-      training_batches(pairs_, config_.max_tokens, static_cast<uint64_t>(config_.seed), at_.epoch);
+  const TrainingBatches epoch = batches_of_pass();
   if (!std::exchange(ready_, true)) say_ready(epoch.skipped);
   const auto count = static_cast<int64_t>(epoch.batches.size());
   batches_per_epoch_ = count;
@@ -176,6 +184,24 @@ void Trainer::train_epoch() {
   if (at_.batch < count) return;
   at_.batch = 0;
   ++at_.epoch;
+}
+
+TrainingBatches Trainer::batches_of_pass() const {
+  const auto seed = static_cast<uint64_t>(config_.seed);
+  if (!curriculum_) return training_batches(pairs_, config_.max_tokens, seed, at_.epoch);
+  const int64_t updates = (at_.batch + config_.accumulate - 1) / config_.accumulate;
+  const int64_t begin = at_.step - updates;  // where the pass is in the middle, it began before
+  const std::vector<int64_t> places = curriculum_(pairs_, begin);
+  if (ranks_.several())
+    check_ranks(crc32c(places.data(), places.size() * sizeof(int64_t)),
+                "a curriculum of other pairs");
+  TrainingBatches pass = training_batches(pairs_, places, config_.max_tokens, seed, at_.epoch);
+  check(
+      !pass.batches.empty(),
+      "train: the curriculum must admit a pair that fits into --max-tokens {}; at step {} it gave "
+      "{} pairs",
+      config_.max_tokens.value(), begin, places.size());
+  return pass;
 }
 
 bool Trainer::validation_due() const {
@@ -257,8 +283,7 @@ void Trainer::validate_weights() {
     if (film_) film_->record(at_.step);
   }
   const double score = ranks_.of_first(parts_.metric.score(translations, text.target));
-  if (metrics_)
-    metrics_->write(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
+  log(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(

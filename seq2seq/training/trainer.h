@@ -8,6 +8,7 @@
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/models/objective.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
+#include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
@@ -15,6 +16,7 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
+#include <weft/seq2seq/training/event_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 
@@ -41,10 +43,11 @@ struct TrainingParts {
   Generator generator;  ///< that the model drops out by
   const Vocabulary& vocabulary;
   const Corpus& corpus;
-  const Metric& metric;     ///< decides which model is kept
-  RunDirectory& directory;  ///< where it is kept
-  LrFactor lr_factor = {};  ///< of an update; by default that of the setting schedule
-  Stopwatch since_start{};  ///< tells the user how long it took to get ready
+  const Metric& metric;        ///< decides which model is kept
+  RunDirectory& directory;     ///< where it is kept
+  LrFactor lr_factor = {};     ///< of an update; by default that of the setting schedule
+  Curriculum curriculum = {};  ///< by default that of the setting curriculum
+  Stopwatch since_start{};     ///< tells the user how long it took to get ready
   /// To the ranks that train the same model with the same parts. Only rank 0 writes and prints; the
   /// result has the same bits at any number of ranks.
   Communicator& communicator = one_rank();
@@ -73,6 +76,7 @@ class Trainer {
   void train();
   void say_end();
   void train_epoch();
+  TrainingBatches batches_of_pass() const;
   void update(const std::vector<Batch>& batches);
   int64_t updates_to_validation(int64_t batches) const;
   /// Of the gradients that it leaves in the parameters.
@@ -103,9 +107,15 @@ class Trainer {
   void save(const char* name);
   void save_last();
   void open_records(int64_t validated_step);
+  template <class Record>
+  void log(const Record& record) {
+    if (metrics_) metrics_->write(record);
+    if (events_) events_->write(record);
+  }
   Position restore();
   TrainingRun state();
   void check_ranks() const;
+  void check_ranks(uint32_t sum, const char* what) const;
   void say_ready(int64_t skipped);
   void say_left_out(const char* what, const Split& split, int64_t skipped, const char* of);
 
@@ -114,6 +124,7 @@ class Trainer {
   const TrainingParts parts_;
   const Ranks ranks_;
   Schedule schedule_;
+  const Curriculum curriculum_;
   std::vector<Pair> pairs_, valid_;
   TrainingBatches valid_batches_;
   Settings settings_;
@@ -124,7 +135,8 @@ class Trainer {
   Position at_;
   DataParallel gradients_;
   std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
-  std::optional<FilmRecorder> film_;   // likewise, if asked for
+  std::optional<EventFile> events_;    // likewise, if asked for
+  std::optional<FilmRecorder> film_;   // likewise
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
   Stopwatch since_save_;

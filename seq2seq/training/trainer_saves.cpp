@@ -50,6 +50,8 @@ void Trainer::save(const char* name) {
 void Trainer::open_records(int64_t validated_step) {
   if (!ranks_.first()) return;
   metrics_.emplace(parts_.directory.folder() / kMetrics, at_.step, validated_step);
+  // One of a run that began beside an old model is moved while it is written, and goes on.
+  if (config_.tensorboard && !events_) events_.emplace(parts_.directory.folder(), at_.step);
   if (config_.record_gradients > 0)
     film_.emplace(parts_.model, parts_.vocabulary, valid_, parts_.directory.folder() / kFilm,
                   at_.step);

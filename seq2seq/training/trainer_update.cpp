@@ -156,7 +156,7 @@ void Trainer::note(TrainingRecord record, bool skipped, const Pass& pass, double
   progress_.update(
       {at_.step, total_steps(), record.loss, record.tokens_per_second, at_.seconds, fraction()});
   if (at_.step % config_.log_every != 0) return;
-  if (metrics_) metrics_->write(record);
+  log(record);
   interval = {};
 }
 

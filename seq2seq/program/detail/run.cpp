@@ -170,8 +170,10 @@ std::unique_ptr<Strategy> decoding_strategy(const RunOptions& o) {
   check_absent({&o.temperature, &o.top_k, &o.top_p, &o.seed}, "needs --sample");
   check(!o.beam.given() || o.n_best <= o.beam,
         "run: --n-best must be at most --beam; got {} and {}", o.n_best.value(), o.beam.value());
+  // To rank by coverage takes all that the beam finds.
+  const int64_t wanted = o.coverage_penalty != 0 ? 0 : std::max<int64_t>(1, o.n_best);
   return std::make_unique<BeamSearch>(
-      BeamOptions{std::max<int64_t>(o.beam, o.n_best), o.length_penalty});
+      BeamOptions{std::max<int64_t>(o.beam, o.n_best), o.length_penalty, wanted});
 }
 
 bool same_vocabulary(const Vocabulary& a, const Vocabulary& b) {

@@ -166,6 +166,12 @@ const ScheduleKind& settle_schedule(RunConfig& config, std::span<const ScheduleK
   return kind;
 }
 
+const CurriculumKind& settle_curriculum(RunConfig& config, std::span<const CurriculumKind> kinds) {
+  const CurriculumKind& kind = find_named(kinds, config.train.curriculum, "curriculum");
+  suggest_defaults(config, kind.defaults);
+  return kind;
+}
+
 void report_run(const RunConfig& config, const Trainer& trainer, const Corpus& corpus,
                 const Catalog& catalog, const Ranks& ranks, Tell tell) {
   const Position& at = trainer.position();
@@ -229,6 +235,7 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
   const ModelKind& model_kind = settle_model(config, catalog.models);
   const OptimizerKind& optimizer_kind = settle_optimizer(config, catalog.optimizers);
   const ScheduleKind& schedule_kind = settle_schedule(config, catalog.schedules);
+  const CurriculumKind& curriculum_kind = settle_curriculum(config, catalog.curricula);
   validate(config.train);
   check(config.train.freeze.value().empty() || !config.train.init_from.value().empty(),
         "train: --freeze keeps what --init-from begins with; got --freeze {} alone",
@@ -254,6 +261,7 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
                            .metric = metric,
                            .directory = directory,
                            .lr_factor = schedule_kind.make(config.train),
+                           .curriculum = curriculum_kind.make(config.train),
                            .since_start = since_start,
                            .communicator = communicator});
   if (ranks.first())

@@ -67,6 +67,21 @@ TEST_CASE("a moved run of words is one edit of TER") {
   CHECK(ter_counts("dddd eeee ffff", "aaaa bbbb cccc") == Counts{3, 3});
 }
 
+TEST_CASE("lines that edits would be counted of for hours are errors") {
+  std::string line;
+  for (int64_t i = 0; i < kMostWords; ++i) line += "a ";
+  CHECK(ter_counts("b", line) == Counts{20000, 20000});
+  CHECK(word_error_counts(line, "b") == Counts{20000, 1});
+  line += "a";
+  CHECK(
+      message_of([&] { word_error_counts(line, "b"); }) ==
+      "word_error_rate: a line may have at most 20000 words, as longer ones would take hours; got "
+      "a hypothesis of 20001 and a reference of 1");
+  CHECK(message_of([&] { ter(Lines{"b c"}, Lines{line}); }) ==
+        "ter: a line may have at most 20000 words, as longer ones would take hours; got a "
+        "hypothesis of 2 and a reference of 20001");
+}
+
 TEST_CASE("error rates need sentences, and one reference for each") {
   CHECK(message_of([] { ter(Lines{}, Lines{}); }) ==
         "ter: needs sentences and one reference for each; got 0 hypotheses and 0 references");

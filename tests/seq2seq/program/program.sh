@@ -304,7 +304,7 @@ case_parts() { # parts of training that may be asked for: the same bytes after a
   local flags
   local parts=("--r-drop 5 --accumulate 2" "--ema 0.9" "--average 2" "--schedule cosine --decay-steps 9" "--plateau 1"
     "--word-dropout 0.1" "--tokens subword --subword-dropout 0.3" "--activation swiglu --qk-norm --positions rotary"
-    "--positions relative" "--positions alibi")
+    "--positions relative" "--positions alibi" "--curriculum short-first --curriculum-steps 6")
   for flags in "${parts[@]}"; do
     rm -rf "$dir/whole" "$dir/pieces"
     # shellcheck disable=SC2086  # several words
@@ -334,6 +334,12 @@ case_parts() { # parts of training that may be asked for: the same bytes after a
     train --task sort --model-dir "$dir/m" --ema 0.9 --average 2
   expect_error "schedule: must be one of inverse-square-root, cosine, linear, constant, plateau; got 'step'" \
     train --task sort --model-dir "$dir/m" --schedule step
+  expect_error "curriculum: must be one of none, short-first; got 'easy'" \
+    train --task sort --model-dir "$dir/m" --curriculum easy
+  expect_error "limit --steps or --minutes instead; got --epochs 2" \
+    train --task sort --model-dir "$dir/m" --curriculum short-first --epochs 2
+  expect_error "train: --resume needs the run's --curriculum none; got short-first" \
+    train --model-dir "$dir/new" --resume --steps 9 --curriculum short-first
   expect_error "--subword-dropout says nothing to --tokens char; got 0.1" \
     train --task sort --model-dir "$dir/m" --tokens char --subword-dropout 0.1
 }

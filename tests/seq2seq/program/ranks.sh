@@ -57,13 +57,15 @@ case_bits() { # the number of ranks is nothing to the result
 }
 
 case_elastic() { # a run goes on with another number of ranks
-  alone "$dir/whole" "${recipe[@]}" --steps 24
-  train_on 4 "$dir/m" "${recipe[@]}" --steps 10
+  local more=(--curriculum short-first --curriculum-steps 20 --tensorboard)
+  alone "$dir/whole" "${recipe[@]}" "${more[@]}" --steps 24
+  train_on 4 "$dir/m" "${recipe[@]}" "${more[@]}" --steps 10
   train_on 2 "$dir/m" --resume --steps 17
   train_on 3 "$dir/m" --resume --steps 24
   for file in last best; do
     same_tensors "$dir/whole/$file.safetensors" "$dir/m/$file.safetensors" "$file of an elastic run differs"
   done
+  [ "$(find "$dir/m" -name 'events.out.tfevents.*' | wc -l)" = 3 ] || fail "a file of events for each start, of rank 0 alone"
 }
 
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits

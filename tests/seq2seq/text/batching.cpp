@@ -4,6 +4,7 @@
 #include <weft/tests/catch.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 using namespace weft;
@@ -52,6 +53,21 @@ TEST_CASE("training batches keep the budget and use every pair once") {
   CHECK(used.size() == 2000);
   CHECK(epoch.skipped == 0);
   CHECK(static_cast<double>(padded) < 1.1 * static_cast<double>(tokens));  // like lengths meet
+}
+
+TEST_CASE("training batches of some pairs hold these alone, each as often as it is named") {
+  const auto pairs = corpus(100);
+  std::vector<int64_t> places{7, 3, 99, 3, 50, 3};
+  std::vector<int64_t> used;
+  for (const Batch& batch : training_batches(pairs, places, 60, 1, 0).batches)
+    used.insert(used.end(), batch.begin(), batch.end());
+  std::sort(places.begin(), places.end());
+  std::sort(used.begin(), used.end());
+  CHECK(used == places);
+  std::vector<int64_t> all(100);
+  std::iota(all.begin(), all.end(), 0);
+  CHECK(training_batches(pairs, all, 60, 1, 2).batches ==
+        training_batches(pairs, 60, 1, 2).batches);
 }
 
 TEST_CASE("training batches depend on seed and epoch alone") {

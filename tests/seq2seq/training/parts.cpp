@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 using namespace weft;
@@ -38,6 +39,11 @@ const std::vector<Part>& parts() {
        [](RunConfig& c) {
          c.train.schedule = "constant";
          c.train.plateau = 1;
+       }},
+      {"short-first",
+       [](RunConfig& c) {
+         c.train.curriculum = "short-first";
+         c.train.curriculum_steps = 10;
        }},
       {"word-dropout", [](RunConfig& c) { c.train.word_dropout = 0.2; }},
       {"accumulate", [](RunConfig& c) {
@@ -158,6 +164,47 @@ TEST_CASE("parts of training: what is frozen stays, with and without parts of an
   }
 }
 
+TEST_CASE("parts of training: a program says which pairs are learnt from when") {
+  std::vector<int64_t> asked;
+  // Two pairs four times each, then four others, then all.
+  const Curriculum curriculum = [&](std::span<const Pair> pairs, int64_t step) {
+    REQUIRE(pairs.size() == 20);
+    asked.push_back(step);
+    if (step == 0) return std::vector<int64_t>{3, 7, 3, 7, 7, 3, 7, 3};
+    std::vector<int64_t> places(step < 3 ? 4 : 20);
+    std::iota(places.begin(), places.end(), 0);
+    return places;
+  };
+  const auto change = [](RunConfig& c) { c.train.accumulate = 2; };
+  const TempDir plain, whole, pieces;
+  train_tiny(plain.path(), {.steps = 7, .change = change});
+  train_tiny(whole.path(), {.steps = 7, .curriculum = curriculum, .change = change});
+  // A batch holds four pairs: passes of two, one and five batches, two to an update.
+  CHECK(asked == std::vector<int64_t>{0, 1, 2, 3, 6});
+  CHECK(contents(whole / kLastCheckpoint) != contents(plain / kLastCheckpoint));
+  asked.clear();
+  train_tiny(pieces.path(), {.steps = 5, .curriculum = curriculum, .change = change});
+  train_tiny(pieces.path(),
+             {.steps = 7, .resume = true, .curriculum = curriculum, .change = change});
+  CHECK(asked == std::vector<int64_t>{0, 1, 2, 3, 3, 6});  // the fourth pass goes on
+  CHECK(contents(pieces / kLastCheckpoint) == contents(whole / kLastCheckpoint));
+}
+
+TEST_CASE("parts of training: a curriculum must name pairs that there are, and that fit") {
+  const TempDir dir;
+  const auto said = [&](const std::vector<int64_t>& places) {
+    return message_of([&] {
+      train_tiny(dir / std::to_string(places.size()),
+                 {.curriculum = [&](std::span<const Pair>, int64_t) { return places; }});
+    });
+  };
+  CHECK(said({}) ==
+        "train: the curriculum must admit a pair that fits into --max-tokens 16; at step 0 it gave "
+        "0 pairs");
+  CHECK(said({0, 20}) == "training_batches: a pair's place must be in [0, 20); got 20");
+  CHECK(said({-1}) == "training_batches: a pair's place must be in [0, 20); got -1");
+}
+
 TEST_CASE("parts of training: freezing says what it does not find") {
   Linear layer(2, 2, Generator(1));
   CHECK(message_of([&] { freeze(layer, "weight,"); }).empty());
@@ -222,8 +269,9 @@ TEST_CASE("parts of training: settings that older files do not know have their d
   const Settings now =
       run_settings(RunConfig(), tiny_corpus().train.text, tiny_corpus().valid.text);
   Metadata old = to_metadata({.step = 7}, now, "00ff");
-  for (const char* name : {"r-drop", "ema", "average", "schedule", "decay-steps", "plateau",
-                           "word-dropout", "subword-dropout", "freeze", "qk-norm"})
+  for (const char* name :
+       {"r-drop", "ema", "average", "schedule", "decay-steps", "plateau", "word-dropout",
+        "subword-dropout", "freeze", "curriculum", "curriculum-steps", "qk-norm"})
     REQUIRE(old.erase("setting." + std::string(name)) == 1);
   old.erase("plateaus");
   CHECK(position_from(old, now, "last").step == 7);

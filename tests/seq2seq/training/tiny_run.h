@@ -51,6 +51,8 @@ struct TinySettings {
   double learning_rate = 0.01;
   Corpus corpus = tiny_corpus();
   LrFactor lr_factor = {};
+  Curriculum curriculum = {};
+  const Metric* metric = nullptr;               ///< null: exact
   std::function<void(RunConfig&)> change = {};  ///< of other settings
 };
 
@@ -67,15 +69,16 @@ class TinyRun {
     model_ = std::make_unique<TransformerSeq2Seq>(transformer(), generator_);
     if (!config_.train.freeze.value().empty()) freeze(*model_, config_.train.freeze);
     adam_ = std::make_unique<Adam>(model_->named_parameters(), AdamOptions{.lr = s.learning_rate});
-    trainer_ = std::make_unique<Trainer>(
-        config_, TrainingParts{.model = *model_,
-                               .optimizer = *adam_,
-                               .generator = generator_,
-                               .vocabulary = *vocabulary_,
-                               .corpus = corpus_,
-                               .metric = find_named(builtin_metrics(), "exact", "metric"),
-                               .directory = directory_,
-                               .lr_factor = s.lr_factor});
+    trainer_ =
+        std::make_unique<Trainer>(config_, TrainingParts{.model = *model_,
+                                                         .optimizer = *adam_,
+                                                         .generator = generator_,
+                                                         .vocabulary = *vocabulary_,
+                                                         .corpus = corpus_,
+                                                         .metric = s.metric ? *s.metric : exact_,
+                                                         .directory = directory_,
+                                                         .lr_factor = s.lr_factor,
+                                                         .curriculum = s.curriculum});
     if (!s.resume) begin(s.overwrite);
   }
 
@@ -109,6 +112,7 @@ class TinyRun {
     config_.save(directory_.folder());
   }
 
+  const Metric& exact_ = find_named(builtin_metrics(), "exact", "metric");
   Corpus corpus_;
   RunConfig config_;
   RunDirectory directory_;
