@@ -1,5 +1,5 @@
 #include <weft/core/detail/check.h>
-#include <weft/seq2seq/program/detail/board.h>
+#include <weft/seq2seq/program/detail/leaderboard_table.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/text_file.h>
 
@@ -10,11 +10,11 @@
 namespace weft {
 namespace {
 
-std::filesystem::path board_file(const std::filesystem::path& folder) {
+std::filesystem::path file_of_runs(const std::filesystem::path& folder) {
   return folder / "leaderboard.jsonl";
 }
 
-std::string to_board_line(const BoardRun& run) {
+std::string to_run_line(const LeaderboardRun& run) {
   return to_json_line({{"task", run.task},
                        {"model", run.model},
                        {"seed", run.seed},
@@ -28,7 +28,7 @@ std::string to_board_line(const BoardRun& run) {
          "\n";
 }
 
-BoardRun from_board_line(const std::string& line) {
+LeaderboardRun from_run_line(const std::string& line) {
   const JsonObject o = parse_json(line);
   return {.task = string_at(o, "task"),
           .model = string_at(o, "model"),
@@ -43,18 +43,19 @@ BoardRun from_board_line(const std::string& line) {
 }
 
 // One task by one model; there is at least one run.
-struct BoardRow {
-  std::vector<BoardRun> runs;
+struct LeaderboardRow {
+  std::vector<LeaderboardRun> runs;
 
   int64_t learned() const {
-    return std::count_if(runs.begin(), runs.end(), [](const BoardRun& r) { return r.learned(); });
+    return std::count_if(runs.begin(), runs.end(),
+                         [](const LeaderboardRun& r) { return r.learned(); });
   }
   double share() const { return static_cast<double>(learned()) / static_cast<double>(runs.size()); }
 
   // From the least to the largest.
   std::vector<double> matches() const {
     std::vector<double> all;
-    for (const BoardRun& run : runs) all.push_back(run.exact_match);
+    for (const LeaderboardRun& run : runs) all.push_back(run.exact_match);
     std::sort(all.begin(), all.end());
     return all;
   }
@@ -65,9 +66,9 @@ struct BoardRow {
 
   // Of the runs that learned, as text; "-" if none did.
   template <class Number>
-  std::string median(Number BoardRun::*number, const char* format) const {
+  std::string median(Number LeaderboardRun::*number, const char* format) const {
     std::vector<double> all;
-    for (const BoardRun& run : runs)
+    for (const LeaderboardRun& run : runs)
       if (run.learned()) all.push_back(static_cast<double>(run.*number));
     if (all.empty()) return "-";
     std::sort(all.begin(), all.end());
@@ -81,21 +82,21 @@ struct BoardRow {
         all.size() > 1 ? fmt::format(" ({:.2f} to {:.2f})", all.front(), all.back()) : "";
     return fmt::format("| {} | {} | {} | {} of {} | {:.2f}{} | {} | {} |\n", runs[0].task,
                        runs[0].model, runs[0].parameters, learned(), runs.size(), mean_match(),
-                       ends, median(&BoardRun::bar_updates, "{:.0f}"),
-                       median(&BoardRun::bar_seconds, "{:.1f}"));
+                       ends, median(&LeaderboardRun::bar_updates, "{:.0f}"),
+                       median(&LeaderboardRun::bar_seconds, "{:.1f}"));
   }
 };
 
 // In the order in which tasks, and models of a task, first occur.
-std::vector<std::vector<BoardRow>> rows_by_task(const std::vector<BoardRun>& runs) {
-  std::vector<std::vector<BoardRow>> tasks;
-  for (const BoardRun& run : runs) {
+std::vector<std::vector<LeaderboardRow>> rows_by_task(const std::vector<LeaderboardRun>& runs) {
+  std::vector<std::vector<LeaderboardRow>> tasks;
+  for (const LeaderboardRun& run : runs) {
     auto task = std::find_if(tasks.begin(), tasks.end(),
                              [&](const auto& rows) { return rows[0].runs[0].task == run.task; });
-    if (task == tasks.end()) task = tasks.insert(task, std::vector<BoardRow>{});
+    if (task == tasks.end()) task = tasks.insert(task, std::vector<LeaderboardRow>{});
     auto row = std::find_if(task->begin(), task->end(),
-                            [&](const BoardRow& r) { return r.runs[0].model == run.model; });
-    if (row == task->end()) row = task->insert(row, BoardRow{});
+                            [&](const LeaderboardRow& r) { return r.runs[0].model == run.model; });
+    if (row == task->end()) row = task->insert(row, LeaderboardRow{});
     row->runs.push_back(run);
   }
   return tasks;
@@ -103,42 +104,43 @@ std::vector<std::vector<BoardRow>> rows_by_task(const std::vector<BoardRun>& run
 
 }  // namespace
 
-Board::Board(std::filesystem::path folder) : folder_(std::move(folder)) {
-  const std::filesystem::path file = board_file(folder_);
+LeaderboardTable::LeaderboardTable(std::filesystem::path folder) : folder_(std::move(folder)) {
+  const std::filesystem::path file = file_of_runs(folder_);
   if (!std::filesystem::exists(file)) return;
   const std::vector<std::string> lines = read_lines(file);
   for (size_t i = 0; i < lines.size(); ++i) {
     try {
-      runs_.push_back(from_board_line(lines[i]));
+      runs_.push_back(from_run_line(lines[i]));
     } catch (const Error& e) {
       fail("{}, line {}: {}", file.string(), i + 1, e.what());
     }
   }
 }
 
-bool Board::has(const std::string& task, const std::string& model, int64_t seed) const {
-  return std::any_of(runs_.begin(), runs_.end(), [&](const BoardRun& run) {
+bool LeaderboardTable::has(const std::string& task, const std::string& model, int64_t seed) const {
+  return std::any_of(runs_.begin(), runs_.end(), [&](const LeaderboardRun& run) {
     return run.task == task && run.model == model && run.seed == seed;
   });
 }
 
-void Board::add(BoardRun run) {
+void LeaderboardTable::add(LeaderboardRun run) {
   runs_.push_back(std::move(run));
   std::string lines;
-  for (const BoardRun& each : runs_) lines += to_board_line(each);
-  write_file(board_file(folder_), lines);
+  for (const LeaderboardRun& each : runs_) lines += to_run_line(each);
+  write_file(file_of_runs(folder_), lines);
   write_file(folder_ / "leaderboard.md", table());
 }
 
-std::string Board::table() const {
+std::string LeaderboardTable::table() const {
   std::string text =
       "| task | model | parameters | learned | exact match, % | updates | seconds |\n"
       "|---|---|--:|--:|--:|--:|--:|\n";
-  for (std::vector<BoardRow>& rows : rows_by_task(runs_)) {
-    std::stable_sort(rows.begin(), rows.end(), [](const BoardRow& a, const BoardRow& b) {
-      return std::pair(a.share(), a.mean_match()) > std::pair(b.share(), b.mean_match());
-    });
-    for (const BoardRow& row : rows) text += row.to_markdown();
+  for (std::vector<LeaderboardRow>& rows : rows_by_task(runs_)) {
+    std::stable_sort(
+        rows.begin(), rows.end(), [](const LeaderboardRow& a, const LeaderboardRow& b) {
+          return std::pair(a.share(), a.mean_match()) > std::pair(b.share(), b.mean_match());
+        });
+    for (const LeaderboardRow& row : rows) text += row.to_markdown();
   }
   return text;
 }
