@@ -83,6 +83,8 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
+#include <weft/seq2seq/training/line_log.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/sample_log.h>
 #include <weft/seq2seq/training/trainer.h>

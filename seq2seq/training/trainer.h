@@ -17,6 +17,7 @@
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
+#include <weft/seq2seq/training/sample_log.h>
 
 #include <chrono>
 #include <memory>
@@ -124,6 +125,7 @@ class Trainer {
   Position at_;
   DataParallel gradients_;
   std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
+  std::optional<SampleLog> samples_;   // likewise
   std::optional<FilmRecorder> film_;   // likewise, if asked for
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;

@@ -124,7 +124,7 @@ class Leaderboard {
   }
 
   LeaderboardRun result(const PlannedRun& entry) const {
-    const JsonObject summary = parse_json(read_file(folder_of(entry) / "summary.json"));
+    const JsonObject summary = parse_json(read_file(folder_of(entry) / kSummary));
     LeaderboardRun run{.task = entry.task->name,
                        .model = entry.model->name,
                        .seed = entry.seed,
