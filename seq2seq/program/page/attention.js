@@ -1,0 +1,135 @@
+"use strict";
+// What films of training hold: the attention of one sentence, and gradients by layer.
+
+const kCell = 17, kLongestToken = 12, kLabelWidth = 80;
+const kWordBegins = "\u2581", kSpecials = ["<pad>", "<unk>", "<s>", "</s>"];
+
+// Of subwords, those that go on with a word begin with a dot.
+function tokenText(token, subwords) {
+  const plain = !subwords || kSpecials.includes(token);
+  const text = plain                         ? visible(token) :
+      token.startsWith(kWordBegins) ? visible(token.slice(1) || " ") :
+                                      `·${visible(token)}`;
+  const letters = Array.from(text);
+  return letters.length > kLongestToken ? `${letters.slice(0, kLongestToken - 1).join("")}…` : text;
+}
+
+// A grid of cells of weights in [0, 1], with names of rows and columns; say(row, column) is told
+// which one the pointer is at.
+function cellGrid({rows, columns, weight, label, cell, top, left, say}) {
+  const [width, height] = [left + columns.length * cell.width, top + rows.length * cell.height];
+  const cells = rows.map(
+      (_, r) => columns.map(
+          (_, c) => svg("rect", {
+            x: left + c * cell.width,
+            y: top + r * cell.height,
+            width: cell.width - 1,
+            height: cell.height - 1,
+            "fill-opacity": weight(r, c)
+          })));
+  const names = rows.map((name, r) => svg("text", {
+                           x: left - 5,
+                           y: top + (r + 0.5) * cell.height,
+                           dy: "0.35em",
+                           "text-anchor": "end"
+                         }, name));
+  const heads = columns.map((name, c) => svg("text", {
+                              transform: `translate(${left + (c + 0.6) * cell.width},${
+                                  top - 5}) rotate(-50)`
+                            }, name ?? ""));
+  const picture = svg(
+      "svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label},
+      svg("g", {class: "cells"}, cells), names, heads);
+  picture.addEventListener("pointermove", (event) => {
+    const box = picture.getBoundingClientRect(), scale = width / box.width;
+    const c = Math.floor(((event.clientX - box.left) * scale - left) / cell.width);
+    const r = Math.floor(((event.clientY - box.top) * scale - top) / cell.height);
+    if (r in rows && c in columns) say(r, c);
+  });
+  return picture;
+}
+
+function attentionMap({source, predicted}, frame, layer, say) {
+  const name = (tokens) => tokens.map((t) => tokenText(t, source[0]?.startsWith(kWordBegins)));
+  const rows = name(predicted), columns = name(source), first = layer * rows.length * columns.length;
+  const weight = (r, c) => frame.maps[first + r * columns.length + c] ?? 0;
+  const grid = cellGrid({
+    rows,
+    columns: [...columns],
+    weight,
+    label: `Attention of layer ${layer + 1} at update ${frame.update}`,
+    cell: {width: kCell, height: kCell},
+    top: 66,
+    left: kLabelWidth,
+    say: (r, c) => say(`Layer ${layer + 1}: ${rows[r]} looks at ${columns[c]} with ${
+        format(weight(r, c))}`)
+  });
+  const extra = 46;  // the last column's name leans to the right
+  const width = Number(grid.getAttribute("width")) + extra;
+  grid.setAttribute("width", width);
+  grid.setAttribute("viewBox", `0 0 ${width} ${grid.getAttribute("height")}`);
+  return el("div", {class: "map"}, el("p", {}, `layer ${layer + 1}`), grid);
+}
+
+const runCard = (run, words, ...content) =>
+    el("article", {class: "card"}, el("h3", {}, runName(run), el("small", {}, ` ${words}`)),
+       ...content);
+
+const filmRuns = (has) => shownRuns().filter(({film}) => film && film.frames.length > 0 && has(film));
+
+function addAttention(section) {
+  const said = el("p", {id: "attention-said", class: "readout-line"});
+  const box = el("div", {class: "cards"});
+  section.append(said, box);
+  return () => {
+    const found = filmRuns(({map_layers}) => map_layers > 0);
+    box.replaceChildren(...found.map((run) => {
+      const frame = atMoment(run.film.frames, "update");
+      const say = (text) => (said.textContent = text);
+      return runCard(
+          run, `update ${grouped(frame.update)}`,
+          el("div", {class: "maps"},
+             ...range(run.film.map_layers).map((layer) => attentionMap(run.film, frame, layer, say))));
+    }));
+    section.hidden = found.length === 0;
+  };
+}
+
+// Rows are layers, columns the frames; strength goes by the logarithm, on one scale for all runs.
+function gradientStrips({film}, [least, most], say) {
+  const {layers, frames} = film;
+  const strength = (value) => {
+    if (!(value > 0)) return 0;
+    return 0.08 + (0.92 * Math.log(value / least)) / (Math.log(most / least) || 1);
+  };
+  return cellGrid({
+    rows: layers.map(shortPath),
+    columns: frames.map(() => ""),
+    weight: (r, c) => strength(frames[c].norm[r]).toFixed(3),
+    label: "Gradient norm by layer and update",
+    cell: {width: Math.max(5, Math.min(kCell, 420 / frames.length)), height: kCell},
+    top: 4,
+    left: 150,
+    say: (r, c) => say(`${shortPath(layers[r])}, update ${grouped(frames[c].update)}: ${
+        format(frames[c].norm[r])}`)
+  });
+}
+
+function addGradients(section) {
+  const said = el("p", {id: "gradients-said", class: "readout-line"});
+  const box = el("div", {class: "cards"});
+  section.append(said, box);
+  return () => {
+    const found = filmRuns(({layers}) => layers.length > 0);
+    const ends = extent(found.flatMap(({film}) => film.frames.flatMap(({norm}) => norm)), true);
+    box.replaceChildren(...found.map((run) => {
+      const updates = run.film.frames.map(({update}) => grouped(update));
+      const words = updates.length > 1 ? `updates ${updates[0]} to ${updates.at(-1)}` :
+                                         `update ${updates[0]}`;
+      return runCard(
+          run, words, gradientStrips(run, ends ?? [1, 1], (text) => (said.textContent = text)));
+    }));
+    if (ends) said.textContent = `From ${format(ends[0])}, pale, to ${format(ends[1])}.`;
+    section.hidden = found.length === 0;
+  };
+}
