@@ -50,9 +50,4 @@ void LineLog::write(const JsonObject& line) {
   fail("log: cannot write '{}': {}", file_.string(), reason);
 }
 
-bool LineLog::empty() const {
-  std::error_code error;
-  return std::filesystem::file_size(file_, error) == 0 && !error;
-}
-
 }  // namespace weft

@@ -18,7 +18,6 @@ class LineLog {
 
   /// Throws if the line cannot be written (a full disk); half a line does not stay.
   void write(const JsonObject& line);
-  bool empty() const;
 
  private:
   std::filesystem::path file_;

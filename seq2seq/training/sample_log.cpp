@@ -8,9 +8,11 @@ namespace weft {
 SampleLog::SampleLog(const std::filesystem::path& file, const ParallelText& text,
                      int64_t validated_step)
     : count_(std::min(kMost, text.source.size())), log_(file, [&](const JsonObject& line) {
-        return integer_at(line, "step") <= validated_step;
+        const bool kept = integer_at(line, "step") <= validated_step;
+        described_ = described_ || (kept && has(line, "source"));
+        return kept;
       }) {
-  if (log_.empty())
+  if (!described_)
     log_.write({{"step", int64_t{0}},
                 {"source", chosen(text.source)},
                 {"reference", chosen(text.target)}});

@@ -30,6 +30,7 @@ class SampleLog {
   std::vector<std::string> chosen(std::span<const std::string> all) const;
 
   size_t count_;
+  bool described_ = false;  // whether the log says what the sentences are
   LineLog log_;
 };
 

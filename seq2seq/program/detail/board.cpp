@@ -58,12 +58,15 @@ std::optional<size_t> run_asked_for(const httplib::Request& request, size_t runs
   return run;
 }
 
-// The signals that end the board, kept from every thread, and looked for by one.
+// The signals that end the board, kept from every thread, and looked for by one. What is ignored
+// stays so, for nohup, but for SIGINT, which shells ignore for what a script runs in the
+// background.
 class EndingSignals {
  public:
   EndingSignals() {
     sigemptyset(&set_);
-    for (const int signal : kEnding) sigaddset(&set_, signal);
+    for (const int signal : kEnding)
+      if (signal == SIGINT || !is_ignored(signal)) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, &before_);
   }
   ~EndingSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -77,6 +80,12 @@ class EndingSignals {
   }
 
  private:
+  static bool is_ignored(int signal) {
+    struct sigaction action {};
+    ::sigaction(signal, nullptr, &action);
+    return action.sa_handler == SIG_IGN;
+  }
+
   sigset_t set_{}, before_{};
 };
 
@@ -86,6 +95,7 @@ class Board {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_default_headers(kHeaders);
     server_.set_keep_alive_max_count(1);
+    server_.set_keep_alive_timeout(kPatience);
     server_.set_read_timeout(kPatience);
     server_.set_write_timeout(kPatience);
     server_.set_payload_max_length(kMostBody);

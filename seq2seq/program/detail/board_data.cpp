@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostFields = 64, kLongestKey = 64, kMostSamples = 64, kLongestNote = 300;
+constexpr int64_t kMostTokens = 64, kMostLayers = 256;  // of a film
 
 struct stat status_of(const fs::path& file) {
   struct stat status {};
@@ -112,6 +113,11 @@ std::string film_of(const fs::path& file) {
   std::vector<std::string> notes;
   const Film film = read_film(file, notes);
   check(!film.frames.empty(), "{}", notes.empty() ? "has no frames" : notes[0]);
+  const auto tokens = std::max(std::ssize(film.source), std::ssize(film.predicted));
+  const auto layers = std::max(std::ssize(film.layers), film.map_layers);
+  check(tokens <= kMostTokens && layers <= kMostLayers,
+        "at most {} tokens and {} layers can be shown; got {} and {}", kMostTokens, kMostLayers,
+        tokens, layers);
   return fmt::format("[{}]", fmt::join(film_lines(film), ","));
 }
 

@@ -7,7 +7,7 @@ const kWordBegins = "\u2581", kSpecials = ["<pad>", "<unk>", "<s>", "</s>"];
 // Of subwords, those that go on with a word begin with a dot.
 function tokenText(token, subwords) {
   const plain = !subwords || kSpecials.includes(token);
-  const text = plain                         ? visible(token) :
+  const text = plain                ? visible(token) :
       token.startsWith(kWordBegins) ? visible(token.slice(1) || " ") :
                                       `·${visible(token)}`;
   const letters = Array.from(text);
@@ -18,25 +18,22 @@ function tokenText(token, subwords) {
 // which one the pointer is at.
 function cellGrid({rows, columns, weight, label, cell, top, left, say}) {
   const [width, height] = [left + columns.length * cell.width, top + rows.length * cell.height];
-  const cells = rows.map(
-      (_, r) => columns.map(
-          (_, c) => svg("rect", {
-            x: left + c * cell.width,
-            y: top + r * cell.height,
-            width: cell.width - 1,
-            height: cell.height - 1,
-            "fill-opacity": weight(r, c)
-          })));
-  const names = rows.map((name, r) => svg("text", {
-                           x: left - 5,
-                           y: top + (r + 0.5) * cell.height,
-                           dy: "0.35em",
-                           "text-anchor": "end"
-                         }, name));
-  const heads = columns.map((name, c) => svg("text", {
-                              transform: `translate(${left + (c + 0.6) * cell.width},${
-                                  top - 5}) rotate(-50)`
-                            }, name ?? ""));
+  const cells = rows.map((_, r) => columns.map((_, c) => svg("rect", {
+                                                 x: left + c * cell.width,
+                                                 y: top + r * cell.height,
+                                                 width: cell.width - 1,
+                                                 height: cell.height - 1,
+                                                 "fill-opacity": weight(r, c)
+                                               })));
+  const names = rows.map(
+      (name, r) =>
+          svg("text",
+              {x: left - 5, y: top + (r + 0.5) * cell.height, dy: "0.35em", "text-anchor": "end"},
+              name));
+  const heads = columns.map((name, c) => {
+    const place = `translate(${left + (c + 0.6) * cell.width},${top - 5}) rotate(-50)`;
+    return name ? svg("text", {transform: place}, name) : [];
+  });
   const picture = svg(
       "svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label},
       svg("g", {class: "cells"}, cells), names, heads);
@@ -51,18 +48,19 @@ function cellGrid({rows, columns, weight, label, cell, top, left, say}) {
 
 function attentionMap({source, predicted}, frame, layer, say) {
   const name = (tokens) => tokens.map((t) => tokenText(t, source[0]?.startsWith(kWordBegins)));
-  const rows = name(predicted), columns = name(source), first = layer * rows.length * columns.length;
+  const rows = name(predicted), columns = name(source),
+        first = layer * rows.length * columns.length;
   const weight = (r, c) => frame.maps[first + r * columns.length + c] ?? 0;
   const grid = cellGrid({
     rows,
-    columns: [...columns],
+    columns,
     weight,
     label: `Attention of layer ${layer + 1} at update ${frame.update}`,
     cell: {width: kCell, height: kCell},
     top: 66,
     left: kLabelWidth,
-    say: (r, c) => say(`Layer ${layer + 1}: ${rows[r]} looks at ${columns[c]} with ${
-        format(weight(r, c))}`)
+    say: (r, c) =>
+        say(`Layer ${layer + 1}: ${rows[r]} looks at ${columns[c]} with ${format(weight(r, c))}`)
   });
   const extra = 46;  // the last column's name leans to the right
   const width = Number(grid.getAttribute("width")) + extra;
@@ -75,7 +73,8 @@ const runCard = (run, words, ...content) =>
     el("article", {class: "card"}, el("h3", {}, runName(run), el("small", {}, ` ${words}`)),
        ...content);
 
-const filmRuns = (has) => shownRuns().filter(({film}) => film && film.frames.length > 0 && has(film));
+const filmRuns = (has) =>
+    shownRuns().filter(({film}) => film && film.frames.length > 0 && has(film));
 
 function addAttention(section) {
   const said = el("p", {id: "attention-said", class: "readout-line"});
@@ -89,7 +88,8 @@ function addAttention(section) {
       return runCard(
           run, `update ${grouped(frame.update)}`,
           el("div", {class: "maps"},
-             ...range(run.film.map_layers).map((layer) => attentionMap(run.film, frame, layer, say))));
+             ...range(run.film.map_layers)
+                 .map((layer) => attentionMap(run.film, frame, layer, say))));
     }));
     section.hidden = found.length === 0;
   };

@@ -21,8 +21,9 @@ function stateOf(run) {
 function notesOf({notes, damaged}) {
   const lines = Object.entries(damaged)
                     .filter(([, count]) => count > 0)
-                    .map(([name, count]) => `${name}.jsonl: ${grouped(count)} damaged ${
-                             count === 1 ? "line is" : "lines are"} left out`);
+                    .map(
+                        ([name, count]) => `${name}.jsonl: ${grouped(count)} damaged ${
+                            count === 1 ? "line is" : "lines are"} left out`);
   return [...lines, ...Object.values(notes).filter(Boolean).map(visible)].join("; ");
 }
 
@@ -37,7 +38,8 @@ function addRunList(header, redraw) {
       }
     });
     const state = el("span", {class: "state"}), notes = el("span", {class: "notes"});
-    const item = el("li", {title: run.directory}, el("label", {}, box, runName(run), " ", state), notes);
+    const item =
+        el("li", {title: run.directory}, el("label", {}, box, runName(run), " ", state), notes);
     const update = () => {
       state.textContent = stateOf(run);
       notes.textContent = notesOf(run);
@@ -51,23 +53,26 @@ function addRunList(header, redraw) {
 function build() {
   const main = document.getElementById("main"), header = document.querySelector("header");
   main.replaceChildren();
-  const redraw = () => draw({metrics: true, samples: true, film: true, settings: true, summary: true});
+  const redraw = () =>
+      draw({metrics: true, samples: true, film: true, settings: true, summary: true});
   const list = addRunList(header, redraw);
   const curves = addCharts(main);
   const learning = sectionOf(
       main, "attention", "Attention as it forms",
-      "Cross-attention of one short validation sentence, the mean of each layer's heads: rows are " +
-          "what is written, columns what it looks at.");
+      "Cross-attention of one short validation sentence, the mean of each layer's heads: rows " +
+          "are what is written, columns what it looks at.");
   const attention = addAttention(learning);
   const samples = addSampleView(sectionOf(
       main, "samples", "Samples",
-      "Validation sentences as the runs translate them; what the reference does not have is marked."));
+      "Validation sentences as the runs translate them; what the reference does not have is " +
+          "marked."));
   const slider = addMoment(main);
   const gradients = addGradients(sectionOf(
       main, "gradients", "Gradient norm by layer", "Of the updates before each validation."));
   const summaries = addSummaries(sectionOf(
       main, "summary", "Results",
-      "What a run reports at its end, by its best model. weft lab shows what that model attends to."));
+      "What a run reports at its end, by its best model. weft lab shows what that model attends " +
+          "to."));
   const settings = addSettings(sectionOf(main, "settings", "Settings", ""));
   moment.listeners.push(curves, attention, samples);
   const draw = (changed) => {

@@ -1,7 +1,12 @@
 "use strict";
 // A chart of lines over training, with the numbers under a cursor that all charts share.
 
-const kChartHeight = 190, kMargin = {left: 48, right: 12, top: 8, bottom: 34};
+const kChartHeight = 190, kMargin = {
+  left: 48,
+  right: 12,
+  top: 8,
+  bottom: 34
+};
 
 function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -22,8 +27,9 @@ function thinned(points, x) {
     column.last = i;
   });
   return [...columns.values()].flatMap(
-      ({first, least, most, last}) =>
-          [...new Set([first, least, most, last])].sort((a, b) => a - b).map((i) => points[i]));
+      ({first, least, most, last}) => [...new Set([first, least, most, last])]
+                                          .sort((a, b) => a - b)
+                                          .map((i) => points[i]));
 }
 
 const pathOf = (points, x, y) =>
@@ -58,8 +64,8 @@ class Chart {
     this.canvas = el("div", {class: "canvas"});
     this.readout = el("figcaption", {class: "numbers"});
     this.element = el(
-        "figure", {class: "chart"},
-        el("h3", {}, title, note ? el("small", {}, ` ${note}`) : null), this.canvas, this.readout);
+        "figure", {class: "chart"}, el("h3", {}, title, note ? el("small", {}, ` ${note}`) : null),
+        this.canvas, this.readout);
     this.title = title;
     this.spec = null;
     cursor.charts.add(this);
@@ -71,16 +77,16 @@ class Chart {
     const width = Math.max(200, this.canvas.clientWidth);
     const xs = [kMargin.left, width - kMargin.right];
     const ys = [kChartHeight - kMargin.bottom, kMargin.top];
-    const log = spec.log, lines = spec.lines.map((line) => ({
-      ...line,
-      points: log ? line.points.filter((p) => p.y > 0) : line.points
-    }));
+    const log = spec.log,
+          lines = spec.lines.map(
+              (line) =>
+                  ({...line, points: log ? line.points.filter((p) => p.y > 0) : line.points}));
     const domain = extent(lines.flatMap((line) => line.points.map((p) => p.y)), log);
     this.x = scaleOf(spec.x.domain, xs, false, Math.max(2, width / 90));
     this.y = scaleOf(roomy(domain ?? [0, 1], log && domain), ys, log && domain !== null, 4);
     const drawn = lines.map((line) => this.line(line));
-    const picture = svg(
-        "svg", {
+    const picture =
+        svg("svg", {
           width,
           height: kChartHeight,
           viewBox: `0 0 ${width} ${kChartHeight}`,
@@ -88,7 +94,7 @@ class Chart {
           role: "img",
           "aria-label": `${this.title} by ${spec.x.name}`
         },
-        this.axes(xs, ys), drawn, this.momentMark(ys));
+            this.axes(xs, ys), drawn, this.momentMark(ys));
     this.rule = svg("line", {class: "rule", y1: ys[1], y2: ys[0]});
     picture.append(this.rule);
     this.listen(picture);
@@ -99,16 +105,18 @@ class Chart {
   }
 
   axes([left, right], [bottom]) {
-    const across = this.y.ticks.map(({value, text}) => [
-      svg("line", {class: "grid", x1: left, x2: right, y1: this.y(value), y2: this.y(value)}),
-      svg("text", {x: left - 6, y: this.y(value), dy: "0.35em", "text-anchor": "end"}, text)
-    ]);
+    const across = this.y.ticks.map(
+        ({value, text}) =>
+            [svg("line",
+                 {class: "grid", x1: left, x2: right, y1: this.y(value), y2: this.y(value)}),
+             svg("text", {x: left - 6, y: this.y(value), dy: "0.35em", "text-anchor": "end"},
+                 text)]);
     const along = this.x.ticks.map(
         ({value, text}) =>
             svg("text", {x: this.x(value), y: bottom + 14, "text-anchor": "middle"}, text));
-    const name = svg(
-        "text", {class: "axis", x: (left + right) / 2, y: bottom + 30, "text-anchor": "middle"},
-        this.spec.x.name);
+    const name =
+        svg("text", {class: "axis", x: (left + right) / 2, y: bottom + 30, "text-anchor": "middle"},
+            this.spec.x.name);
     return svg("g", {class: "axes"}, across, along, name);
   }
 

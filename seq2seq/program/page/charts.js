@@ -1,7 +1,7 @@
 "use strict";
 // Which charts there are, of what the shown runs wrote down, and what is common to them.
 
-const kMostMetrics = 8;
+const kMostMetrics = 8, kLargest = 1e100;
 const kNotMetrics = new Set([
   "step", "epoch", "seconds", "loss", "valid_loss", "tokens_per_second", "learning_rate",
   "gradient_norm", "skipped"
@@ -16,8 +16,10 @@ const charts = new Map();
 // What rows stand at: updates, or seconds of training.
 const placeOf = (row) => (view.time ? row.seconds : row.step);
 
+// Differences of larger numbers might be none.
+const isDrawn = (value) => isNumber(value) && Math.abs(value) < kLargest;
 const pointsOf = (rows, key) => rows.map((row) => ({x: placeOf(row), y: row[key]}))
-                                    .filter(({x, y}) => isNumber(x) && isNumber(y));
+                                    .filter((point) => isDrawn(point.x) && isDrawn(point.y));
 
 // An exponential mean, without the pull of its beginning.
 function smoothed(points) {
@@ -41,29 +43,28 @@ function metricNames() {
   return [...new Set(names)].filter((name) => !kNotMetrics.has(name)).slice(0, kMostMetrics);
 }
 
-const kMetricTitles = {
-  bleu: "BLEU",
-  chrf: "chrF",
-  exact: "Exact match, %",
-  tokens: "Token accuracy, %",
-  ter: "Translation edit rate, %",
-  wer: "Word error rate, %"
-};
+const kMetricTitles = new Map([
+  ["bleu", "BLEU"], ["chrf", "chrF"], ["exact", "Exact match, %"], ["tokens", "Token accuracy, %"],
+  ["ter", "Translation edit rate, %"], ["wer", "Word error rate, %"]
+]);
 
 // [key, title, note, lines of a run, whether the scale may be logarithmic]
 function chartList() {
   const training = (key) => (run) => trainingLines(run, key, "");
-  const validation = (key, name) => (run) =>
-      [{run, name, points: pointsOf(run.validation, key), dots: true}];
+  const validation = (key, name) =>
+      (run) => [{run, name, points: pointsOf(run.validation, key), dots: true}];
   return [
     [
       "loss", "Loss", "training: thin; validation: with dots",
       (run) =>
-          [...trainingLines(run, "loss", "training"), ...validation("valid_loss", "validation")(run)],
+          [...trainingLines(run, "loss", "training"),
+           ...validation("valid_loss", "validation")(run)],
       true
     ],
-    ...metricNames().map((name) => [`metric ${name}`, kMetricTitles[name] ?? visible(spelled(name)),
-                                    "in validation", validation(name, ""), false]),
+    ...metricNames().map(
+        (name) =>
+            [`metric ${name}`, kMetricTitles.get(name) ?? visible(spelled(name)), "in validation",
+             validation(name, ""), false]),
     ["gradient_norm", "Gradient norm", "before clipping", training("gradient_norm"), true],
     ["learning_rate", "Learning rate", "", training("learning_rate"), false],
     ["tokens_per_second", "Target tokens per second", "", training("tokens_per_second"), false],
@@ -76,8 +77,14 @@ function sharedAxis() {
       ({training, validation}) => [...training.slice(-1), ...validation.slice(-1)].map(placeOf));
   const [, most] = extent(ends) ?? [0, 1];
   const unit = view.time ? timeUnit(most) : {seconds: 1, name: "updates"};
-  const text = (x) => (view.time ? `${format(x)} ${unit.name}` : `update ${grouped(Math.round(x))}`);
-  return {domain: [0, most / unit.seconds || 1], name: view.time ? `${unit.name} of training` : "update", text, unit};
+  const text = (x) =>
+      (view.time ? `${format(x)} ${unit.name}` : `update ${grouped(Math.round(x))}`);
+  return {
+    domain: [0, most / unit.seconds || 1],
+    name: view.time ? `${unit.name} of training` : "update",
+    text,
+    unit
+  };
 }
 
 function drawCharts(grid) {
@@ -91,7 +98,8 @@ function drawCharts(grid) {
   for (const [key, title, note] of list)
     if (!charts.has(key)) charts.set(key, new Chart(title, note));
   const elements = list.map(([key]) => charts.get(key).element);
-  if (elements.some((element, i) => grid.children[i] !== element)) grid.replaceChildren(...elements);
+  if (elements.some((element, i) => grid.children[i] !== element))
+    grid.replaceChildren(...elements);
   const mark = view.time || moment.at === null ? null : moment.at;
   for (const [key, , , linesOf, mayBeLog] of list) {
     const lines = shownRuns().flatMap(linesOf);
@@ -104,13 +112,16 @@ function drawCharts(grid) {
 function addCharts(main) {
   const redraw = () => drawCharts(grid);
   const grid = el("div", {class: "charts"});
-  const choice = el("select", {
-    id: "choose-x",
-    change: () => {
-      view.time = choice.value === "time";
-      redraw();
-    }
-  }, el("option", {value: "updates"}, "updates"), el("option", {value: "time"}, "time of training"));
+  const choice =
+      el("select", {
+        id: "choose-x",
+        change: () => {
+          view.time = choice.value === "time";
+          redraw();
+        }
+      },
+         el("option", {value: "updates"}, "updates"),
+         el("option", {value: "time"}, "time of training"));
   const smoothing = el("input", {
     type: "range",
     id: "choose-smoothing",
@@ -131,11 +142,12 @@ function addCharts(main) {
       redraw();
     }
   });
-  main.append(el(
-      "section", {id: "curves"}, el("h2", {}, "Curves"),
-      el("div", {class: "choices"}, el("label", {}, "Over ", choice),
-         el("label", {}, "Smoothing ", smoothing), el("label", {}, log, " Logarithmic loss and norm")),
-      grid));
+  main.append(
+      el("section", {id: "curves"}, el("h2", {}, "Curves"),
+         el("div", {class: "choices"}, el("label", {}, "Over ", choice),
+            el("label", {}, "Smoothing ", smoothing),
+            el("label", {}, log, " Logarithmic loss and norm")),
+         grid));
   let width = 0;
   new ResizeObserver(() => {
     if (grid.clientWidth !== width) redraw();

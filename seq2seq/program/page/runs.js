@@ -1,6 +1,6 @@
 "use strict";
-// The runs, and what their directories have told of them so far. The server is asked for what is new
-// since; it has read everything in them already, but for what their texts say.
+// The runs, and what their directories have told of them so far. The server is asked for what is
+// new since; it has read everything in them already, but for what their texts say.
 
 const kMostRows = 8192;     // of a log; of more, every second one goes
 const kMostValues = 16384;  // characters of a text
@@ -82,13 +82,19 @@ function takeFile(run, name, data, make) {
 function take(run, data) {
   run.age = data.age;
   return {
-    metrics: takeLog(run, "metrics", data.metrics, () => {
-      run.training = [];
-      run.validation = [];
-    }, addMetrics),
-    samples: takeLog(run, "samples", data.samples, () => {
-      run.samples = {source: [], reference: [], at: []};
-    }, addSamples),
+    metrics: takeLog(
+        run, "metrics", data.metrics,
+        () => {
+          run.training = [];
+          run.validation = [];
+        },
+        addMetrics),
+    samples: takeLog(
+        run, "samples", data.samples,
+        () => {
+          run.samples = {source: [], reference: [], at: []};
+        },
+        addSamples),
     film: takeFile(run, "film", data.film, ([subject, ...frames]) => ({...subject, frames})),
     settings: takeFile(run, "settings", data.settings, (values) => values),
     summary: takeFile(run, "summary", data.summary, (values) => values),

@@ -31,7 +31,8 @@ function sharedWords(words, reference) {
 function translationElement(text, reference) {
   const words = text.split(" "), shared = sharedWords(words, (reference ?? "").split(" "));
   const parts = words.flatMap(
-      (word, i) => [i ? " " : "", shared[i] ? visible(word) : el("span", {class: "off"}, visible(word))]);
+      (word,
+       i) => [i ? " " : "", shared[i] ? visible(word) : el("span", {class: "off"}, visible(word))]);
   if (text === reference) parts.push(el("span", {class: "same", title: "the reference"}, " ✓"));
   return el("bdi", {class: "text"}, text === "" ? visible(text) : parts);
 }
@@ -48,17 +49,17 @@ function stagesOf(run, index) {
 function stagesElement(members, index) {
   const key = `${members[0].index} ${index}`;
   const details = el(
-      "details", {
-        open: opened.has(key),
-        toggle: () => (details.open ? opened.add(key) : opened.delete(key))
-      },
+      "details",
+      {open: opened.has(key), toggle: () => (details.open ? opened.add(key) : opened.delete(key))},
       el("summary", {}, "How it came about"),
-      ...members.map((run) => el(
-          "ol", {class: "stages"},
-          ...stagesOf(run, index)
-              .map(({step, text}) => el(
-                       "li", {}, runName(run), ` from update ${grouped(step)}: `,
-                       translationElement(text, run.samples.reference[index]))))));
+      ...members.map(
+          (run) =>
+              el("ol", {class: "stages"},
+                 ...stagesOf(run, index)
+                     .map(
+                         ({step, text}) =>
+                             el("li", {}, runName(run), ` from update ${grouped(step)}: `,
+                                translationElement(text, run.samples.reference[index]))))));
   return details;
 }
 
@@ -84,8 +85,7 @@ function addSampleView(section) {
     const found = shownRuns().filter(({samples}) => samples.at.length > 0);
     const groups = Map.groupBy(found, ({samples}) => JSON.stringify(samples.source));
     box.replaceChildren(...[...groups.values()].flatMap(
-        (members) =>
-            members[0].samples.source.map((_, index) => sentenceElement(members, index))));
+        (members) => members[0].samples.source.map((_, index) => sentenceElement(members, index))));
     section.hidden = found.length === 0;
   };
 }

@@ -129,6 +129,15 @@ TEST_CASE("board: damaged files have a note") {
     CHECK(data[key]["value"].is_null());
     CHECK_THAT(data[key]["note"].get<std::string>(), Catch::Matchers::StartsWith(file));
   }
+  const std::vector<std::string> many(65, "x");
+  save_film(run.dir / kFilm, {.layers = {"a"},
+                              .attention = {},
+                              .source = many,
+                              .predicted = {},
+                              .map_layers = 0,
+                              .frames = {{10, 8, {1}, {2}, {}, {}, {}}}});
+  CHECK(run.ask()["film"]["note"] ==
+        "film.jsonl: at most 64 tokens and 256 layers can be shown; got 65 and 1");
   run.dir.write("run.toml", std::string(2 << 20, '#') + "\n");
   CHECK(run.ask()["settings"]["note"] == "run.toml: is longer than 1048576 bytes");
 }

@@ -42,6 +42,14 @@ TEST_CASE("samples: a run goes on after its last validation") {
                                           "\n");
 }
 
+TEST_CASE("samples: where a crash took what the sentences are, it is said again") {
+  const TempDir dir;
+  const std::string translation = "{\"step\":5,\"translation\":[\"A\",\"A\"]}\n";
+  dir.write("s.jsonl", "{\"step\":0,\"sou\n" + translation);
+  SampleLog(dir / "s.jsonl", kText, 5);
+  CHECK(dir.read("s.jsonl") == translation + header());
+}
+
 TEST_CASE("samples: of many sentences some from all over") {
   const TempDir dir;
   ParallelText text;
