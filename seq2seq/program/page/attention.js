@@ -1,8 +1,13 @@
 "use strict";
 // What films of training hold: the attention of one sentence, and gradients by layer.
 
-const kCell = 17, kLongestToken = 12, kLabelWidth = 80;
+const kCell = 17, kLongestToken = 12, kLongestLayer = 30, kLetterWidth = 6.6;
 const kWordBegins = "\u2581", kSpecials = ["<pad>", "<unk>", "<s>", "</s>"];
+
+function cutTo(text, most) {
+  const letters = Array.from(text);
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
+}
 
 // Of subwords, those that go on with a word begin with a dot.
 function tokenText(token, subwords) {
@@ -10,14 +15,19 @@ function tokenText(token, subwords) {
   const text = plain                ? visible(token) :
       token.startsWith(kWordBegins) ? visible(token.slice(1) || " ") :
                                       `·${visible(token)}`;
-  const letters = Array.from(text);
-  return letters.length > kLongestToken ? `${letters.slice(0, kLongestToken - 1).join("")}…` : text;
+  return cutTo(text, kLongestToken);
 }
 
-// A grid of cells of weights in [0, 1], with names of rows and columns; say(row, column) is told
-// which one the pointer is at.
-function cellGrid({rows, columns, weight, label, cell, top, left, say}) {
-  const [width, height] = [left + columns.length * cell.width, top + rows.length * cell.height];
+// About as wide as the longest of some names.
+const labelWidth = (names) =>
+    10 + kLetterWidth * Math.max(0, ...names.map((name) => Array.from(name).length));
+
+// A grid of cells of weights in [0, 1], with names of rows and of columns, which lean to the right;
+// say(row, column) is told which one the pointer is at.
+function cellGrid({rows, columns, weight, label, cell, say}) {
+  const left = labelWidth(rows), lean = columns.some(Boolean) ? labelWidth(columns) : 0;
+  const top = 4 + 0.77 * lean, width = left + columns.length * cell.width + 0.65 * lean,
+        height = top + rows.length * cell.height;
   const cells = rows.map((_, r) => columns.map((_, c) => svg("rect", {
                                                  x: left + c * cell.width,
                                                  y: top + r * cell.height,
@@ -48,24 +58,19 @@ function cellGrid({rows, columns, weight, label, cell, top, left, say}) {
 
 function attentionMap({source, predicted}, frame, layer, say) {
   const name = (tokens) => tokens.map((t) => tokenText(t, source[0]?.startsWith(kWordBegins)));
-  const rows = name(predicted), columns = name(source),
-        first = layer * rows.length * columns.length;
+  const rows = name(predicted), columns = name(source);
+  const first = layer * rows.length * columns.length;
+  const side = Math.max(kCell, Math.min(28, 220 / columns.length));
   const weight = (r, c) => frame.maps[first + r * columns.length + c] ?? 0;
   const grid = cellGrid({
     rows,
     columns,
     weight,
     label: `Attention of layer ${layer + 1} at update ${frame.update}`,
-    cell: {width: kCell, height: kCell},
-    top: 66,
-    left: kLabelWidth,
+    cell: {width: side, height: side},
     say: (r, c) =>
         say(`Layer ${layer + 1}: ${rows[r]} looks at ${columns[c]} with ${format(weight(r, c))}`)
   });
-  const extra = 46;  // the last column's name leans to the right
-  const width = Number(grid.getAttribute("width")) + extra;
-  grid.setAttribute("width", width);
-  grid.setAttribute("viewBox", `0 0 ${width} ${grid.getAttribute("height")}`);
   return el("div", {class: "map"}, el("p", {}, `layer ${layer + 1}`), grid);
 }
 
@@ -77,7 +82,8 @@ const filmRuns = (has) =>
     shownRuns().filter(({film}) => film && film.frames.length > 0 && has(film));
 
 function addAttention(section) {
-  const said = el("p", {id: "attention-said", class: "readout-line"});
+  const said =
+      el("p", {id: "attention-said", class: "readout-line"}, "Point at a cell to read it.");
   const box = el("div", {class: "cards"});
   section.append(said, box);
   return () => {
@@ -103,13 +109,11 @@ function gradientStrips({film}, [least, most], say) {
     return 0.08 + (0.92 * Math.log(value / least)) / (Math.log(most / least) || 1);
   };
   return cellGrid({
-    rows: layers.map(shortPath),
+    rows: layers.map((layer) => cutTo(shortPath(layer), kLongestLayer)),
     columns: frames.map(() => ""),
     weight: (r, c) => strength(frames[c].norm[r]).toFixed(3),
     label: "Gradient norm by layer and update",
     cell: {width: Math.max(5, Math.min(kCell, 420 / frames.length)), height: kCell},
-    top: 4,
-    left: 150,
     say: (r, c) => say(`${shortPath(layers[r])}, update ${grouped(frames[c].update)}: ${
         format(frames[c].norm[r])}`)
   });

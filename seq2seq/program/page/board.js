@@ -13,7 +13,8 @@ const sectionOf = (main, id, title, lead) => {
 // What a run is doing, as far as its files tell.
 function stateOf(run) {
   const row = lastRow(run), at = row ? `update ${grouped(row.step)}` : "";
-  if (run.summary) return `finished${at && `, ${at}`}`;
+  const goesOn = row?.step > run.summary?.steps;  // after the end that was reported
+  if (run.summary && !goesOn) return `finished${at && `, ${at}`}`;
   if (!row) return run.seen.settings ? "nothing written yet" : `waiting for ${run.directory}`;
   return run.age === null ? at : `${at}, written ${duration(Math.round(run.age))} ago`;
 }

@@ -1,9 +1,9 @@
 "use strict";
 // A chart of lines over training, with the numbers under a cursor that all charts share.
 
-const kChartHeight = 190, kMargin = {
+const kChartHeight = 220, kMargin = {
   left: 48,
-  right: 12,
+  right: 20,
   top: 8,
   bottom: 34
 };
@@ -149,7 +149,7 @@ class Chart {
   numbers(run, lines, x) {
     const texts = lines.map(({name, points}) => {
       const point = pointAt(points, x);
-      return point ? `${name ? `${name} ` : ""}${format(point.y)}` : "";
+      return point ? `${name ? `${name} ` : ""}${shortNumber(point.y)}` : "";
     });
     return el("span", {class: "value"}, runName(run), " ", texts.filter(Boolean).join(", ") || "–");
   }

@@ -60,6 +60,9 @@ function grouped(value) {
   return rest === undefined ? text : `${text}.${rest}`;
 }
 
+const shortNumber = (value) =>
+    (Number.isInteger(value) && Math.abs(value) < 1e6 ? grouped(value) : format(value));
+
 // The unit in which times up to `most` seconds are shown.
 function timeUnit(most) {
   if (most < 180) return {seconds: 1, name: "seconds"};

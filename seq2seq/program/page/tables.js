@@ -38,7 +38,8 @@ function addSummaries(section) {
     const found = shownRuns().filter(({summary}) => summary);
     section.hidden = found.length === 0;
     const rows = sideBySide(found, "summary", summaryText);
-    box.replaceChildren(tableElement(found, rows, (name) => visible(spelled(name)), "Results"));
+    box.replaceChildren(tableElement(
+        found, rows, (name) => kMetricTitles.get(name) ?? visible(spelled(name)), "Results"));
   };
 }
 

@@ -118,7 +118,7 @@ def test_cursor(page):
     for key, text in [("Home", "update 0"), ("End", "update 1,000"), ("ArrowLeft", "update 975"), ("ArrowLeft", "update 950")]:
         page.chrome.press(key)
         equal(page.text(".chart .at"), text, f"after {key}")
-    equal(page.texts(".chart:nth-child(5) .value")[:2], [" wide 20950", " deep 20950"], "numbers of another chart")
+    equal(page.texts(".chart:nth-child(5) .value")[:2], [" wide 20,950", " deep 20,950"], "numbers of another chart")
     page.js("document.activeElement.blur()")
     page.hover(".chart:nth-child(2) svg", 0.5, 0.5)
     page.chrome.settle()
@@ -173,7 +173,7 @@ def test_moment(page):
 def test_tables(page):
     equal(page.texts("#differences tbody tr"), ["layers24"], "settings that differ")
     equal(page.texts("#all-settings tbody th"), ["task", "layers", "lr"], "settings")
-    equal(page.texts("#summary tbody tr"), ["Taskfiles", "Steps1,000", "Seconds12 min 34 s", "Bleu33.25"], "results")
+    equal(page.texts("#summary tbody tr"), ["Taskfiles", "Steps1,000", "Seconds12 min 34 s", "BLEU33.25"], "results")
     equal(page.count("#gradients .card:first-child .cells rect"), 5 * 5, "gradients by layer")
     check("finished, update 1,000" in page.text("#runs li"), page.text("#runs li"))
     check("waiting for " in page.texts("#runs li")[2], "the run to come is waited for")
