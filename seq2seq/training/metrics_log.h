@@ -2,7 +2,7 @@
 // as training goes on, and summary.json at its end.
 #pragma once
 
-#include <weft/seq2seq/training/line_log.h>
+#include <weft/seq2seq/run/line_log.h>
 
 #include <cstdint>
 #include <filesystem>

@@ -12,12 +12,12 @@
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
+#include <weft/seq2seq/run/sample_log.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
-#include <weft/seq2seq/training/sample_log.h>
 
 #include <chrono>
 #include <memory>

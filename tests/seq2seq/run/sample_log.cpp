@@ -1,4 +1,4 @@
-#include <weft/seq2seq/training/sample_log.h>
+#include <weft/seq2seq/run/sample_log.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/temp_dir.h>
 

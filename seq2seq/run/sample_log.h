@@ -4,8 +4,8 @@
 //   {"step":500,"translation":["der der",...]}
 #pragma once
 
+#include <weft/seq2seq/run/line_log.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/line_log.h>
 
 #include <cstdint>
 #include <filesystem>

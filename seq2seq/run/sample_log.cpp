@@ -1,5 +1,5 @@
+#include <weft/seq2seq/run/sample_log.h>
 #include <weft/seq2seq/text/utf8.h>
-#include <weft/seq2seq/training/sample_log.h>
 
 #include <algorithm>
 

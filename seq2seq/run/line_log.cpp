@@ -1,6 +1,6 @@
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/run/line_log.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/line_log.h>
 
 #include <cerrno>
 #include <cstring>
