@@ -7,15 +7,15 @@
 #include <weft/seq2seq/program/detail/board_page.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/text/json.h>
 #include <weft/seq2seq/text/utf8.h>
 
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
+#include <chrono>
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <thread>
 
@@ -24,9 +24,8 @@ namespace {
 
 constexpr const char* kAddress = "127.0.0.1";
 constexpr size_t kMostRuns = 32, kThreads = 4, kMostBody = 1024;
-constexpr time_t kPatience = 2;             // seconds that a slow reader or writer has
-constexpr long kSignalEvery = 100'000'000;  // ns
-constexpr std::array kEnding{SIGINT, SIGTERM, SIGHUP};
+constexpr time_t kPatience = 2;  // seconds that a slow reader or writer has
+constexpr std::chrono::milliseconds kSignalEvery{100};
 
 const httplib::Headers kHeaders{
     {"Content-Security-Policy",
@@ -57,37 +56,6 @@ std::optional<size_t> run_asked_for(const httplib::Request& request, size_t runs
   if (error != std::errc() || end != text.data() + text.size() || run >= runs) return {};
   return run;
 }
-
-// The signals that end the board, kept from every thread, and looked for by one. What is ignored
-// stays so, for nohup, but for SIGINT, which shells ignore for what a script runs in the
-// background.
-class EndingSignals {
- public:
-  EndingSignals() {
-    sigemptyset(&set_);
-    for (const int signal : kEnding)
-      if (signal == SIGINT || !is_ignored(signal)) sigaddset(&set_, signal);
-    pthread_sigmask(SIG_BLOCK, &set_, &before_);
-  }
-  ~EndingSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  EndingSignals(const EndingSignals&) = delete;
-  EndingSignals& operator=(const EndingSignals&) = delete;
-
-  // Waits a moment for one.
-  bool came() const {
-    const timespec moment{0, kSignalEvery};
-    return sigtimedwait(&set_, nullptr, &moment) > 0;
-  }
-
- private:
-  static bool is_ignored(int signal) {
-    struct sigaction action {};
-    ::sigaction(signal, nullptr, &action);
-    return action.sa_handler == SIG_IGN;
-  }
-
-  sigset_t set_{}, before_{};
-};
 
 class Board {
  public:
@@ -120,19 +88,19 @@ class Board {
     return bound;
   }
 
-  void serve(const EndingSignals& signals) {
+  // Until a signal comes, in an InterruptScope.
+  void serve() {
     std::atomic<bool> ended = false, well = false;
     std::thread serving([&] {
       well = server_.listen_after_bind();
       ended = true;
     });
-    bool asked = false;
     while (!ended) {
-      asked = asked || signals.came();
-      if (asked) server_.stop();  // again, if it had not begun
+      std::this_thread::sleep_for(kSignalEvery);
+      if (interrupting_signal() != 0) server_.stop();  // again, if it had not begun
     }
     serving.join();
-    check(asked || well, "board: the connection to the network broke");
+    check(interrupting_signal() != 0 || well, "board: the connection to the network broke");
   }
 
  private:
@@ -197,10 +165,10 @@ void board_command(const BoardOptions& options) {
           "board: {} is no directory", run);
     if (!std::filesystem::exists(status)) warn("weft: board: waiting for " + run);
   }
-  const EndingSignals signals;
+  const InterruptScope scope;
   Board board(options);
   print(fmt::format("http://{}:{}/\n", kAddress, board.bind(options.port)));
-  board.serve(signals);
+  board.serve();
 }
 
 }  // namespace weft

@@ -131,7 +131,7 @@ struct BoardOptions : SettingGroup {
   // clang-format on
 };
 /// Serves a page that follows the runs in model directories, which may be still to come, at
-/// 127.0.0.1 until a signal ends it (SIGINT, SIGTERM, SIGHUP), and prints where. Errors: a port
+/// 127.0.0.1 until a signal ends it (run/interrupt.h), and prints where. Errors: a port
 /// that cannot be had, what is no directory.
 void board_command(const BoardOptions& options);
 
