@@ -54,10 +54,12 @@
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/line_log.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
+#include <weft/seq2seq/run/sample_log.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/run/schedule_kind.h>
 #include <weft/seq2seq/run/split_settings.h>

@@ -12,7 +12,7 @@ unity=()
 
 scripts/packages.sh g++ cmake ninja-build ccache pkg-config \
   libopenblas-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsentencepiece-dev \
-  libtomlplusplus-dev zlib1g-dev catch2 librapidcheck-dev
+  libtomlplusplus-dev libcpp-httplib-dev zlib1g-dev catch2 librapidcheck-dev
 
 [ -d "build/$preset" ] || unity=(-D CMAKE_UNITY_BUILD=ON)
 cmake --preset "$preset" "${unity[@]}" >/dev/null

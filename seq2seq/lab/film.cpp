@@ -135,9 +135,15 @@ void Film::add(Frame frame) {
     gap = std::min(gap, frames[i].update - frames[i - 1].update);
 }
 
+std::vector<std::string> film_lines(const Film& film) {
+  std::vector<std::string> lines{to_json_line(subject_of(film))};
+  for (const Film::Frame& frame : film.frames) lines.push_back(to_json_line(to_object(frame)));
+  return lines;
+}
+
 void save_film(const std::filesystem::path& file, const Film& film) {
-  std::string text = to_json_line(subject_of(film)) + "\n";
-  for (const Film::Frame& frame : film.frames) text += to_json_line(to_object(frame)) + "\n";
+  std::string text;
+  for (const std::string& line : film_lines(film)) text += line + "\n";
   write_file(file, text);
 }
 

@@ -43,7 +43,10 @@ struct Film {
   void add(Frame frame);
 };
 
-/// Writes the film whole or not at all: lines of JSON, first what frames are of, then one a frame.
+/// Lines of JSON without their ends: first what frames are of, then one a frame.
+std::vector<std::string> film_lines(const Film& film);
+
+/// Writes these lines, all or none.
 void save_film(const std::filesystem::path& file, const Film& film);
 
 /// What save_film() wrote; nothing if there is no such file. What is damaged is left out, with a

@@ -128,6 +128,17 @@ void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
   command->callback([&] { lab_command(o, catalog); });
 }
 
+void add_board(CLI::App& app, BoardOptions& o) {
+  CLI::App* command = app.add_subcommand("board", "Follow runs, one or several, on a live page");
+  command
+      ->add_option("--model-dir,directories", o.model_dirs, "Directories of models, now or to come")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("")
+      ->required();
+  add_settings(*command, o.settings());
+  command->callback([&] { board_command(o); });
+}
+
 void add_leaderboard(CLI::App& app, const Catalog& catalog, LeaderboardOptions& o, int& status) {
   CLI::App* command = app.add_subcommand(
       "leaderboard", "Train models on tasks and write a table of what each learns, and how soon");
@@ -183,6 +194,7 @@ int Program::run_unchecked(int argc, char** argv) const {
   ScoreOptions score;
   ShowOptions show;
   LabOptions lab;
+  BoardOptions board;
   LeaderboardOptions leaderboard;
   add_tasks(app, catalog_);
   add_train(app, catalog_, *communicator_, train, config_file, status);
@@ -190,10 +202,11 @@ int Program::run_unchecked(int argc, char** argv) const {
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_lab(app, catalog_, lab);
+  add_board(app, board);
   add_leaderboard(app, catalog_, leaderboard, status);
   const bool first = communicator_->rank() == 0;
   if (!first)  // these need no others
-    for (const char* name : {"tasks", "score", "show", "lab", "leaderboard"})
+    for (const char* name : {"tasks", "score", "show", "lab", "board", "leaderboard"})
       app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);

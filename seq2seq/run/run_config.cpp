@@ -1,6 +1,7 @@
 // Settings as a file of TOML: read where the user names one, written for a run to go on from.
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/run/config.h>
+#include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/text/seal.h>
 #include <weft/seq2seq/text/text_file.h>
 #include <weft/seq2seq/text/toml.h>
@@ -11,7 +12,7 @@
 namespace weft {
 namespace {
 
-std::filesystem::path run_file(const std::filesystem::path& dir) { return dir / "run.toml"; }
+std::filesystem::path run_file(const std::filesystem::path& dir) { return dir / kRunSettings; }
 
 std::string toml_value(const AnySetting& setting) {
   return setting.is_text() ? toml_string(setting.text()) : setting.text();

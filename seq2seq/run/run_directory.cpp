@@ -24,9 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kNewRun = "new-run";
 // Of a run, and made after its first checkpoint or not at all.
-constexpr std::array kLaterFiles{kLastCheckpoint, kFilm, "summary.json", "attention.svg"};
+constexpr std::array kLaterFiles{kLastCheckpoint, kFilm, kSamples, kSummary, "attention.svg"};
 
 bool has_checkpoint(const fs::path& folder) {
   return is_there(folder / kLastCheckpoint) || is_there(folder / kBestCheckpoint);

@@ -10,9 +10,14 @@ namespace weft {
 inline constexpr const char* kBestCheckpoint = "best.safetensors";
 /// That from which training goes on.
 inline constexpr const char* kLastCheckpoint = "last.safetensors";
+inline constexpr const char* kRunSettings = "run.toml";
 inline constexpr const char* kMetrics = "metrics.jsonl";
 /// What names of event files begin with (training/event_file.h).
 inline constexpr const char* kEvents = "events.out.tfevents.";
+inline constexpr const char* kSamples = "samples.jsonl";
+inline constexpr const char* kSummary = "summary.json";
+/// The folder, in a model directory, of a run that is to replace the model but has none yet.
+inline constexpr const char* kNewRun = "new-run";
 
 /// Whether a process writes a run's files, or another one does: of several ranks, the first.
 enum class RunFiles { kOurs, kTheirs };

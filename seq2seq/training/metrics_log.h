@@ -2,11 +2,10 @@
 // as training goes on, and summary.json at its end.
 #pragma once
 
-#include <weft/seq2seq/text/json.h>
+#include <weft/seq2seq/run/line_log.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,8 +31,6 @@ struct ValidationRecord {
   double score = 0;       ///< per cent, under the metric's name
 };
 
-/// Appends to a file; every line reaches the system at once. Numbers that are not finite are
-/// written as null.
 class MetricsLog {
  public:
   /// The log of a run that goes on from `step` and was validated last at `validated_step`: lines of
@@ -41,15 +38,12 @@ class MetricsLog {
   /// written again. Throws if the file cannot be opened.
   MetricsLog(const std::filesystem::path& file, int64_t step, int64_t validated_step);
 
-  /// Throw if the line cannot be written (a full disk); half a line does not stay.
+  /// Throw if the line cannot be written.
   void write(const TrainingRecord& record);
   void write(const ValidationRecord& record);
 
  private:
-  void write_line(const JsonObject& line);
-
-  std::filesystem::path file_;
-  std::ofstream out_;
+  LineLog log_;
 };
 
 struct Summary {

@@ -284,6 +284,7 @@ void Trainer::validate_weights() {
   }
   const double score = ranks_.of_first(parts_.metric.score(translations, text.target));
   log(ValidationRecord{at_.step, at_.seconds, loss, parts_.metric.name, score});
+  if (samples_) samples_->write(at_.step, translations);
   const std::string chosen =
       parts_.metric.name == "exact" ? "" : fmt::format("  {} {:.2f}", parts_.metric.title, score);
   progress_.print(

@@ -13,6 +13,7 @@
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
+#include <weft/seq2seq/run/sample_log.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
@@ -136,7 +137,8 @@ class Trainer {
   DataParallel gradients_;
   std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
   std::optional<EventFile> events_;    // likewise, if asked for
-  std::optional<FilmRecorder> film_;   // likewise
+  std::optional<SampleLog> samples_;   // likewise
+  std::optional<FilmRecorder> film_;   // likewise, if asked for
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
   Stopwatch since_save_;

@@ -6,7 +6,7 @@
 namespace weft {
 
 /// The page that shows a report, in one piece of HTML; "/*REPORT*/" in it stands for the report's
-/// JSON, in which every "<" must be written \u003c. See lab/page/page.cmake.
+/// JSON, in which every "<" must be written \u003c. See cmake/WeftPage.cmake.
 std::string_view lab_page();
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 "use strict";
-// Elements, and figures: pictures that draw themselves for a width and a theme, on the page as in
-// the file that "Save SVG" writes. Texts only ever become text nodes.
+// Figures: pictures that draw themselves for a width and a theme, on the page as in the file that
+// "Save SVG" writes. Texts only ever become text nodes.
 
 const kFont = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', " +
     "Arial, sans-serif";
@@ -8,19 +8,6 @@ const kFontSize = 12;
 const kFileWidth =
     420;             // of a saved picture: its letters are those of a caption in a paper's column
 const kMargin = 10;  // around it
-
-// An element with attributes (a function is a listener) and children (strings become text).
-function el(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === "function")
-      element.addEventListener(key, value);
-    else if (value !== null && value !== undefined && value !== false)
-      element.setAttribute(key, value === true ? "" : value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null));
-  return element;
-}
 
 const tokenElement = (token) => el("bdi", {class: "token"}, printable(token));
 

@@ -11,12 +11,6 @@ const reel = {
 };
 const frameNow = () => film.frames[reel.at];
 
-// "transformer.encoder.layers.0.self_attn" -> "encoder 1 self_attn"
-const shortPath = (path) => visible(path)
-                                .replace(/^transformer\./, "")
-                                .replace(/\.?layers\.(\d+)/g, (_, n) => ` ${Number(n) + 1}`)
-                                .replaceAll(".", " ");
-
 const above0 = (values) => values.filter((v) => isNumber(v) && v > 0);
 
 // The numbers of a key over all frames, [least, most] of those above 0.

@@ -1,146 +1,174 @@
+// `weft board`: a page that follows runs, and what it asks for, for programs on this machine alone.
+// A web page that the user opens elsewhere may send requests here too. It cannot read the answers
+// unless its own name is made to mean this machine; those requests have that name for a host.
+#include <httplib.h>
 #include <weft/core/detail/check.h>
-#include <weft/seq2seq/program/detail/board.h>
+#include <weft/seq2seq/program/detail/board_data.h>
+#include <weft/seq2seq/program/detail/board_page.h>
+#include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/text/json.h>
-#include <weft/seq2seq/text/text_file.h>
+#include <weft/seq2seq/text/utf8.h>
 
-#include <algorithm>
-#include <numeric>
-#include <utility>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <thread>
 
 namespace weft {
 namespace {
 
-std::filesystem::path board_file(const std::filesystem::path& folder) {
-  return folder / "leaderboard.jsonl";
+constexpr const char* kAddress = "127.0.0.1";
+constexpr size_t kMostRuns = 32, kThreads = 4, kMostBody = 1024;
+constexpr time_t kPatience = 2;  // seconds that a slow reader or writer has
+constexpr std::chrono::milliseconds kSignalEvery{100};
+
+const httplib::Headers kHeaders{
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'nonce-page'; style-src 'unsafe-inline'; img-src data:; "
+     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cache-Control", "no-store"}};
+
+// Whether the one host that a request names is this machine, at any port: it may be forwarded.
+bool is_for_this_machine(const httplib::Request& request) {
+  if (request.get_header_value_count("Host") != 1) return false;
+  const std::string host = request.get_header_value("Host");
+  const std::string name = host.substr(0, host.find(':'));
+  return name == kAddress || name == "localhost";
 }
 
-std::string to_board_line(const BoardRun& run) {
-  return to_json_line({{"task", run.task},
-                       {"model", run.model},
-                       {"seed", run.seed},
-                       {"parameters", run.parameters},
-                       {"updates", run.updates},
-                       {"seconds", run.seconds},
-                       {"bar", run.bar},
-                       {"exact_match", run.exact_match},
-                       {"bar_updates", run.bar_updates},
-                       {"bar_seconds", run.bar_seconds}}) +
-         "\n";
+void refuse(httplib::Response& response, int status, const char* why) {
+  response.status = status;
+  response.set_content(std::string(why) + "\n", "text/plain");
 }
 
-BoardRun from_board_line(const std::string& line) {
-  const JsonObject o = parse_json(line);
-  return {.task = string_at(o, "task"),
-          .model = string_at(o, "model"),
-          .seed = integer_at(o, "seed"),
-          .parameters = integer_at(o, "parameters"),
-          .updates = integer_at(o, "updates"),
-          .seconds = number_at(o, "seconds"),
-          .bar = number_at(o, "bar"),
-          .exact_match = number_at(o, "exact_match"),
-          .bar_updates = integer_at(o, "bar_updates"),
-          .bar_seconds = number_at(o, "bar_seconds")};
+std::optional<size_t> run_asked_for(const httplib::Request& request, size_t runs) {
+  const std::string text = request.get_param_value("run");
+  size_t run = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), run);
+  if (error != std::errc() || end != text.data() + text.size() || run >= runs) return {};
+  return run;
 }
 
-// One task by one model; there is at least one run.
-struct BoardRow {
-  std::vector<BoardRun> runs;
-
-  int64_t learned() const {
-    return std::count_if(runs.begin(), runs.end(), [](const BoardRun& r) { return r.learned(); });
-  }
-  double share() const { return static_cast<double>(learned()) / static_cast<double>(runs.size()); }
-
-  // From the least to the largest.
-  std::vector<double> matches() const {
-    std::vector<double> all;
-    for (const BoardRun& run : runs) all.push_back(run.exact_match);
-    std::sort(all.begin(), all.end());
-    return all;
-  }
-  double mean_match() const {
-    const std::vector<double> all = matches();
-    return std::accumulate(all.begin(), all.end(), 0.) / static_cast<double>(all.size());
+class Board {
+ public:
+  explicit Board(const BoardOptions& options) : runs_(options.model_dirs) {
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    server_.set_default_headers(kHeaders);
+    server_.set_keep_alive_max_count(1);
+    server_.set_keep_alive_timeout(kPatience);
+    server_.set_read_timeout(kPatience);
+    server_.set_write_timeout(kPatience);
+    server_.set_payload_max_length(kMostBody);
+    // The library's own would let another program share the port.
+    server_.set_socket_options([](int socket) {
+      const int yes = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    answer();
   }
 
-  // Of the runs that learned, as text; "-" if none did.
-  template <class Number>
-  std::string median(Number BoardRun::*number, const char* format) const {
-    std::vector<double> all;
-    for (const BoardRun& run : runs)
-      if (run.learned()) all.push_back(static_cast<double>(run.*number));
-    if (all.empty()) return "-";
-    std::sort(all.begin(), all.end());
-    const double middle = (all[(all.size() - 1) / 2] + all[all.size() / 2]) / 2;
-    return fmt::format(fmt::runtime(format), middle);
+  // The port.
+  int bind(int64_t port) {
+    errno = 0;
+    const bool any = port == 0;
+    const int bound = any ? server_.bind_to_any_port(kAddress)
+                      : server_.bind_to_port(kAddress, static_cast<int>(port))
+                          ? static_cast<int>(port)
+                          : -1;
+    check(bound > 0, "board: cannot listen at {}, port {}: {}; --port 0 takes a free one", kAddress,
+          port, std::strerror(errno));
+    return bound;
   }
 
-  std::string to_markdown() const {
-    const std::vector<double> all = matches();
-    const std::string ends =
-        all.size() > 1 ? fmt::format(" ({:.2f} to {:.2f})", all.front(), all.back()) : "";
-    return fmt::format("| {} | {} | {} | {} of {} | {:.2f}{} | {} | {} |\n", runs[0].task,
-                       runs[0].model, runs[0].parameters, learned(), runs.size(), mean_match(),
-                       ends, median(&BoardRun::bar_updates, "{:.0f}"),
-                       median(&BoardRun::bar_seconds, "{:.1f}"));
+  // Until a signal comes, in an InterruptScope.
+  void serve() {
+    std::atomic<bool> ended = false, well = false;
+    std::thread serving([&] {
+      well = server_.listen_after_bind();
+      ended = true;
+    });
+    while (!ended) {
+      std::this_thread::sleep_for(kSignalEvery);
+      if (interrupting_signal() != 0) server_.stop();  // again, if it had not begun
+    }
+    serving.join();
+    check(interrupting_signal() != 0 || well, "board: the connection to the network broke");
   }
+
+ private:
+  using Handled = httplib::Server::HandlerResponse;
+
+  void answer() {
+    server_.set_pre_routing_handler([](const auto& request, auto& response) {
+      if (!is_for_this_machine(request)) {
+        refuse(response, 403, "the host must be 127.0.0.1 or localhost");
+      } else if (request.method != "GET") {
+        response.set_header("Allow", "GET");
+        refuse(response, 405, "only GET is answered");
+      } else {
+        return Handled::Unhandled;
+      }
+      return Handled::Handled;
+    });
+    server_.set_exception_handler([](const auto&, auto& response, auto) {
+      refuse(response, 500, "this cannot be answered");
+    });
+    server_.Get("/", [](const auto&, auto& response) {
+      const std::string_view page = board_page();
+      response.set_content(page.data(), page.size(), "text/html; charset=utf-8");
+    });
+    server_.Get("/runs", [this](const auto&, auto& response) {
+      response.set_content(names(), "application/json");
+    });
+    server_.Get("/data", [this](const auto& request, auto& response) { data(request, response); });
+  }
+
+  std::string names() const {
+    std::vector<std::string> names;
+    for (const std::string& run : runs_) names.push_back(encode_utf8(decode_utf8(run)));
+    return to_json_line({{"runs", names}});
+  }
+
+  void data(const httplib::Request& request, httplib::Response& response) const {
+    const std::optional<size_t> run = run_asked_for(request, runs_.size());
+    if (!run) return refuse(response, 404, "there is no such run");
+    const auto seen = [&](const char* what) { return request.get_param_value(what); };
+    response.set_content(board_data(runs_[*run], {.metrics = seen("metrics"),
+                                                  .samples = seen("samples"),
+                                                  .film = seen("film"),
+                                                  .settings = seen("settings"),
+                                                  .summary = seen("summary")}),
+                         "application/json");
+  }
+
+  httplib::Server server_;
+  const std::vector<std::string> runs_;
 };
-
-// In the order in which tasks, and models of a task, first occur.
-std::vector<std::vector<BoardRow>> rows_by_task(const std::vector<BoardRun>& runs) {
-  std::vector<std::vector<BoardRow>> tasks;
-  for (const BoardRun& run : runs) {
-    auto task = std::find_if(tasks.begin(), tasks.end(),
-                             [&](const auto& rows) { return rows[0].runs[0].task == run.task; });
-    if (task == tasks.end()) task = tasks.insert(task, std::vector<BoardRow>{});
-    auto row = std::find_if(task->begin(), task->end(),
-                            [&](const BoardRow& r) { return r.runs[0].model == run.model; });
-    if (row == task->end()) row = task->insert(row, BoardRow{});
-    row->runs.push_back(run);
-  }
-  return tasks;
-}
 
 }  // namespace
 
-Board::Board(std::filesystem::path folder) : folder_(std::move(folder)) {
-  const std::filesystem::path file = board_file(folder_);
-  if (!std::filesystem::exists(file)) return;
-  const std::vector<std::string> lines = read_lines(file);
-  for (size_t i = 0; i < lines.size(); ++i) {
-    try {
-      runs_.push_back(from_board_line(lines[i]));
-    } catch (const Error& e) {
-      fail("{}, line {}: {}", file.string(), i + 1, e.what());
-    }
+void board_command(const BoardOptions& options) {
+  check(options.model_dirs.size() <= kMostRuns, "board: shows at most {} runs; got {}", kMostRuns,
+        options.model_dirs.size());
+  std::error_code ignored;
+  for (const std::string& run : options.model_dirs) {
+    const auto status = std::filesystem::status(run, ignored);
+    check(!std::filesystem::exists(status) || std::filesystem::is_directory(status),
+          "board: {} is no directory", run);
+    if (!std::filesystem::exists(status)) warn("weft: board: waiting for " + run);
   }
-}
-
-bool Board::has(const std::string& task, const std::string& model, int64_t seed) const {
-  return std::any_of(runs_.begin(), runs_.end(), [&](const BoardRun& run) {
-    return run.task == task && run.model == model && run.seed == seed;
-  });
-}
-
-void Board::add(BoardRun run) {
-  runs_.push_back(std::move(run));
-  std::string lines;
-  for (const BoardRun& each : runs_) lines += to_board_line(each);
-  write_file(board_file(folder_), lines);
-  write_file(folder_ / "leaderboard.md", table());
-}
-
-std::string Board::table() const {
-  std::string text =
-      "| task | model | parameters | learned | exact match, % | updates | seconds |\n"
-      "|---|---|--:|--:|--:|--:|--:|\n";
-  for (std::vector<BoardRow>& rows : rows_by_task(runs_)) {
-    std::stable_sort(rows.begin(), rows.end(), [](const BoardRow& a, const BoardRow& b) {
-      return std::pair(a.share(), a.mean_match()) > std::pair(b.share(), b.mean_match());
-    });
-    for (const BoardRow& row : rows) text += row.to_markdown();
-  }
-  return text;
+  const InterruptScope scope;
+  Board board(options);
+  print(fmt::format("http://{}:{}/\n", kAddress, board.bind(options.port)));
+  board.serve();
 }
 
 }  // namespace weft

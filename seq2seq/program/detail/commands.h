@@ -9,6 +9,7 @@
 #include <weft/seq2seq/run/config.h>
 
 #include <string>
+#include <vector>
 
 namespace weft {
 
@@ -121,6 +122,18 @@ struct ShowOptions : SettingGroup {
 };
 /// Draws what the cross-attention looks at while a sentence is translated.
 void show_command(const ShowOptions& options, const Catalog& catalog);
+
+struct BoardOptions : SettingGroup {
+  std::vector<std::string> model_dirs{};
+  // clang-format off
+  Setting<int64_t> port{*this, 9338, {"port", "",
+      "To serve the page at, on this machine alone; 0: any that is free", {.least = 0, .most = 65535}}};
+  // clang-format on
+};
+/// Serves a page that follows the runs in model directories, which may be still to come, at
+/// 127.0.0.1 until a signal ends it (run/interrupt.h), and prints where. Errors: a port
+/// that cannot be had, what is no directory.
+void board_command(const BoardOptions& options);
 
 struct LabOptions : SettingGroup {
   // clang-format off

@@ -1,7 +1,7 @@
 // `weft leaderboard`: which models learn which tasks, how surely and how soon.
 #include <weft/core/detail/check.h>
-#include <weft/seq2seq/program/detail/board.h>
 #include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/leaderboard_table.h>
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/settings/named.h>
@@ -17,7 +17,7 @@
 namespace weft {
 namespace {
 
-constexpr const char* kBoardMetric = "exact";
+constexpr const char* kBarMetric = "exact";
 
 // Those that a list of names, with commas between them, means, each once.
 template <class Item>
@@ -67,13 +67,13 @@ class Forecast {
 class Leaderboard {
  public:
   Leaderboard(const LeaderboardOptions& options, const Catalog& catalog)
-      : options_(options), catalog_(catalog), folder_(options.out.value()), board_(folder_) {
+      : options_(options), catalog_(catalog), folder_(options.out.value()), table_(folder_) {
     const auto tasks = choose_named(catalog.tasks, options.tasks);
     const auto models = choose_named(catalog.models, options.models);
     for (int64_t seed = 1; seed <= options.seeds; ++seed)
       for (const Task* task : tasks)
         for (const ModelKind* model : models)
-          if (!board_.has(task->name, model->name, seed)) left_.push_back({task, model, seed});
+          if (!table_.has(task->name, model->name, seed)) left_.push_back({task, model, seed});
   }
 
   // The signal's status where one interrupts it.
@@ -84,19 +84,19 @@ class Leaderboard {
       const Stopwatch watch;
       warn(fmt::format("run {} of {}: {}", i + 1, count, left_[i].name()));
       if (const int status = train(left_[i])) return status;
-      const BoardRun run = result(left_[i]);
-      board_.add(run);
+      const LeaderboardRun run = result(left_[i]);
+      table_.add(run);
       forecast.note(left_[i], watch.seconds());
       warn(fmt::format("{}: exact match {:.2f} %, {}; {} runs left, ETA {}", left_[i].name(),
                        run.exact_match, outcome(run), count - i - 1,
                        format_seconds(forecast.seconds(std::span(left_).subspan(i + 1)))));
     }
-    print(board_.table());
+    print(table_.table());
     return 0;
   }
 
  private:
-  static std::string outcome(const BoardRun& run) {
+  static std::string outcome(const LeaderboardRun& run) {
     if (run.bar_updates == 0) return fmt::format("validation never met {:g} %", run.bar);
     return fmt::format("{} after {} updates, {:.1f} s", run.learned() ? "learned" : "validation",
                        run.bar_updates, run.bar_seconds);
@@ -116,28 +116,28 @@ class Leaderboard {
     } else {
       config.train.overwrite.give("true");
       config.train.task.give(entry.task->name);
-      config.train.metric.give(kBoardMetric);
+      config.train.metric.give(kBarMetric);
       config.train.seed.give(std::to_string(entry.seed));
       config.model.model.give(entry.model->name);
     }
     return train_command(config, catalog_, one_rank(), [](const std::string&) {});
   }
 
-  BoardRun result(const PlannedRun& entry) const {
-    const JsonObject summary = parse_json(read_file(folder_of(entry) / "summary.json"));
-    BoardRun run{.task = entry.task->name,
-                 .model = entry.model->name,
-                 .seed = entry.seed,
-                 .parameters = integer_at(summary, "parameters"),
-                 .updates = integer_at(summary, "steps"),
-                 .seconds = number_at(summary, "seconds"),
-                 .bar = entry.task->bar,
-                 .exact_match = 100 * number_at(summary, "exact_match")};
+  LeaderboardRun result(const PlannedRun& entry) const {
+    const JsonObject summary = parse_json(read_file(folder_of(entry) / kSummary));
+    LeaderboardRun run{.task = entry.task->name,
+                       .model = entry.model->name,
+                       .seed = entry.seed,
+                       .parameters = integer_at(summary, "parameters"),
+                       .updates = integer_at(summary, "steps"),
+                       .seconds = number_at(summary, "seconds"),
+                       .bar = entry.task->bar,
+                       .exact_match = 100 * number_at(summary, "exact_match")};
     for (const std::string& line : read_lines(folder_of(entry) / kMetrics)) {
       const JsonObject o = parse_json(line);
       const auto score = std::find_if(o.begin(), o.end(),
-                                      [](const auto& item) { return item.first == kBoardMetric; });
-      if (score == o.end() || number_at(o, kBoardMetric) < run.bar) continue;
+                                      [](const auto& item) { return item.first == kBarMetric; });
+      if (score == o.end() || number_at(o, kBarMetric) < run.bar) continue;
       run.bar_updates = integer_at(o, "step");
       run.bar_seconds = number_at(o, "seconds");
       break;
@@ -148,7 +148,7 @@ class Leaderboard {
   const LeaderboardOptions& options_;
   const Catalog& catalog_;
   std::filesystem::path folder_;
-  Board board_;
+  LeaderboardTable table_;
   std::vector<PlannedRun> left_;
 };
 

@@ -2,6 +2,7 @@
 #include <weft/seq2seq/metrics/exact_match.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/program/detail/report.h>
+#include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/training/evaluate.h>
@@ -110,7 +111,7 @@ void report(Summary summary, const Corpus& corpus, const std::filesystem::path& 
   append(text, "checkpoint step {}: the best in validation by {}, {:.2f}\n",
          summary.checkpoint_step, metric.title, summary.valid_score);
   append(text, "model      {}\n", dir.string());
-  write_summary(dir / "summary.json", summary);  // whether the text can be printed or not
+  write_summary(dir / kSummary, summary);  // whether the text can be printed or not
   tell(text);
   if (aligned) draw(model, splits[0], dir / "attention.svg", tell);
 }

@@ -7,6 +7,7 @@
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
@@ -116,7 +117,7 @@ std::vector<std::string> go_on(RunConfig& config, RunDirectory& directory) {
   const std::filesystem::path& dir = directory.folder();
   std::vector<std::string> changes = config.go_on_from(dir);
   const ModelConfig saved = load_config(dir);
-  check_same_run((dir / "run.toml").string(), config.model.run, "config.json", saved.run);
+  check_same_run((dir / kRunSettings).string(), config.model.run, "config.json", saved.run);
   for (const AnySetting* setting : saved.settings()) {
     const SettingInfo& info = setting->info();
     const std::string value = config.find(info.name).text();

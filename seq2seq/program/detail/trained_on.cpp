@@ -1,5 +1,6 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
+#include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/seq2seq/text/seal.h>
@@ -9,7 +10,7 @@ namespace weft {
 
 RunConfig trained_by(const std::filesystem::path& directory) {
   RunConfig run;
-  const std::filesystem::path file = directory / "run.toml";
+  const std::filesystem::path file = directory / kRunSettings;
   if (!is_there(file)) return run;
   run.go_on_from(directory);
   if (!is_from_torch(directory))

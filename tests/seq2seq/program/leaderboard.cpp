@@ -1,5 +1,5 @@
-#include <weft/seq2seq/program/detail/board.h>
 #include <weft/seq2seq/program/detail/commands.h>
+#include <weft/seq2seq/program/detail/leaderboard_table.h>
 #include <weft/seq2seq/settings/named.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/training/tiny_run.h>
@@ -12,8 +12,8 @@ using namespace weft;
 
 namespace {
 
-BoardRun run_of(const char* model, int64_t seed, double exact_match, int64_t bar_updates = 0,
-                double bar_seconds = 0) {
+LeaderboardRun run_of(const char* model, int64_t seed, double exact_match, int64_t bar_updates = 0,
+                      double bar_seconds = 0) {
   return {.task = "sort",
           .model = model,
           .seed = seed,
@@ -58,7 +58,7 @@ LeaderboardOptions options_of(const std::filesystem::path& out, const char* task
 
 TEST_CASE("leaderboard: its table is of medians over runs that learned, the best models first") {
   const TempDir dir;
-  Board board(dir.path());
+  LeaderboardTable board(dir.path());
   board.add(run_of("gru", 1, 50));
   board.add(run_of("gru", 2, 100, 300, 3));
   board.add(run_of("lstm", 1, 98.5, 200, 2));  // in validation, but not held out
@@ -74,15 +74,16 @@ TEST_CASE("leaderboard: its table is of medians over runs that learned, the best
   CHECK(dir.read("leaderboard.md") == table);
   CHECK(board.has("sort", "gru", 2));
   CHECK_FALSE(board.has("sort", "gru", 3));
-  CHECK(Board(dir.path()).table() == table);
+  CHECK(LeaderboardTable(dir.path()).table() == table);
 }
 
 TEST_CASE("leaderboard: a line that is none of its own is named") {
   const TempDir dir;
-  Board(dir.path()).add(run_of("gru", 1, 50));
+  LeaderboardTable(dir.path()).add(run_of("gru", 1, 50));
   const auto file =
       dir.write("leaderboard.jsonl", dir.read("leaderboard.jsonl") + "{\"task\":\"a\"}\n");
-  CHECK(message_of([&] { Board(dir.path()); }).starts_with(file.string() + ", line 2: "));
+  CHECK(
+      message_of([&] { LeaderboardTable(dir.path()); }).starts_with(file.string() + ", line 2: "));
 }
 
 TEST_CASE("leaderboard: a run that is done is not done again, and more are added") {
@@ -118,7 +119,7 @@ TEST_CASE("leaderboard: an interrupted run goes on where it was") {
   CHECK_FALSE(std::filesystem::exists(dir / "leaderboard.jsonl"));
   REQUIRE(leaderboard_command(options_of(dir.path(), "easy"), catalog) == 0);
   CHECK(calls == 4);  // two validations of each run
-  CHECK(Board(dir.path()).has("easy", "gru", 2));
+  CHECK(LeaderboardTable(dir.path()).has("easy", "gru", 2));
 }
 
 TEST_CASE("leaderboard: what it cannot choose") {

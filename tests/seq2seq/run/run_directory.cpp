@@ -24,7 +24,7 @@ std::set<std::string> names_in(const fs::path& dir) {
 
 const std::set<std::string> kWhole{".lock",      "best.safetensors", "config.json",
                                    "film.jsonl", "last.safetensors", "metrics.jsonl",
-                                   "run.toml",   "vocabulary.json"};
+                                   "run.toml",   "samples.jsonl",    "vocabulary.json"};
 
 void damage(const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); }
 
@@ -53,6 +53,7 @@ TEST_CASE("run directory: a run that goes on makes the files of one that never s
   CHECK(contents(parts / kLastCheckpoint) == contents(whole / kLastCheckpoint));
   CHECK(contents(parts / kBestCheckpoint) == contents(whole / kBestCheckpoint));
   CHECK(log_of(parts) == log_of(whole));
+  CHECK(parts.read("samples.jsonl") == whole.read("samples.jsonl"));
 }
 
 TEST_CASE("run directory: killed between the best checkpoint and the last, a run goes on") {
@@ -198,7 +199,7 @@ TEST_CASE("run directory: a replacement that was cut off is finished by the next
     CHECK(tiny_translations(dir.path()) == expected);
     CHECK(names_in(dir.path()) == std::set<std::string>{".lock", "best.safetensors", "config.json",
                                                         "film.jsonl", "metrics.jsonl", "run.toml",
-                                                        "vocabulary.json"});
+                                                        "samples.jsonl", "vocabulary.json"});
   }
 }
 

@@ -85,7 +85,7 @@ TEST_CASE("no half line stays where a disk fills up") {
   const std::string message = message_of([&] { log.write(ValidationRecord{2, 0, 2, "bleu", 3}); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
-  CHECK(message == "MetricsLog: cannot write '" + (dir / "m.jsonl").string() + "': File too large");
+  CHECK(message == "log: cannot write '" + (dir / "m.jsonl").string() + "': File too large");
   CHECK(dir.read("m.jsonl") == whole);
 }
 
@@ -93,10 +93,10 @@ TEST_CASE("a full disk and a missing folder are errors") {
   const TempDir dir;
   MetricsLog full("/dev/full", 0, 0);
   CHECK(message_of([&] { full.write(ValidationRecord{}); }) ==
-        "MetricsLog: cannot write '/dev/full': No space left on device");
+        "log: cannot write '/dev/full': No space left on device");
   const std::string inside = (dir / "none" / "m.jsonl").string();
   CHECK(message_of([&] { MetricsLog log(inside, 0, 0); }) ==
-        "MetricsLog: cannot open '" + inside + "': No such file or directory");
+        "log: cannot open '" + inside + "': No such file or directory");
   CHECK(message_of([&] { write_summary(inside, {}); }) ==
         "write: cannot write " + inside + ": No such file or directory");
 }

@@ -17,9 +17,9 @@ def find():
 
 
 class Browser:
-    """One page. `events` collects what the page reports: (method, params)."""
+    """One page. `events` collects what the page reports: (method, params). No host but `allowed` is found."""
 
-    def __init__(self, timeout=120):
+    def __init__(self, timeout=120, allowed="127.0.0.1"):
         self.timeout, self.next_id, self.events, self.unread = timeout, 0, [], b""
         self.profile = tempfile.mkdtemp(prefix="weft-page-")
         to_browser, self.write_end = os.pipe()
@@ -29,7 +29,7 @@ class Browser:
         self.process = subprocess.Popen(
             ["bash", "-c", command, find(), "--headless", "--remote-debugging-pipe", "--no-sandbox",
              "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
-             "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND",
+             "--disable-background-networking", f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {allowed}",
              f"--user-data-dir={self.profile}", "about:blank"],
             pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_browser)
@@ -92,8 +92,9 @@ class Browser:
         self.call("Emulation.setEmulatedMedia",
                   features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
-    def open(self, path):
-        self.call("Page.navigate", url="file://" + os.path.abspath(path))
+    def open(self, place):
+        """A file, or an address."""
+        self.call("Page.navigate", url=place if "://" in place else "file://" + os.path.abspath(place))
         while self.evaluate("document.readyState") != "complete":
             time.sleep(0.02)
         self.settle()

@@ -16,7 +16,8 @@ import browser
 import sample
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPT = os.path.join(HERE, "../../../../seq2seq/lab/page/page.cmake")
+ROOT = os.path.join(HERE, "../../../..")
+SCRIPT, PAGE = os.path.join(ROOT, "cmake/WeftPage.cmake"), os.path.join(ROOT, "seq2seq/lab/page/page.html")
 MOST_BYTES = 200_000  # of a saved picture
 PHONE, DESK = (360, 780), (1200, 900)
 FIGURES = ["links", "grid", "map", "tokens", "heads", "pruning", "agreement", "faithfulness", "training",
@@ -61,8 +62,8 @@ def write_page(page, report, path):
 
 
 class Page:
-    def __init__(self, chrome):
-        self.chrome = chrome
+    def __init__(self, chrome, origin="file://"):
+        self.chrome, self.origin = chrome, origin
         self.js = chrome.evaluate
 
     def open(self, path, size, dark=False):
@@ -80,7 +81,7 @@ class Page:
         for method, params in self.chrome.events:
             if method == "Network.requestWillBeSent":
                 url = params["request"]["url"]
-                check(url.startswith(("file://", "data:")), f"{when}: asked for {url}")
+                check(url.startswith((self.origin, "data:")), f"{when}: asked for {url}")
             check(method != "Runtime.exceptionThrown", f"{when}: {json.dumps(params)[:800]}")
             if method == "Runtime.consoleAPICalled":
                 check(params["type"] not in ("error", "warning", "assert"), f"{when}: {json.dumps(params)[:800]}")
@@ -445,7 +446,7 @@ def main():
         sys.exit(77)
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, "page.html")
-        subprocess.run([sys.argv[1], "-D", f"OUTPUT={output}", "-P", SCRIPT], check=True)
+        subprocess.run([sys.argv[1], "-D", f"PAGE={PAGE}", "-D", f"OUTPUT={output}", "-P", SCRIPT], check=True)
         with open(output, encoding="utf-8") as file:
             page_text = file.read()
         check(len(page_text.encode()) < 1_200_000, "the page is over 1.2 MB")

@@ -8,7 +8,7 @@
 
 namespace weft {
 
-struct BoardRun {
+struct LeaderboardRun {
   std::string task, model;
   int64_t seed = 0;
   int64_t parameters = 0;
@@ -24,15 +24,15 @@ struct BoardRun {
   bool learned() const { return bar_updates > 0 && exact_match >= bar; }
 };
 
-class Board {
+class LeaderboardTable {
  public:
   /// What is in leaderboard.jsonl of that folder, if it is there. Throws an error that names the
   /// file and the line if that is damaged.
-  explicit Board(std::filesystem::path folder);
+  explicit LeaderboardTable(std::filesystem::path folder);
 
   bool has(const std::string& task, const std::string& model, int64_t seed) const;
   /// Writes leaderboard.jsonl and leaderboard.md anew, each whole or not at all.
-  void add(BoardRun run);
+  void add(LeaderboardRun run);
 
   /// Markdown: a row for each task and model, its best models first (by runs that learned it, then
   /// by exact match), with the mean of exact matches over seeds and their ends; updates and seconds
@@ -41,7 +41,7 @@ class Board {
 
  private:
   std::filesystem::path folder_;
-  std::vector<BoardRun> runs_;
+  std::vector<LeaderboardRun> runs_;
 };
 
 }  // namespace weft
