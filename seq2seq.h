@@ -51,6 +51,7 @@
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/divergence.h>
+#include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/found_checkpoints.h>
 #include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
@@ -86,7 +87,6 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/event_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/trainer.h>

@@ -12,7 +12,7 @@ inline constexpr const char* kBestCheckpoint = "best.safetensors";
 inline constexpr const char* kLastCheckpoint = "last.safetensors";
 inline constexpr const char* kRunSettings = "run.toml";
 inline constexpr const char* kMetrics = "metrics.jsonl";
-/// What names of event files begin with (training/event_file.h).
+/// What names of event files begin with (event_file.h).
 inline constexpr const char* kEvents = "events.out.tfevents.";
 inline constexpr const char* kSamples = "samples.jsonl";
 inline constexpr const char* kSummary = "summary.json";

@@ -11,6 +11,19 @@ bool is_up_to(const JsonObject& line, int64_t step, int64_t validated_step) {
 
 }  // namespace
 
+Scalars scalars_of(const TrainingRecord& record) {
+  Scalars scalars{{"train/loss", record.loss},
+                  {"train/tokens_per_second", record.tokens_per_second},
+                  {"train/learning_rate", record.learning_rate},
+                  {"train/gradient_norm", record.gradient_norm}};
+  if (record.skipped > 0) scalars.emplace_back("train/skipped", record.skipped);
+  return scalars;
+}
+
+Scalars scalars_of(const ValidationRecord& record) {
+  return {{"valid/loss", record.valid_loss}, {"valid/" + record.metric, record.score}};
+}
+
 MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step, int64_t validated_step)
     : log_(file, [=](const JsonObject& line) { return is_up_to(line, step, validated_step); }) {}
 

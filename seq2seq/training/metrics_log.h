@@ -2,6 +2,7 @@
 // as training goes on, and summary.json at its end.
 #pragma once
 
+#include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/line_log.h>
 
 #include <cstdint>
@@ -30,6 +31,11 @@ struct ValidationRecord {
   std::string metric;     ///< by which the best model is chosen
   double score = 0;       ///< per cent, under the metric's name
 };
+
+/// For TensorBoard: train/loss, train/tokens_per_second, train/learning_rate, train/gradient_norm,
+/// and train/skipped where there are some; valid/loss and valid/METRIC.
+Scalars scalars_of(const TrainingRecord& record);
+Scalars scalars_of(const ValidationRecord& record);
 
 class MetricsLog {
  public:

@@ -9,6 +9,7 @@
 #include <weft/seq2seq/models/objective.h>
 #include <weft/seq2seq/models/seq2seq_model.h>
 #include <weft/seq2seq/run/curriculum_kind.h>
+#include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
@@ -17,7 +18,6 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/event_file.h>
 #include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 
@@ -111,7 +111,7 @@ class Trainer {
   template <class Record>
   void log(const Record& record) {
     if (metrics_) metrics_->write(record);
-    if (events_) events_->write(record);
+    if (events_) events_->write(record.step, scalars_of(record));
   }
   Position restore();
   TrainingRun state();

@@ -52,7 +52,7 @@ void Trainer::open_records(int64_t validated_step) {
   const std::filesystem::path& folder = parts_.directory.folder();
   metrics_.emplace(folder / kMetrics, at_.step, validated_step);
   // One of a run that began beside an old model is moved while it is written, and goes on.
-  if (config_.tensorboard && !events_) events_.emplace(parts_.directory.folder(), at_.step);
+  if (config_.tensorboard && !events_) events_.emplace(folder, at_.step);
   samples_.emplace(folder / kSamples, parts_.corpus.valid.text, validated_step);
   if (config_.record_gradients > 0)
     film_.emplace(parts_.model, parts_.vocabulary, valid_, folder / kFilm, at_.step);

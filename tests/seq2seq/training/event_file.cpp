@@ -1,6 +1,7 @@
 // What is written is read back by a reader that shares nothing with the writer.
 #include <sys/resource.h>
-#include <weft/seq2seq/training/event_file.h>
+#include <weft/seq2seq/run/event_file.h>
+#include <weft/seq2seq/training/metrics_log.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/training/tiny_run.h>
 #include <weft/tests/temp_dir.h>
@@ -169,7 +170,7 @@ TEST_CASE("event files: the checksum of their reader here is CRC-32C") {
 
 TEST_CASE("event files: the bytes of a record are those of the format") {
   const TempDir dir;
-  EventFile(dir.path(), 0).write(ValidationRecord{300, 0, 0.5, "bleu", 25});
+  EventFile(dir.path(), 0).write(300, scalars_of(ValidationRecord{300, 0, 0.5, "bleu", 25}));
   REQUIRE(std::distance(fs::directory_iterator(dir.path()), {}) == 1);
   const auto all = records(read_file(fs::directory_iterator(dir.path())->path()));
   REQUIRE(all.size() == 3);
@@ -207,8 +208,8 @@ TEST_CASE("event files: a run that goes on drops what it does again, and adds th
   // As if it had gone on, and was killed before it saved.
   {
     EventFile further(dir.path(), 4);
-    further.write(TrainingRecord{.step = 5, .loss = 100});
-    further.write(ValidationRecord{8, 0, 100, "exact", 1});
+    further.write(5, scalars_of(TrainingRecord{.step = 5, .loss = 100}));
+    further.write(8, scalars_of(ValidationRecord{8, 0, 100, "exact", 1}));
   }
   train_tiny(dir.path(), {.steps = 8, .resume = true, .change = kTensorboard});
   train_tiny(dir.path(), {.resume = true, .change = kTensorboard});
@@ -250,8 +251,9 @@ TEST_CASE("event files: those of an old model go with it, those of the new one c
 
 TEST_CASE("event files: numbers that are none, and updates that were skipped") {
   const TempDir dir;
-  EventFile(dir.path(), 0)
-      .write({.step = 7, .loss = std::nan(""), .gradient_norm = HUGE_VAL, .skipped = 2});
+  const TrainingRecord bad{
+      .step = 7, .loss = std::nan(""), .gradient_norm = HUGE_VAL, .skipped = 2};
+  EventFile(dir.path(), 0).write(7, scalars_of(bad));
   const std::vector<Scalar> scalars = read_events(dir.path()).scalars;
   REQUIRE(scalars.size() == 5);
   CHECK(std::isnan(scalars[0].value));
@@ -268,7 +270,7 @@ TEST_CASE("event files: a full disk and a missing folder are errors") {
   const rlimit small{fs::file_size(path) + 10, before.rlim_max};  // stands for a full disk
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
-  const std::string message = message_of([&] { file.write(ValidationRecord{}); });
+  const std::string message = message_of([&] { file.write(1, scalars_of(ValidationRecord{})); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   CHECK(message == "EventFile: cannot write '" + path + "': File too large");

@@ -3,8 +3,8 @@
 //   ((crc >> 15) | (crc << 17)) + 0xa282ead8.
 #include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/run_directory.h>
-#include <weft/seq2seq/training/event_file.h>
 
 #include <algorithm>
 #include <bit>
@@ -85,21 +85,7 @@ EventFile::EventFile(const fs::path& folder, int64_t step)
   write_event(step + 1, text_field(7, field(1, 0, varint(kStart))));
 }
 
-void EventFile::write(const TrainingRecord& record) {
-  Scalars scalars{{"train/loss", record.loss},
-                  {"train/tokens_per_second", record.tokens_per_second},
-                  {"train/learning_rate", record.learning_rate},
-                  {"train/gradient_norm", record.gradient_norm}};
-  if (record.skipped > 0) scalars.emplace_back("train/skipped", record.skipped);
-  write_scalars(record.step, scalars);
-}
-
-void EventFile::write(const ValidationRecord& record) {
-  write_scalars(record.step,
-                {{"valid/loss", record.valid_loss}, {"valid/" + record.metric, record.score}});
-}
-
-void EventFile::write_scalars(int64_t step, const Scalars& scalars) {
+void EventFile::write(int64_t step, const Scalars& scalars) {
   std::string values;
   for (const auto& [tag, value] : scalars) values += text_field(1, scalar(tag, value));
   write_event(step, text_field(5, values));

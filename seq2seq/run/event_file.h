@@ -6,8 +6,6 @@
 //   Summary { repeated Value { string tag = 1; float simple_value = 2; } value = 1; }
 #pragma once
 
-#include <weft/seq2seq/training/metrics_log.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +15,9 @@
 #include <vector>
 
 namespace weft {
+
+/// Numbers by their names.
+using Scalars = std::vector<std::pair<std::string, double>>;
 
 /// Writes a file of its own, beside those of the runs before it; each record reaches the system at
 /// once. Numbers that are not finite stay what they are.
@@ -28,15 +29,10 @@ class EventFile {
   /// before it have of later steps. Throws if the file cannot be created or written.
   EventFile(const std::filesystem::path& folder, int64_t step);
 
-  /// As train/loss, train/tokens_per_second, train/learning_rate, train/gradient_norm, and
-  /// train/skipped where there are some. Throw if the record cannot be written (a full disk).
-  void write(const TrainingRecord& record);
-  /// As valid/loss and valid/METRIC.
-  void write(const ValidationRecord& record);
+  /// Throws if the record cannot be written (a full disk).
+  void write(int64_t step, const Scalars& scalars);
 
  private:
-  using Scalars = std::vector<std::pair<std::string, double>>;
-  void write_scalars(int64_t step, const Scalars& scalars);
   void write_event(int64_t step, std::string_view fields);
 
   std::filesystem::path file_;
