@@ -1,5 +1,6 @@
 "use strict";
-// A chart of lines over training, with the numbers under a cursor that all charts share.
+// A chart of lines over training, with the numbers under a cursor that all charts share; without it
+// those of the moment, or the latest.
 
 const kChartHeight = 220, kMargin = {
   left: 48,
@@ -137,8 +138,9 @@ class Chart {
   showCursor() {
     if (!this.spec) return;
     const {domain, text} = this.spec.x;
-    const x = cursor.x === null ? null : Math.min(domain[1], Math.max(domain[0], cursor.x));
-    this.rule.setAttribute("visibility", x === null ? "hidden" : "visible");
+    const at = cursor.x ?? this.spec.mark;
+    const x = at === null ? null : Math.min(domain[1], Math.max(domain[0], at));
+    this.rule.setAttribute("visibility", cursor.x === null ? "hidden" : "visible");
     if (x !== null) ["x1", "x2"].forEach((name) => this.rule.setAttribute(name, this.x(x)));
     const byRun = Map.groupBy(this.spec.lines.filter((line) => !line.faint), (line) => line.run);
     this.readout.replaceChildren(

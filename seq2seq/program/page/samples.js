@@ -79,7 +79,7 @@ function sentenceElement(members, index) {
 }
 
 function addSampleView(section) {
-  const box = el("div", {});
+  const box = el("div", {class: "sentences"});
   section.append(box);
   return () => {
     const found = shownRuns().filter(({samples}) => samples.at.length > 0);

@@ -60,8 +60,12 @@ function grouped(value) {
   return rest === undefined ? text : `${text}.${rest}`;
 }
 
-const shortNumber = (value) =>
-    (Number.isInteger(value) && Math.abs(value) < 1e6 ? grouped(value) : format(value));
+// Three significant digits, but of whole numbers all.
+function shortNumber(value) {
+  const size = Math.abs(value);
+  if (size < 1000 || size >= 1e6) return format(value);
+  return grouped(Number.isInteger(value) ? value : Number(value.toPrecision(3)));
+}
 
 // The unit in which times up to `most` seconds are shown.
 function timeUnit(most) {

@@ -156,6 +156,7 @@ def test_moment(page):
             equal(page.opacities(card, 2), frame(step)["maps"][16:], f"attention after {key}, run {card}")
         page.fits(key)
     equal(page.count(".moment"), 5, "the moment, in every chart")
+    equal(page.text(".chart:nth-child(2) .numbers"), "update 200 wide 13.3 deep 10 later –", "numbers of the moment")
     equal(page.texts("#attention .map:first-child text"), ["der", "alte", "Hund", "</s>", "the", "old", "dog", "</s>"] * 2, "tokens")
     equal(page.texts("#samples dd")[2:4], ["der der der"] * 2, "the first translations")
     equal(page.texts("#samples .sentence:first-child .off")[:2], ["der", "der"], "what the reference does not have")
