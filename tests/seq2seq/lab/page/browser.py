@@ -29,7 +29,7 @@ class Browser:
         self.process = subprocess.Popen(
             ["bash", "-c", command, find(), "--headless", "--remote-debugging-pipe", "--no-sandbox",
              "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
-             "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND",
+             "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
              f"--user-data-dir={self.profile}", "about:blank"],
             pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_browser)
@@ -93,7 +93,10 @@ class Browser:
                   features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def open(self, path):
-        self.call("Page.navigate", url="file://" + os.path.abspath(path))
+        self.visit("file://" + os.path.abspath(path))
+
+    def visit(self, url):
+        self.call("Page.navigate", url=url)
         while self.evaluate("document.readyState") != "complete":
             time.sleep(0.02)
         self.settle()
