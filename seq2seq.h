@@ -9,6 +9,8 @@
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/seq2seq/decoding/source_words.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/exchange/onnx_export.h>
+#include <weft/seq2seq/exchange/torch_export.h>
 #include <weft/seq2seq/lab/experiments/alignment.h>
 #include <weft/seq2seq/lab/experiments/depth.h>
 #include <weft/seq2seq/lab/experiments/experiment.h>

@@ -153,15 +153,19 @@ class Weights {
   std::set<std::string> used_;
 };
 
+// Added to the logit of what is never written: its exponential is 0.
+constexpr double kNever = -1e9;
+
 // Puts PyTorch's tensors where weft's model has them.
 class Import {
  public:
-  // `order` as weft_order() gives it.
-  Import(const TorchConfig& config, SafetensorsFile file, const Ids& order)
+  Import(const TorchConfig& config, SafetensorsFile file, const TorchSide& source,
+         const TorchSide& target)
       : config_(config),
         weights_(std::move(file)),
         prefix_(weights_.transformer_prefix()),
-        order_(from_vector(order, {std::ssize(order)})) {}
+        source_(source),
+        target_(target) {}
 
   TorchModel model() {
     take_embeddings();
@@ -180,30 +184,52 @@ class Import {
   }
 
  private:
-  int64_t vocabulary() const { return order_.numel(); }
+  int64_t vocabulary() const { return std::ssize(target_.ids); }
 
-  // The rows of [vocabulary, ...] in weft's order.
-  Tensor rows(const Tensor& x) const { return index_select(x, 0, order_); }
+  // The rows of [size, ...] in the order of the model's ids.
+  Tensor rows(const Tensor& x, const TorchSide& side) const {
+    const Ids order = weft_order(config_, side.size);
+    Ids index;
+    for (const int64_t id : side.ids) index.push_back(order[static_cast<size_t>(id)]);
+    return index_select(x, 0, from_vector(index, {std::ssize(index)}));
+  }
+
+  // What the target lacks is never written.
+  bool lacks_words() const { return target_.size < vocabulary(); }
+  Tensor never_written() const {
+    std::vector<double> added(target_.ids.size(), 0.0);
+    for (size_t id = kSpecials; id < added.size(); ++id)
+      if (target_.ids[id] == kUnknown) added[id] = kNever;
+    return to(from_vector(added, {vocabulary()}), dtype_);
+  }
+
+  void take_output_bias(const std::string& name) {
+    const bool given = !weights_.find(name).empty();
+    options_.output_bias = given || lacks_words();
+    if (!options_.output_bias) return;
+    const Tensor bias =
+        given ? rows(weights_.take(name, {target_.size}), target_) : zeros({vocabulary()}, dtype_);
+    state_.push_back({"output_bias", lacks_words() ? bias + never_written() : bias});
+  }
 
   void take_embeddings() {
-    const Shape shape{vocabulary(), config_.d_model};
+    const Shape shape{target_.size, config_.d_model};
     const std::string &src = config_.src_embedding, &tgt = config_.tgt_embedding,
                       &out = config_.generator;
-    const Tensor& source = weights_.take(src, shape);
+    const Tensor& source = weights_.take(src, {source_.size, config_.d_model});
     const Tensor& target = weights_.take(tgt, shape);
     const Tensor& output = weights_.take(out, shape);
     dtype_ = source.dtype();
     const double scale = config_.scale();  // beside weft's own sqrt(d)
     options_.vocabulary = vocabulary();
-    options_.tied_embeddings = weights_.find(src) == weights_.find(tgt) &&
+    options_.tied_embeddings = source_.ids == target_.ids &&
+                               weights_.find(src) == weights_.find(tgt) &&
                                weights_.find(src) == weights_.find(out) && scale == 1;
-    options_.output_bias = !weights_.find(out + ".bias").empty();
-    state_.push_back({"embedding.weight", rows(source) * scale});
-    if (options_.output_bias)
-      state_.push_back({"output_bias", rows(weights_.take(out + ".bias", {vocabulary()}))});
+    state_.push_back({"embedding.weight", rows(source, source_) * scale});
+    take_output_bias(out + ".bias");
     if (options_.tied_embeddings) return;
-    state_.push_back({"target_embedding.weight", rows(target) * scale});
-    state_.push_back({"output.weight", rows(output)});
+    state_.push_back({"target_embedding.weight", rows(target, target_) * scale});
+    state_.push_back({"output.weight", rows(output, target_)});
   }
 
   void take_positions() {
@@ -274,7 +300,7 @@ class Import {
   const TorchConfig& config_;
   Weights weights_;
   std::string prefix_;
-  Tensor order_;
+  const TorchSide &source_, &target_;
   TransformerSeq2SeqOptions options_{};
   DType dtype_ = kFloat32;
   NamedTensors state_;
@@ -292,17 +318,25 @@ auto with_name(const std::filesystem::path& file, Act act) {
 
 }  // namespace
 
-TorchModel load_torch_model(const std::filesystem::path& dir, int64_t vocabulary) {
+TorchSide torch_side(const Vocabulary& side, const Vocabulary& model) {
+  TorchSide found{side.size(), {}};
+  for (int64_t id = 0; id < model.size(); ++id)
+    found.ids.push_back(id < kSpecials || &side == &model ? id : side.encode(model.piece(id))[0]);
+  return found;
+}
+
+TorchModel load_torch_model(const std::filesystem::path& dir, const TorchSide& source,
+                            const TorchSide& target) {
   const std::filesystem::path config_file = dir / "config.json", file = dir / kTorchWeights;
   const std::string text = read_file(config_file);
-  Ids order;
   const TorchConfig config = with_name(config_file, [&] {
     TorchConfig c = parse_config(text);
-    order = weft_order(c, vocabulary);
+    for (const TorchSide* side : {&source, &target}) weft_order(c, side->size);  // which checks
     return c;
   });
   SafetensorsFile tensors = load_safetensors(file.string());
-  return with_name(file, [&] { return Import(config, std::move(tensors), order).model(); });
+  return with_name(file,
+                   [&] { return Import(config, std::move(tensors), source, target).model(); });
 }
 
 }  // namespace weft

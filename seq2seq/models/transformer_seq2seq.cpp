@@ -18,7 +18,8 @@ TransformerOptions transformer_of(const TransformerSeq2SeqOptions& options) {
 }  // namespace
 
 TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
-    : d_model_(o.transformer.layer.d_model),
+    : options_(o),
+      d_model_(o.transformer.layer.d_model),
       heads_(o.transformer.layer.nhead),
       embedding_(child<Embedding>("embedding", o.vocabulary, d_model_, generator, kPad)),
       dropout_(child<Dropout>("dropout", o.transformer.layer.dropout, generator)),

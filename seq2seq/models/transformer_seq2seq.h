@@ -36,6 +36,8 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   AttentionTrace trace(const PaddedIds& source, const PaddedIds& target,
                        Tensor* loss = nullptr) override;
 
+  const Options& options() const { return options_; }
+
  private:
   class State;
   void init_vectors(Embedding& embedding, Generator& generator) const;
@@ -47,6 +49,7 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   Tensor encode(const PaddedIds& source, AttentionTrace* trace = nullptr);
   Prediction predicted(const Tensor& hidden) const;
 
+  Options options_;
   int64_t d_model_, heads_;
   Embedding& embedding_;
   SinusoidalPositions* sinusoidal_ = nullptr;

@@ -120,6 +120,13 @@ void add_show(CLI::App& app, const Catalog& catalog, ShowOptions& o) {
   command->callback([&] { show_command(o, catalog); });
 }
 
+void add_export(CLI::App& app, const Catalog& catalog, ExportOptions& o) {
+  CLI::App* command = app.add_subcommand("export", "Write a trained model for ONNX or PyTorch");
+  add_settings(*command, o.settings());
+  require(*command, {"--model-dir"});
+  command->callback([&] { export_command(o, catalog); });
+}
+
 void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
   CLI::App* command =
       app.add_subcommand("lab", "Write a report of what attention does: maps, measures, tables");
@@ -193,6 +200,7 @@ int Program::run_unchecked(int argc, char** argv) const {
   RunOptions run;
   ScoreOptions score;
   ShowOptions show;
+  ExportOptions exported;
   LabOptions lab;
   BoardOptions board;
   LeaderboardOptions leaderboard;
@@ -201,12 +209,13 @@ int Program::run_unchecked(int argc, char** argv) const {
   add_run(app, catalog_, *communicator_, run);
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
+  add_export(app, catalog_, exported);
   add_lab(app, catalog_, lab);
   add_board(app, board);
   add_leaderboard(app, catalog_, leaderboard, status);
   const bool first = communicator_->rank() == 0;
   if (!first)  // these need no others
-    for (const char* name : {"tasks", "score", "show", "lab", "board", "leaderboard"})
+    for (const char* name : {"tasks", "score", "show", "export", "lab", "board", "leaderboard"})
       app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);

@@ -39,9 +39,24 @@ auto with_config_errors(const std::filesystem::path& dir, Act act) {
   }
 }
 
+// PyTorch's models have one vocabulary, or one for each side.
+constexpr const char* kSourceVocabulary = "source_vocabulary.json";
+constexpr const char* kTargetVocabulary = "target_vocabulary.json";
+
 LoadedModel load_from_torch(const std::filesystem::path& dir) {
-  LoadedModel loaded{load_vocabulary(dir), nullptr, {}};
-  TorchModel found = load_torch_model(dir, loaded.vocabulary->size());
+  LoadedModel loaded;
+  TorchModel found;
+  if (is_there(dir / kSourceVocabulary)) {
+    const auto source = load_vocabulary(dir, {}, kSourceVocabulary);
+    const auto target = load_vocabulary(dir, {}, kTargetVocabulary);
+    loaded.vocabulary = joint_vocabulary(*source, *target);
+    found = load_torch_model(dir, torch_side(*source, *loaded.vocabulary),
+                             torch_side(*target, *loaded.vocabulary));
+  } else {
+    loaded.vocabulary = load_vocabulary(dir);
+    const TorchSide both = torch_side(*loaded.vocabulary, *loaded.vocabulary);
+    found = load_torch_model(dir, both, both);
+  }
   loaded.model = std::move(found.model);
   loaded.config = std::move(found.config);
   return loaded;

@@ -3,41 +3,20 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 #include <weft/core/detail/check.h>
+#include <weft/seq2seq/text/detail/protobuf.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
-#include <bit>
 #include <set>
 
 namespace weft {
+
+using protobuf::put_bytes, protobuf::put_float, protobuf::put_integer;
+
 namespace {
 
 // --- writing a ModelProto
-
-constexpr unsigned kVarint = 0, kBytes = 2, kFixed32 = 5;  // wire types
-
-void put_varint(std::string& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-
-void put_number(std::string& out, unsigned field, uint64_t value) {
-  put_varint(out, field << 3 | kVarint);
-  put_varint(out, value);
-}
-
-void put_bytes(std::string& out, unsigned field, const std::string& bytes) {
-  put_varint(out, field << 3 | kBytes);
-  put_varint(out, bytes.size());
-  out += bytes;
-}
-
-void put_float(std::string& out, unsigned field, float value) {
-  put_varint(out, field << 3 | kFixed32);
-  const auto bits = std::bit_cast<uint32_t>(value);
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(bits >> shift);
-}
 
 enum class PieceType { kNormal = 1, kUnknownPiece = 2, kControl = 3 };
 
@@ -45,13 +24,13 @@ std::string piece_proto(const std::string& piece, float score, PieceType type) {
   std::string proto;
   put_bytes(proto, 1, piece);
   put_float(proto, 2, score);
-  put_number(proto, 3, static_cast<uint64_t>(type));
+  put_integer(proto, 3, static_cast<int64_t>(type));
   return proto;
 }
 
 std::string model_proto(const std::vector<std::string>& specials,
                         const std::vector<std::string>& pieces) {
-  constexpr uint64_t kBpe = 2;
+  constexpr int64_t kBpe = 2;
   std::string proto, trainer, normalizer;
   for (int64_t id = 0; id < std::ssize(specials); ++id) {
     const auto type = id == kUnknown ? PieceType::kUnknownPiece : PieceType::kControl;
@@ -61,7 +40,7 @@ std::string model_proto(const std::vector<std::string>& specials,
   for (const std::string& piece : pieces) {
     put_bytes(proto, 1, piece_proto(piece, score--, PieceType::kNormal));
   }
-  put_number(trainer, 3, kBpe);
+  put_integer(trainer, 3, kBpe);
   put_bytes(trainer, 44, kUnknownText);
   put_bytes(normalizer, 1, "identity");
   put_bytes(proto, 2, trainer);

@@ -26,8 +26,6 @@ constexpr const char* kTokenNames[] = {"char", "word", "subword"};
 constexpr const char* kKinds[] = {"characters", "words", "subwords"};
 constexpr const char* kSpecialNames[kSpecials] = {"<pad>", "<unk>", "<s>", "</s>"};
 
-std::filesystem::path file_in(const std::filesystem::path& dir) { return dir / "vocabulary.json"; }
-
 class CharacterVocabulary : public Vocabulary {
  public:
   explicit CharacterVocabulary(std::vector<std::string> characters)
@@ -153,6 +151,13 @@ Contents parse(const std::string& text, const std::string& file) {
   }
 }
 
+std::unique_ptr<Vocabulary> vocabulary_of(Tokens tokens, std::vector<std::string> pieces) {
+  if (tokens == Tokens::kCharacters)
+    return std::make_unique<CharacterVocabulary>(std::move(pieces));
+  if (tokens == Tokens::kWords) return std::make_unique<WordVocabulary>(std::move(pieces));
+  return std::make_unique<SubwordVocabulary>(std::move(pieces));
+}
+
 // A set has one order, whichever thread is first.
 void add_words(std::span<const std::string> sentences, std::set<std::string>& words) {
   std::mutex mutex;
@@ -195,7 +200,7 @@ void Vocabulary::check_ids(std::span<const int64_t> ids) const {
 }
 
 void Vocabulary::save(const std::filesystem::path& dir, const std::string& run) const {
-  write_file(file_in(dir),
+  write_file(dir / "vocabulary.json",
              seal_json({{"kind", kKinds[static_cast<int>(tokens_)]}, {"pieces", pieces_}}, run));
 }
 
@@ -238,9 +243,23 @@ std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentence
   return std::make_unique<SubwordVocabulary>(learn_subwords(sentences, size, or_fewer));
 }
 
+std::unique_ptr<Vocabulary> joint_vocabulary(const Vocabulary& source, const Vocabulary& target) {
+  check(source.tokens() == target.tokens() && source.tokens() != Tokens::kSubwords,
+        "vocabularies of source and target must both be of words or both of characters; got those "
+        "of {}s and {}s",
+        name_of(source.tokens()), name_of(target.tokens()));
+  std::vector<std::string> pieces;
+  for (int64_t id = kSpecials; id < source.size(); ++id) pieces.push_back(source.piece(id));
+  for (int64_t id = kSpecials; id < target.size(); ++id)
+    if (std::string piece = target.piece(id); source.encode(piece)[0] == kUnknown)
+      pieces.push_back(std::move(piece));
+  return vocabulary_of(source.tokens(), std::move(pieces));
+}
+
 std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir,
-                                            const std::optional<std::string>& run) {
-  const std::string file = file_in(dir).string();
+                                            const std::optional<std::string>& run,
+                                            const std::string& name) {
+  const std::string file = (dir / name).string();
   Contents contents = parse(read_file(file), file);
   if (run) check_same_run(file, contents.run, "config.json", *run);
   const auto* kind = std::find(std::begin(kKinds), std::end(kKinds), contents.kind);
@@ -248,10 +267,7 @@ std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir,
         fmt::join(kKinds, ", "), printable(contents.kind, kShown), file);
   const auto tokens = static_cast<Tokens>(kind - std::begin(kKinds));
   check_pieces(contents.pieces, tokens, file);
-  if (tokens == Tokens::kCharacters)
-    return std::make_unique<CharacterVocabulary>(std::move(contents.pieces));
-  if (tokens == Tokens::kWords) return std::make_unique<WordVocabulary>(std::move(contents.pieces));
-  return std::make_unique<SubwordVocabulary>(std::move(contents.pieces));
+  return vocabulary_of(tokens, std::move(contents.pieces));
 }
 
 }  // namespace weft

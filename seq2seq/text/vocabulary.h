@@ -87,9 +87,14 @@ std::unique_ptr<Vocabulary> word_vocabulary(std::span<const std::string> source,
 std::unique_ptr<Vocabulary> train_subwords(std::span<const std::string> sentences, int64_t size,
                                            bool or_fewer = false);
 
+/// The words, or characters, of two vocabularies: those of `source`, then what `target` has
+/// besides. Throws if they are of different kinds, or of subwords, whose merges are one list.
+std::unique_ptr<Vocabulary> joint_vocabulary(const Vocabulary& source, const Vocabulary& target);
+
 /// Reads what save() wrote. Throws on a file that is missing or damaged, or of another run than
 /// `run`, that of config.json, if that is given.
 std::unique_ptr<Vocabulary> load_vocabulary(const std::filesystem::path& dir,
-                                            const std::optional<std::string>& run = {});
+                                            const std::optional<std::string>& run = {},
+                                            const std::string& name = "vocabulary.json");
 
 }  // namespace weft

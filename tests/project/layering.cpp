@@ -33,8 +33,8 @@ const std::array kRooms{
     Rooms{"autograd", {"", "graph", "transforms", "ops", "check", "inspect"}},
     Rooms{"nn", {"", "recurrent", "attention", "transformer", "inspect"}},
     Rooms{"seq2seq",
-          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "lab", "run",
-           "training", "program"}},
+          {"text", "settings", "pictures", "metrics", "tasks", "models", "decoding", "exchange",
+           "lab", "run", "training", "program"}},
 };
 
 // Headers that include all of a folder: for users.

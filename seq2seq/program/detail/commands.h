@@ -123,6 +123,20 @@ struct ShowOptions : SettingGroup {
 /// Draws what the cross-attention looks at while a sentence is translated.
 void show_command(const ShowOptions& options, const Catalog& catalog);
 
+struct ExportOptions : SettingGroup {
+  // clang-format off
+  Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
+  Setting<std::string> onnx{*this, "", {"onnx", "",
+      "Directory to write encoder.onnx and decoder_step.onnx into, and what decoding needs besides"}};
+  Setting<std::string> torch{*this, "", {"torch", "",
+      "Directory to write PyTorch's model.safetensors and config.json into"}};
+  // clang-format on
+};
+/// Writes a Transformer for other programs (docs/export.md). Errors: nothing to write; another kind
+/// of model, or a part of it that the other side does not have; files that cannot be read or
+/// written.
+void export_command(const ExportOptions& options, const Catalog& catalog);
+
 struct BoardOptions : SettingGroup {
   std::vector<std::string> model_dirs{};
   // clang-format off

@@ -227,3 +227,85 @@ TEST_CASE("torch model: errors of names and shapes") {
           fs::remove(dir / "vocabulary.json");
         }).find("vocabulary.json") != std::string::npos);
 }
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string words_json(const Words& words) {
+  std::string list;
+  for (const std::string& word : words) list += (list.empty() ? "\"" : ", \"") + word + "\"";
+  return R"({"kind": "words", "pieces": [)" + list + "]}";
+}
+
+// `learned`, with a vocabulary for each side of some of its words, in another order.
+void write_two_vocabularies(const fs::path& dir, const Words& source, const Words& target) {
+  const auto all = load_vocabulary(kModels / "learned");
+  const auto rows = [&](const Tensor& x, const Words& words) {
+    Ids index{0, 1, 2, 3};  // special in PyTorch's order too
+    for (const std::string& word : words) index.push_back(all->encode(word)[0]);
+    return index_select(x, 0, from_vector(index, {std::ssize(index)}));
+  };
+  SafetensorsFile file = load_safetensors((kModels / "learned" / kTorchWeights).string());
+  for (const char* name : {"tgt_tok_emb.embedding.weight", "output.weight", "output.bias"})
+    named(file.tensors, name).tensor = rows(file.at(name), target);
+  NamedTensor& embedding = named(file.tensors, "src_tok_emb.embedding.weight");
+  embedding.tensor = rows(embedding.tensor, source);
+  save_safetensors((dir / kTorchWeights).string(), file.tensors);
+  fs::copy_file(kModels / "learned/config.json", dir / "config.json");
+  write_file(dir / "source_vocabulary.json", words_json(source));
+  write_file(dir / "target_vocabulary.json", words_json(target));
+}
+
+// Log-probabilities of these words and of the end, after `begin` and "red".
+std::vector<double> second_step(const LoadedModel& loaded, const std::string& source,
+                                const Words& words) {
+  const NoGrad no_grad;
+  const Vocabulary& v = *loaded.vocabulary;
+  const auto decoding = loaded.model->start(pad_ids(std::vector<Ids>{encode_source(v, source)}));
+  Tensor found;
+  for (const int64_t id : {kBegin, v.encode("red")[0]})
+    found = decoding->next_log_probs(from_vector<int64_t>({id}, {1, 1}));
+  std::vector<double> chosen{found.at({0, kEnd})};
+  for (const std::string& word : words) chosen.push_back(found.at({0, v.encode(word)[0]}));
+  return chosen;
+}
+
+}  // namespace
+
+TEST_CASE("torch model: vocabularies of source and target that differ") {
+  const TempDir dir;
+  const Words source{"yellow", "white", "red", "grey"}, target{"blue", "red", "black"};
+  write_two_vocabularies(dir.path(), source, target);
+  const LoadedModel all = load_model(kModels / "learned"), two = load_model(dir.path());
+  CHECK(two.vocabulary->size() == kSpecials + 6);
+  CHECK(two.config.embeddings.value() == "separate");
+
+  // As the whole model, which may also write other words and the special ones.
+  const std::vector<double> whole = second_step(all, "white red grey", target);
+  const std::vector<double> found = second_step(two, "white red grey", target);
+  const double shift = found[0] - whole[0];  // what other words had
+  CHECK(shift > 0);
+  for (size_t i = 0; i < found.size(); ++i)
+    CHECK(found[i] - whole[i] == Approx(shift).epsilon(1e-10));
+
+  // A word of the target alone is unknown in a source; one of the source alone is never written.
+  CHECK(second_step(two, "black red", target) == second_step(two, "nonsense red", target));
+  CHECK(second_step(two, "white red grey", {"yellow"})[1] < -1e8);
+}
+
+TEST_CASE("torch model: two vocabularies that do not go together") {
+  const auto complaint = [](const std::string& source, const std::string& target) {
+    const TempDir dir;
+    write_two_vocabularies(dir.path(), {"red"}, {"red", "blue"});
+    dir.write("source_vocabulary.json", source);
+    dir.write("target_vocabulary.json", target);
+    return message_of([&] { load_model(dir.path()); });
+  };
+  CHECK(complaint(words_json({"red"}), R"({"kind": "characters", "pieces": ["r"]})") ==
+        "vocabularies of source and target must both be of words or both of characters; got those "
+        "of words and chars");
+  CHECK_THAT(complaint(words_json({"red", "blue"}), words_json({"red", "blue"})),
+             Catch::Matchers::Contains("'src_tok_emb.embedding' must be [6, 8]") &&
+                 Catch::Matchers::Contains("got [5, 8]"));
+}
