@@ -66,6 +66,6 @@ existing=--overwrite
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de
-"$weft" run --model-dir "$model" --beam 5 <"$test.en" >"$hypothesis"
+"$weft" run --model-dir "$model" --beam 5 --length-penalty 1.8 <"$test.en" >"$hypothesis"
 "$weft" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
 echo "model: $model; translations: $hypothesis"
