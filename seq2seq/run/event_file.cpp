@@ -1,10 +1,9 @@
-// Fields of protocol buffers: a key, (number << 3) | type, and a value. Of the types here 0 is a
-// varint, 1 are 8 bytes, 2 a length and so many bytes, 5 are 4 bytes. Masked is
-//   ((crc >> 15) | (crc << 17)) + 0xa282ead8.
+// A masked checksum is ((crc >> 15) | (crc << 17)) + 0xa282ead8.
 #include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/run_directory.h>
+#include <weft/seq2seq/text/detail/protobuf.h>
 
 #include <algorithm>
 #include <bit>
@@ -14,6 +13,9 @@
 #include <cstring>
 
 namespace weft {
+
+using protobuf::put_bytes, protobuf::put_double, protobuf::put_float, protobuf::put_integer;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -26,23 +28,11 @@ std::string little_endian(T value) {
   return bytes;
 }
 
-std::string varint(uint64_t value) {
-  std::string bytes;
-  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>((value & 0x7f) | 0x80);
-  return bytes += static_cast<char>(value);
-}
-
-std::string field(uint64_t number, uint64_t type, std::string_view value) {
-  return varint(number << 3 | type).append(value);
-}
-
-std::string text_field(uint64_t number, std::string_view text) {
-  return field(number, 2, varint(text.size()).append(text));
-}
-
 std::string scalar(const std::string& tag, double value) {
-  const auto bits = std::bit_cast<uint32_t>(static_cast<float>(value));
-  return text_field(1, tag) + field(2, 5, little_endian(bits));
+  std::string proto;
+  put_bytes(proto, 1, tag);
+  put_float(proto, 2, static_cast<float>(value));
+  return proto;
 }
 
 uint32_t masked_checksum(std::string_view bytes) {
@@ -80,21 +70,27 @@ fs::path next_file(const fs::path& folder) {
 EventFile::EventFile(const fs::path& folder, int64_t step)
     : file_(next_file(folder)), out_(file_, std::ios::binary | std::ios::app) {
   check(out_.is_open(), "EventFile: cannot open '{}': {}", file_.string(), std::strerror(errno));
-  write_event(0, text_field(3, "brain.Event:2"));
-  constexpr uint64_t kStart = 1;  // session_log { status: START }: steps from here on are new
-  write_event(step + 1, text_field(7, field(1, 0, varint(kStart))));
+  std::string version, start, session;
+  put_bytes(version, 3, "brain.Event:2");
+  write_event(0, version);
+  constexpr int64_t kStart = 1;  // steps from here on are new
+  put_integer(start, 1, kStart);
+  put_bytes(session, 7, start);
+  write_event(step + 1, session);
 }
 
 void EventFile::write(int64_t step, const Scalars& scalars) {
-  std::string values;
-  for (const auto& [tag, value] : scalars) values += text_field(1, scalar(tag, value));
-  write_event(step, text_field(5, values));
+  std::string values, summary;
+  for (const auto& [tag, value] : scalars) put_bytes(values, 1, scalar(tag, value));
+  put_bytes(summary, 5, values);
+  write_event(step, summary);
 }
 
 void EventFile::write_event(int64_t step, std::string_view fields) {
-  const auto now = std::bit_cast<uint64_t>(seconds_since_1970());
-  const std::string event = field(1, 1, little_endian(now)) +
-                            field(2, 0, varint(static_cast<uint64_t>(step))).append(fields);
+  std::string event;
+  put_double(event, 1, seconds_since_1970());
+  put_integer(event, 2, step);
+  event += fields;
   out_ << with_checksum(little_endian(uint64_t{event.size()})) << with_checksum(event)
        << std::flush;
   if (out_.good()) return;

@@ -5,11 +5,17 @@
 namespace weft::protobuf {
 namespace {
 
-constexpr unsigned kVarint = 0, kBytes = 2, kFixed32 = 5;  // wire types
+constexpr unsigned kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;  // wire types
 
 void put_varint(std::string& out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
   out += static_cast<char>(value);
+}
+
+template <class Bits>
+void put_bits(std::string& out, Bits bits) {
+  for (unsigned shift = 0; shift < 8 * sizeof bits; shift += 8)
+    out += static_cast<char>(bits >> shift);
 }
 
 }  // namespace
@@ -21,8 +27,12 @@ void put_integer(std::string& out, unsigned field, int64_t value) {
 
 void put_float(std::string& out, unsigned field, float value) {
   put_varint(out, field << 3 | kFixed32);
-  const auto bits = std::bit_cast<uint32_t>(value);
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(bits >> shift);
+  put_bits(out, std::bit_cast<uint32_t>(value));
+}
+
+void put_double(std::string& out, unsigned field, double value) {
+  put_varint(out, field << 3 | kFixed64);
+  put_bits(out, std::bit_cast<uint64_t>(value));
 }
 
 void put_bytes(std::string& out, unsigned field, const std::string& bytes) {
