@@ -4,6 +4,7 @@
 #include <weft/seq2seq/decoding/forced_scoring.h>
 #include <weft/seq2seq/decoding/sampling.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/sanitized.h>
 #include <weft/tests/seq2seq/decoding/small_model.h>
 
 #include <bit>
@@ -15,14 +16,11 @@ namespace {
 
 using Sizes = std::vector<std::pair<int64_t, int64_t>>;  // of the vocabulary and the model
 
-#ifdef WEFT_SCALAR_KERNELS  // with sanitizers, which look at the memory and make this 30 times
-                            // slower
-constexpr int64_t kRounds = 2;
-const Sizes kSizes{{50, 16}}, kRecurrentSizes = kSizes;
-#else  // vocabularies and widths at which products are small and large, whole vectors and not
-constexpr int64_t kRounds = 3;  // of all, of some, of few
-const Sizes kSizes{{50, 16}, {301, 72}, {2000, 128}}, kRecurrentSizes{{50, 16}, {301, 72}};
-#endif
+constexpr int64_t kRounds = kSanitized ? 2 : 3;  // of all, of some, of few
+// Vocabularies and widths at which products are small and large, whole vectors and not.
+const Sizes kFewSizes{{50, 16}};
+const Sizes kSizes = kSanitized ? kFewSizes : Sizes{{50, 16}, {301, 72}, {2000, 128}};
+const Sizes kRecurrentSizes = kSanitized ? kFewSizes : Sizes{{50, 16}, {301, 72}};
 
 // Everything of the hypotheses, numbers as their bits.
 std::vector<uint64_t> bits(const std::vector<Hypothesis>& found) {
