@@ -2,8 +2,8 @@
 
 namespace weft {
 
-/// True in a build with sanitizers, where code is ten times slower and a test of very many cases takes
-/// fewer of them.
+/// True in a build with sanitizers, where code is ten times slower and a test of very many cases
+/// takes fewer of them.
 #ifdef WEFT_SCALAR_KERNELS
 inline constexpr bool kSanitized = true;
 #else
