@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <weft/core/blas.h>
 #include <weft/core/parallel.h>
 #include <weft/weft.h>
 
@@ -117,6 +118,7 @@ double peak_rss_mb() {
 
 void print(const std::string& name, const Result& r) {
   fmt::print("{{\"case\": \"{}\", \"threads\": {}, \"ms\": {:.4f}", name, num_threads(), r.ms);
+  if (float32_matmul_precision() == MatmulPrecision::bf16) fmt::print(", \"precision\": \"bf16\"");
   if (r.tokens > 0)
     fmt::print(", \"tokens_per_s\": {:.0f}, \"params\": {}", r.tokens / r.ms * 1e3, r.parameters);
   if (name == "op_overhead") fmt::print(", \"us_per_op\": {:.4f}", r.ms);
@@ -190,7 +192,7 @@ int run_program(int argc, char** argv) {
   CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
   std::string name;
   int threads = num_threads(), steps = 0;
-  bool profile = false, list = false;
+  bool profile = false, list = false, bf16 = false;
   std::vector<int64_t> train, attention;
   std::map<std::string, Run> all = cases();
   std::vector<std::string> names;
@@ -214,6 +216,7 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--steps", steps, "Timed steps; 0: as many as the case deserves")
       ->check(CLI::NonNegativeNumber);
+  app.add_flag("--bf16", bf16, "Round operands of large products to bfloat16");
   app.add_flag("--profile", profile,
                "Print time and calls per op and per module, warm-up included");
   CLI11_PARSE(app, argc, argv);
@@ -222,6 +225,7 @@ int run_program(int argc, char** argv) {
     return 0;
   }
   set_num_threads(threads);
+  if (bf16) set_float32_matmul_precision(MatmulPrecision::bf16);
   if (!train.empty()) all[name = "train"] = sized_training(train);
   if (!attention.empty()) all[name = "attention"] = sized_attention(attention);
   if (!name.empty()) names = {name};

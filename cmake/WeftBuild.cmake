@@ -52,33 +52,38 @@ function(weft_unite_folders target)
   endif()
 endfunction()
 
-# Compiles kernel files once per instruction set, each copy in a namespace of its own (WEFT_ISA);
-# core/kernels/kernel.h picks one copy at run time, so a single binary is fast everywhere.
-function(weft_kernels target)
-  set(isas baseline)
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    list(APPEND isas avx2 avx512)
-  endif()
+# Compiles kernel files with the flags of one instruction set, in the namespace of that name.
+function(weft_kernel_copy target isa flags)
   set(optimize -O3)
   if(WEFT_SANITIZE)  # would take minutes to compile at -O3
     set(optimize -O1)
   endif()
-  set(flags_baseline "")
-  set(flags_avx2 -mavx2 -mfma -mf16c)
-  set(flags_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
-                   -mprefer-vector-width=512)
-  foreach(isa ${isas})
-    add_library(${target}_${isa} OBJECT ${ARGN})
-    set_target_properties(${target}_${isa} PROPERTIES UNITY_BUILD OFF)  # each file has names of its own
-    target_compile_features(${target}_${isa} PRIVATE cxx_std_20)
-    target_include_directories(${target}_${isa} PRIVATE ${weft_include})
-    target_compile_definitions(${target}_${isa} PRIVATE WEFT_ISA=${isa})
-    # -fno-math-errno and -fno-trapping-math let loops vectorize and change no result.
-    target_compile_options(${target}_${isa} PRIVATE ${optimize} -fopenmp-simd -fno-math-errno
-                                                    -fno-trapping-math -ffp-contract=fast ${flags_${isa}})
-    weft_warnings(${target}_${isa})
-    # Clang warns of each loop over double that calls libm and so stays scalar, which is intended.
-    target_compile_options(${target}_${isa} PRIVATE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+  add_library(${target}_${isa} OBJECT ${ARGN})
+  set_target_properties(${target}_${isa} PROPERTIES UNITY_BUILD OFF)  # each file has names of its own
+  target_compile_features(${target}_${isa} PRIVATE cxx_std_20)
+  target_include_directories(${target}_${isa} PRIVATE ${weft_include})
+  target_compile_definitions(${target}_${isa} PRIVATE WEFT_ISA=${isa})
+  # -fno-math-errno and -fno-trapping-math let loops vectorize and change no result.
+  target_compile_options(${target}_${isa} PRIVATE ${optimize} -fopenmp-simd -fno-math-errno
+                                                  -fno-trapping-math -ffp-contract=fast ${flags})
+  weft_warnings(${target}_${isa})
+  # Clang warns of each loop over double that calls libm and so stays scalar, which is intended.
+  target_compile_options(${target}_${isa} PRIVATE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(weft_flags_avx2 -mavx2 -mfma -mf16c)
+  set(weft_flags_avx512 ${weft_flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  set(weft_flags_avx512_bf16 ${weft_flags_avx512} -mavx512bf16)
+endif()
+
+# Compiles kernel files once per instruction set; core/kernels/kernel.h picks one copy at run time, so
+# a single binary is fast everywhere.
+function(weft_kernels target)
+  foreach(isa baseline avx2 avx512)
+    if(isa STREQUAL baseline OR weft_flags_${isa})
+      weft_kernel_copy(${target} ${isa} "${weft_flags_${isa}}" ${ARGN})
+    endif()
   endforeach()
 endfunction()

@@ -5,11 +5,13 @@
 #include <weft/core/detail/check.h>
 #include <weft/core/detail/gemm_plan.h>
 #include <weft/core/kernels/gemm.h>
+#include <weft/core/kernels/gemm_bf16.h>
 #include <weft/core/parallel.h>
 
 #include <cblas.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -19,7 +21,10 @@ extern "C" __attribute__((weak)) void openblas_set_num_threads(int);
 namespace weft {
 namespace {
 
+using kernels::Bf16Pair;
+
 thread_local bool t_independent_rows = false;
+std::atomic<MatmulPrecision> g_precision = MatmulPrecision::float32;
 
 void use_one_thread() {
   // For each calling thread: OpenBLAS's OpenMP build keeps its count per thread.
@@ -145,37 +150,70 @@ void run_unpacked(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
             [&](int64_t begin, int64_t end) { run_on_one(p.rows(begin, end), plan.way); });
 }
 
-/// The right operand of p, packed into `room` by all threads.
-template <class T>
-kernels::PackedMatrix<T> pack_right(const Product<T>& p, T* room) {
-  const kernels::PackedMatrix<T> packed{room, p.k, p.n};
+bool in_bf16(const Product<float>& p) {
+  return g_precision == MatmulPrecision::bf16 && !t_independent_rows && gains_by_bf16(p.shape());
+}
+bool in_bf16(const Product<double>&) { return false; }
+
+/// Elements of a packed right operand [k, n].
+template <class P>
+int64_t packed_size(int64_t k, int64_t n) {
+  return (std::is_same_v<P, Bf16Pair> ? (k + 1) / 2 : k) * kernels::packed_columns(n);
+}
+
+/// The right operand of p, packed into `room` by all threads. P: T or Bf16Pair.
+template <class P, class T>
+kernels::PackedMatrix<P> pack_right(const Product<T>& p, P* room) {
+  const kernels::PackedMatrix<P> packed{room, p.k, p.n};
   parallel_for(p.n, packing_grain(p.n, p.k), [&](int64_t begin, int64_t end) {
-    kernels::pack_columns<T>(p.right(), begin, end, packed);
+    if constexpr (std::is_same_v<P, T>)
+      kernels::pack_columns<T>(p.right(), begin, end, packed);
+    else
+      kernels::avx512_bf16::pack_columns(p.right(), begin, end, packed);
   });
   return packed;
 }
 
-template <class T>
-void run_packed(const Product<T>& p, const GemmPlan& plan, const kernels::PackedMatrix<T>& b,
+template <class P, class T>
+void run_packed(const Product<T>& p, const GemmPlan& plan, const kernels::PackedMatrix<P>& b,
                 RowEpilogue done) {
   auto run = [&](const Product<T>& part, int64_t begin, int64_t end) {
     const FlushSubnormals flush;
-    kernels::gemm_packed<T>(part.m, begin, end, p.alpha, part.left(), b, p.beta, part.c, p.ldc);
+    const auto a = part.left();
+    if constexpr (std::is_same_v<P, T>)
+      kernels::gemm_packed<T>(part.m, begin, end, p.alpha, a, b, p.beta, part.c, p.ldc);
+    else
+      kernels::avx512_bf16::gemm_packed(part.m, begin, end, p.alpha, a, b, p.beta, part.c, p.ldc);
   };
   if (plan.cut == GemmCut::columns)
     return in_pieces(plan, p.n, {}, [&](int64_t begin, int64_t end) { run(p, begin, end); });
   in_pieces(plan, p.m, done, [&](int64_t begin, int64_t end) { run(p.rows(begin, end), 0, p.n); });
 }
 
-/// On all threads.
-template <class T>
-void run(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
-  if (plan.way != GemmWay::packed) return run_unpacked(p, plan, done);
-  const Scratch<T> room(p.k * kernels::packed_columns(p.n));
+template <class P, class T>
+void pack_and_run(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
+  const Scratch<P> room(packed_size<P>(p.k, p.n));
   run_packed(p, plan, pack_right(p, room.data()), done);
 }
 
+/// On all threads.
+template <class T>
+void run(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
+  if constexpr (std::is_same_v<T, float>)
+    if (in_bf16(p)) return pack_and_run<Bf16Pair>(p, plan_packed_gemm(p.shape(bool(done))), done);
+  if (plan.way == GemmWay::packed) return pack_and_run<T>(p, plan, done);
+  run_unpacked(p, plan, done);
+}
+
 }  // namespace
+
+void set_float32_matmul_precision(MatmulPrecision precision) {
+  check(precision == MatmulPrecision::float32 || cpu_has_bf16(),
+        "matmul precision: bf16 needs a CPU with AVX-512 BF16; this one, or WEFT_CPU, has none");
+  g_precision = precision;
+}
+
+MatmulPrecision float32_matmul_precision() { return g_precision; }
 
 IndependentRows::IndependentRows() : before_(std::exchange(t_independent_rows, true)) {}
 IndependentRows::~IndependentRows() { t_independent_rows = before_; }
@@ -193,9 +231,16 @@ template <class T>
 RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb)
     : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
   const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
-  if (!packs_for_several(p.shape(), kCpuIsa, t_independent_rows)) return;
+  bf16_ = in_bf16(p);
+  if (!bf16_ && !packs_for_several(p.shape(), kCpuIsa, t_independent_rows)) return;
   check_sizes(rows, n, k, k, ldb, n);
-  pack_right(p, packed_.emplace(k * kernels::packed_columns(n)).data());
+  T* const room = packed_.emplace(packed_size<T>(k, n)).data();
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) {
+      pack_right(p, reinterpret_cast<Bf16Pair*>(room));
+      return;
+    }
+  pack_right(p, room);
 }
 
 template <class T>
@@ -205,8 +250,13 @@ void RightOperand<T>::multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t
     return gemm(false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc, done);
   check_sizes(m, n_, k_, lda, ldb_, ldc);
   const Product<T> p{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc};
-  run_packed(p, plan_packed_gemm(p.shape(bool(done))),
-             kernels::PackedMatrix<T>{packed_->data(), k_, n_}, done);
+  const GemmPlan plan = plan_packed_gemm(p.shape(bool(done)));
+  const auto run = [&]<class P>(P* data) {
+    run_packed(p, plan, kernels::PackedMatrix<P>{data, k_, n_}, done);
+  };
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) return run(reinterpret_cast<Bf16Pair*>(packed_->data()));
+  run(packed_->data());
 }
 
 template <class T>

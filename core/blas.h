@@ -12,6 +12,20 @@
 
 namespace weft {
 
+/// How the operands of large products of float32 are rounded before they are multiplied.
+enum class MatmulPrecision {
+  float32,  ///< not at all
+  bf16,     ///< to bfloat16, with 8 bits of significand; sums stay float32
+};
+
+/// For all threads, from the next product on (torch.set_float32_matmul_precision, whose "highest"
+/// and "medium" these are). An element of a product is then off by at most (2^-8 + k 2^-24) sum |a|
+/// |b|, about; everything that is no product stays float32. Small products, those of few rows and
+/// those under IndependentRows are not rounded. Throws Error for bf16 where the CPU has no dot
+/// product of bfloat16 (cpu_has_bf16()).
+void set_float32_matmul_precision(MatmulPrecision precision);
+MatmulPrecision float32_matmul_precision();
+
 /// While one lives, products that this thread asks for give every row of C the same bits however
 /// many rows there are: all go through our own kernels, where otherwise BLAS, which chooses its way
 /// by the shape, would make the large ones. With AVX-512 our kernels make them all anyway; with
@@ -70,7 +84,8 @@ class RightOperand {
   int64_t n_, k_;
   const T* b_;
   int64_t ldb_;
-  std::optional<Scratch<T>> packed_;
+  bool bf16_;
+  std::optional<Scratch<T>> packed_;  // if bf16_, of pairs of bfloat16 instead of float
 };
 
 /// Steps in elements from one product of a batch [outer, inner] to the next; 0 broadcasts.

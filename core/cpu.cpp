@@ -39,6 +39,15 @@ Isa cpu_isa() {
   return isa;
 }
 
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  static const bool has = cpu_isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
+  return has;
+#else
+  return false;
+#endif
+}
+
 void check_cpu_setting() {
   const std::string_view name = setting();
   check(name.empty() || name == "baseline" || name == "avx2" || name == "avx512",

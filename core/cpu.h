@@ -11,6 +11,9 @@ Isa cpu_isa();
 /// An Error if WEFT_CPU has another value.
 void check_cpu_setting();
 
+/// Whether it has dot products of bfloat16 (AVX-512 BF16), and WEFT_CPU leaves them.
+bool cpu_has_bf16();
+
 #if !defined(WEFT_ISA)  // a copy must not run anything by itself, not even this initializer
 /// cpu_isa() without a call. Before its initializer has run it reads as baseline: slow, not wrong.
 inline const Isa kCpuIsa = cpu_isa();

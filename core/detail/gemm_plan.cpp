@@ -19,6 +19,7 @@ constexpr int64_t kManyColumns = 256;  // of C: enough to cut them, each thread 
 
 constexpr int64_t kFewRows = 64;                     // of A, for each of the reasons
 constexpr int64_t kFewColumns = 128;                 // of B
+constexpr int64_t kFewDepth = 32;                    // to pay for rounding operands
 constexpr int64_t kSmallResult = int64_t{1} << 17;   // elements of C
 constexpr int64_t kSmallOperand = int64_t{1} << 16;  // elements of a B for several products
 constexpr int64_t kFarColumns = 512;  // row stride of A from which rows lie on different pages
@@ -104,6 +105,11 @@ GemmPlan plan_gemm(const GemmShape& s, Isa isa, bool independent_rows) {
 }
 
 GemmPlan plan_packed_gemm(const GemmShape& s) { return plan_packed(GemmReason::packed_before, s); }
+
+bool gains_by_bf16(const GemmShape& s) {
+  return s.m > kFewRows && s.n >= kernels::kPackedColumns && s.k >= kFewDepth &&
+         work(s) >= kSmallProduct;
+}
 
 bool packs_for_several(const GemmShape& s, Isa isa, bool independent_rows) {
   const bool narrow = s.n < kernels::kPackedColumns;  // most of what was packed would be padding

@@ -59,6 +59,10 @@ GemmPlan plan_gemm(const GemmShape& shape, Isa isa, bool independent_rows);
 /// The plan of one product by a B that is packed already.
 GemmPlan plan_packed_gemm(const GemmShape& shape);
 
+/// Whether a product is large enough to gain by operands that are rounded to bfloat16 as they are
+/// packed; plan_packed_gemm() is its plan then.
+bool gains_by_bf16(const GemmShape& shape);
+
 /// Whether to pack the B of several products of this shape before them.
 bool packs_for_several(const GemmShape& shape, Isa isa, bool independent_rows);
 

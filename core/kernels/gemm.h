@@ -29,6 +29,9 @@ struct PackedMatrix {
   int64_t k, n;
 };
 
+/// Two neighbours in k of a matrix in bfloat16, the first in the low half.
+using Bf16Pair = uint32_t;
+
 static inline int64_t packed_columns(int64_t n) {
   return (n + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
 }

@@ -1,9 +1,14 @@
 // The inner parts of matrix products: C = alpha A B + beta C as rank-1 updates of small tiles of C
 // that stay in registers. For files compiled per instruction set: all of it has internal linkage.
+// Elements are float, double or, as two of k at a time, Bf16Pair.
 #pragma once
 
 #include <weft/core/kernels/gemm.h>
 #include <weft/core/kernels/math.h>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
@@ -17,6 +22,29 @@ inline constexpr int64_t kTileRows = 6;  // 12 of 16
 /// Columns of a tile: two vectors.
 template <class T>
 inline constexpr int64_t kTileColumns = 2 * Lanes<T>::count;
+
+template <class T>
+struct SumOf {
+  using type = T;
+};
+template <>
+struct SumOf<Bf16Pair> {
+  using type = float;
+};
+/// What products of T are summed in.
+template <class T>
+using Sum = typename SumOf<T>::type;
+
+template <class T, class V>
+WEFT_INLINE void add_product(V& sum, T a, const V& b) {
+  sum += a * b;
+}
+#if defined(__AVX512BF16__)
+WEFT_INLINE void add_product(Lanes<float>::type& sum, Bf16Pair a, const Lanes<Bf16Pair>::type& b) {
+  const __m512i pairs = _mm512_set1_epi32(static_cast<int>(a));
+  sum = _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(pairs), reinterpret_cast<__m512bh>(b));
+}
+#endif
 
 WEFT_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -77,9 +105,9 @@ WEFT_INLINE RowPanels<T> from_row(const RowPanels<T>& a, int64_t i) {
 /// C [kRows, width] of one tile, width <= kVectors vectors; b holds rows of at least that length.
 /// A: Strided or RowPanels.
 template <int kRows, int kVectors, class T, class A>
-void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c, int64_t ldc,
-          int64_t width) {
-  using V = typename Lanes<T>::type;
+void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale, Sum<T>* c,
+          int64_t ldc, int64_t width) {
+  using V = typename Lanes<Sum<T>>::type;
   constexpr int64_t kCount = Lanes<T>::count;
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
@@ -92,7 +120,7 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* 
     for (int j = 0; j < kVectors; ++j) __builtin_prefetch(c + i * ldc + j * kCount, 1);
   const T* ap = a.data;
   for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) {
-    V row[kVectors];
+    typename Lanes<T>::type row[kVectors];
     if constexpr (kPacked<A>) {
       __builtin_prefetch(b + kAhead * kTileColumns<T>);
       if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
@@ -102,7 +130,7 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* 
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sum[i][j] += ap[i * a.row] * row[j];
+      for (int j = 0; j < kVectors; ++j) add_product(sum[i][j], ap[i * a.row], row[j]);
   }
   if (width == kVectors * kCount) {
 #pragma GCC unroll 16
@@ -117,8 +145,8 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* 
 }
 
 template <int kRows, class T, class A>
-WEFT_INLINE void tile_of(int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c,
-                         int64_t ldc, int64_t width) {
+WEFT_INLINE void tile_of(int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale,
+                         Sum<T>* c, int64_t ldc, int64_t width) {
   if (width > Lanes<T>::count)
     tile<kRows, 2>(k, a, b, step_b, scale, c, ldc, width);
   else
@@ -127,8 +155,8 @@ WEFT_INLINE void tile_of(int64_t k, const A& a, const T* b, int64_t step_b, Scal
 
 /// A column of tiles: C [m, width].
 template <class T, class A>
-void tiles(int64_t m, int64_t k, const A& a, const T* b, int64_t step_b, Scale<T> scale, T* c,
-           int64_t ldc, int64_t width) {
+void tiles(int64_t m, int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale,
+           Sum<T>* c, int64_t ldc, int64_t width) {
   int64_t i = 0;
   auto run = [&]<int kRows>() WEFT_INLINE_LAMBDA {
     for (; i + kRows <= m; i += kRows)
@@ -258,8 +286,8 @@ void pack_rows(int64_t m, int64_t k, const Strided<T>& a, T* out) {
 
 /// C [m, n] = alpha A [m, k] B [k, n] + beta C, the sum over k in one go.
 template <class T, class A>
-void multiply(int64_t m, int64_t n, int64_t k, const A& a, const Panel<T>& b, Scale<T> scale, T* c,
-              int64_t ldc) {
+void multiply(int64_t m, int64_t n, int64_t k, const A& a, const Panel<T>& b, Scale<Sum<T>> scale,
+              Sum<T>* c, int64_t ldc) {
   constexpr int64_t kWidth = kTileColumns<T>;
   const T* sliver = b.data;
   for (int64_t j = 0; j < n; j += kWidth, sliver += b.sliver)

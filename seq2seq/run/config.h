@@ -102,6 +102,9 @@ struct TrainConfig : SettingGroup {
       "between them", {}, kSame, {}, kNewer}};
   Setting<double> clip{*this, 0, {"clip", "Training",
       "Largest gradient norm; 0: no clipping", kFinite}};
+  Setting<std::string> precision{*this, "float32", {"precision", "Training",
+      "Of the operands of large products: float32, or bf16, which rounds them to bfloat16 where the CPU "
+      "has dot products of it", {}, kSame, {"float32", "bf16"}, kNewer}};
   Setting<std::string> metric{*this, "", {"metric", "Training",
       "Chooses the best model"}};
   Setting<int64_t> seed{*this, 1, {"seed", "Training",

@@ -1,5 +1,6 @@
 // `weft train`: from a corpus to a model directory, with checkpoints on the way.
 #include <weft/autograd/inspect/profiler.h>
+#include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/output.h>
@@ -275,6 +276,8 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
 
 int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator, Tell tell) {
   set_num_threads(static_cast<int>(config.train.threads));
+  set_float32_matmul_precision(config.train.precision.value() == "bf16" ? MatmulPrecision::bf16
+                                                                        : MatmulPrecision::float32);
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
   const int status = train(config, catalog, communicator, tell);
