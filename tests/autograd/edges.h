@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace weft::edges {
+namespace weft::extremes {
 
 using Wide = long double;
 using Numbers = std::vector<double>;
@@ -80,4 +80,4 @@ inline Wide sigmoid_slope(Wide x) {
   const Wide e = std::exp(-std::abs(x));
   return e / ((1 + e) * (1 + e));
 }
-}  // namespace weft::edges
+}  // namespace weft::extremes

@@ -12,7 +12,7 @@
 #include <string>
 
 using namespace weft;
-using namespace weft::edges;
+using namespace weft::extremes;
 
 namespace {
 

@@ -3,7 +3,7 @@
 
 #include <map>
 
-namespace weft::edges {
+namespace weft::extremes {
 namespace {
 
 using Named = std::vector<std::pair<std::string, Numbers>>;
@@ -192,4 +192,4 @@ Judgement judge_junk(const SampleFunction& f, const Tensors& inputs) {
   return j;
 }
 
-}  // namespace weft::edges
+}  // namespace weft::extremes

@@ -5,7 +5,7 @@
 #include <weft/autograd/check/check_op.h>
 #include <weft/tests/autograd/edges.h>
 
-namespace weft::edges {
+namespace weft::extremes {
 
 struct Judgement {
   int compared = 0;
@@ -25,4 +25,4 @@ Judgement judge_single(const SampleFunction& f, const Tensors& inputs);
 /// other gradients changes, and their own gradients are 0.
 Judgement judge_junk(const SampleFunction& f, const Tensors& inputs);
 
-}  // namespace weft::edges
+}  // namespace weft::extremes

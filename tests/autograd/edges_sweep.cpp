@@ -13,7 +13,7 @@
 #include <sstream>
 
 using namespace weft;
-using namespace weft::edges;
+using namespace weft::extremes;
 
 namespace {
 
