@@ -34,7 +34,7 @@ Task copy_task() {
 
 Task reverse_task() {
   return drawn_task("reverse", "5 to 12 letters from the last to the first", draw_letters, reversed,
-                    {{"epochs", "12"}, {"label-smoothing", "0"}});
+                    {{"epochs", "12"}, {"label-smoothing", "0"}, {"lr", "0.003"}});
 }
 
 Task sort_task() {
