@@ -1,7 +1,7 @@
 // Training steps and attention calls, timed. The cases are listed here only: the peers take their
 // sizes from --list. Every case runs in a process of its own, so that peak memory is its own.
 // usage: weft_bench [--list | --case NAME | --train SIZES | --attention SIZES] [--threads N]
-//                   [--steps N] [--profile]
+//                   [--steps N] [--bf16] [--profile]
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
