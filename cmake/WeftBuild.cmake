@@ -10,7 +10,12 @@ if(PROJECT_IS_TOP_LEVEL)
   file(CREATE_LINK ${CMAKE_BINARY_DIR}/compile_commands.json
        ${CMAKE_SOURCE_DIR}/compile_commands.json RESULT ignored SYMBOLIC)
 endif()
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(EMSCRIPTEN)  # everything is linked statically; exceptions are those of WebAssembly itself
+  add_compile_options(-fwasm-exceptions)
+  add_link_options(-fwasm-exceptions)
+else()
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+endif()
 
 find_program(WEFT_CCACHE ccache)
 if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)  # it takes precompiled headers only if told so
@@ -64,6 +69,9 @@ function(weft_kernels target)
     set(optimize -O1)
   endif()
   set(flags_baseline "")
+  if(EMSCRIPTEN)
+    set(flags_baseline -msimd128)
+  endif()
   set(flags_avx2 -mavx2 -mfma -mf16c)
   set(flags_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
                    -mprefer-vector-width=512)

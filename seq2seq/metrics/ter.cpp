@@ -168,7 +168,7 @@ class Mover {
     const Alignment alignment(table.edits());
     std::optional<Move> best;
     for (int64_t h = 0; h < std::ssize(words_); ++h) {
-      const int64_t end = std::min(std::ssize(reference_), h + kFarthestMove + 1);
+      const int64_t end = std::min<int64_t>(std::ssize(reference_), h + kFarthestMove + 1);
       for (int64_t r = std::max<int64_t>(0, h - kFarthestMove); r < end; ++r) {
         for (int64_t length = 1; matches({h, r, length}); ++length) {
           if (may_move(alignment, {h, r, length}))

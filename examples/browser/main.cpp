@@ -1,0 +1,156 @@
+// From English to German inside a web page: what page.html calls to train a small Transformer, to
+// judge it, and to look at the cross-attention of one sentence and at the loss's gradient with
+// respect to it. Built for any other machine it is a program that prints what the page would show.
+//   browser
+#include <weft/seq2seq.h>
+#include <weft/weft.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+using namespace weft;
+
+namespace {
+
+constexpr int64_t kUpdates = 2400, kWarmup = 200, kMaxTokens = 512, kSeed = 1;
+
+struct Learner {
+  Corpus corpus = german_corpus();
+  std::unique_ptr<Vocabulary> vocabulary =
+      word_vocabulary(corpus.train.text.source, corpus.train.text.target);
+  std::vector<Pair> pairs = encode_pairs(*vocabulary, corpus.train.text);
+  TransformerSeq2Seq model{
+      {.vocabulary = vocabulary->size(),
+       .transformer = {.layer = {.d_model = 64, .nhead = 4, .dim_feedforward = 128, .dropout = 0},
+                       .num_encoder_layers = 1,
+                       .num_decoder_layers = 1}},
+      Generator(kSeed)};
+  Adam adam{model.named_parameters(), {.lr = 7e-3, .beta2 = 0.98}};
+  Schedule schedule{adam,
+                    schedules::with_warmup(kWarmup, schedules::linear(1, 0, kUpdates - kWarmup))};
+  std::vector<Batch> batches;  // those of the epoch that are to come, the next one last
+  int64_t epoch = 0, tokens = 0;
+  std::string picture;
+};
+
+std::unique_ptr<Learner> learner;
+
+const ParallelText& test() { return learner->corpus.tests[0].text; }
+
+// The first test sentence with a relative clause, whose verb German puts last.
+size_t shown() {
+  const auto has_clause = [](const std::string& s) { return s.find("which") != std::string::npos; };
+  const std::vector<std::string>& all = test().source;
+  return static_cast<size_t>(std::find_if(all.begin(), all.end() - 1, has_clause) - all.begin());
+}
+
+Batch next_batch() {
+  Learner& l = *learner;
+  if (l.batches.empty()) {
+    l.batches = training_batches(l.pairs, kMaxTokens, kSeed, l.epoch++).batches;
+    std::reverse(l.batches.begin(), l.batches.end());
+  }
+  Batch batch = std::move(l.batches.back());
+  l.batches.pop_back();
+  return batch;
+}
+
+void append_words(std::string& json, const char* name, const Ids& ids) {
+  json += std::string(",\"") + name + "\":[";
+  for (const int64_t id : ids)
+    json += (json.back() == '[' ? "\"" : ",\"") + learner->vocabulary->piece(id) + '"';
+  json += ']';
+}
+
+// Heads after one another, each [Tq, Tk].
+void append_numbers(std::string& json, const char* name, const Tensor& x) {
+  json += std::string(",\"") + name + "\":[";
+  char number[32];
+  for (const float value : x.to_vector<float>()) {
+    std::snprintf(number, sizeof number, json.back() == '[' ? "%.4g" : ",%.4g", value);
+    json += number;
+  }
+  json += ']';
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Makes corpus and model anew; how many updates the training takes.
+int begin() {
+  learner = std::make_unique<Learner>();
+  return kUpdates;
+}
+
+/// One update; the loss of its batch, in nats a token.
+double step() {
+  Learner& l = *learner;
+  const Batch batch = next_batch();
+  l.tokens += predicted_tokens(l.pairs, batch);
+  const Tensor loss = l.model.loss(pad_ids(l.pairs, batch, &Pair::source),
+                                   pad_ids(l.pairs, batch, &Pair::target), 0);
+  loss.backward();
+  l.adam.step(clip_factor(grad_norm(l.adam.parameters()), 1));
+  l.adam.zero_grad();
+  l.schedule.step();
+  return loss.item();
+}
+
+/// Target tokens that were trained on.
+double tokens() { return static_cast<double>(learner->tokens); }
+
+/// Per cent of the first `sentences` held-out ones that greedy search translates exactly.
+double evaluate(int sentences) {
+  const auto count = std::min(static_cast<size_t>(sentences), test().source.size());
+  learner->model.eval();
+  const std::vector<std::string> found =
+      translate_all(learner->model, *learner->vocabulary, std::span(test().source).first(count));
+  learner->model.train();
+  return exact_match(found, std::span(test().target).first(count));
+}
+
+/// One held-out sentence, as JSON: its words, its translation now, and of each head of the last
+/// decoder layer the cross-attention A with which the decoder reads the reference, and dL/dA of the
+/// reference's loss L. [heads, Tq, Tk] each, row after row.
+const char* attention() {
+  Learner& l = *learner;
+  const std::string& sentence = test().source[shown()];
+  const Pair pair{encode_source(*l.vocabulary, sentence),
+                  encode_target(*l.vocabulary, test().target[shown()])};
+  Tensor loss;
+  const AttentionTrace trace = l.model.trace(pad_ids(std::span(&pair.source, 1)),
+                                             pad_ids(std::span(&pair.target, 1)), &loss);
+  const Tensor& weights = trace.cross.back();  // [1, H, Tq, Tk]
+  const Tensor gradient = grad(loss, weights);
+  l.model.eval();
+  const std::string translation = translate_all(l.model, *l.vocabulary, {{sentence}})[0];
+  l.model.train();
+  // Words of the grammar hold nothing that JSON would write in another way.
+  l.picture = "{\"sentence\":\"" + sentence + "\",\"translation\":\"" + translation + '"';
+  append_words(l.picture, "source", pair.source);
+  append_words(l.picture, "target", Ids(pair.target.begin() + 1, pair.target.end()));
+  append_numbers(l.picture, "weights", weights.detach());
+  append_numbers(l.picture, "gradient", gradient);
+  l.picture += '}';
+  return l.picture.c_str();
+}
+
+}  // extern "C"
+
+#if !defined(__EMSCRIPTEN__)
+int main() {
+  const auto start = std::chrono::steady_clock::now();
+  const int updates = begin();
+  for (int update = 1; update <= updates; ++update) {
+    const double loss = step();
+    if (update % 200 != 0) continue;
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    std::printf("update %d: loss %.3f, %.1f %% exactly right, %.1f s\n", update, loss,
+                evaluate(update == updates ? 1000 : 200), passed.count());
+  }
+  std::puts(attention());
+}
+#endif
