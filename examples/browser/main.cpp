@@ -1,13 +1,12 @@
 // From English to German inside a web page: what page.html calls to train a small Transformer, to
 // judge it, and to look at the cross-attention of one sentence and at the loss's gradient with
 // respect to it. Built for any other machine it is a program that prints what the page would show.
-//   browser
 #include <weft/seq2seq.h>
 #include <weft/weft.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 
 using namespace weft;
@@ -30,7 +29,8 @@ struct Learner {
   Adam adam{model.named_parameters(), {.lr = 7e-3, .beta2 = 0.98}};
   Schedule schedule{adam,
                     schedules::with_warmup(kWarmup, schedules::linear(1, 0, kUpdates - kWarmup))};
-  std::vector<Batch> batches;  // those of the epoch that are to come, the next one last
+  std::vector<Batch> batches;  // of an epoch
+  size_t next = 0;
   int64_t epoch = 0, tokens = 0;
   std::string picture;
 };
@@ -46,15 +46,17 @@ size_t shown() {
   return static_cast<size_t>(std::find_if(all.begin(), all.end() - 1, has_clause) - all.begin());
 }
 
-Batch next_batch() {
+const Batch& next_batch() {
   Learner& l = *learner;
-  if (l.batches.empty()) {
+  if (l.next == l.batches.size()) {
     l.batches = training_batches(l.pairs, kMaxTokens, kSeed, l.epoch++).batches;
-    std::reverse(l.batches.begin(), l.batches.end());
+    l.next = 0;
   }
-  Batch batch = std::move(l.batches.back());
-  l.batches.pop_back();
-  return batch;
+  return l.batches[l.next++];
+}
+
+std::vector<std::string> translate(std::span<const std::string> sentences) {
+  return translate_all(learner->model, *learner->vocabulary, sentences);
 }
 
 void append_words(std::string& json, const char* name, const Ids& ids) {
@@ -82,13 +84,14 @@ extern "C" {
 /// Makes corpus and model anew; how many updates the training takes.
 int begin() {
   learner = std::make_unique<Learner>();
+  learner->model.eval();  // without dropout, training is no other mode
   return kUpdates;
 }
 
 /// One update; the loss of its batch, in nats a token.
 double step() {
   Learner& l = *learner;
-  const Batch batch = next_batch();
+  const Batch& batch = next_batch();
   l.tokens += predicted_tokens(l.pairs, batch);
   const Tensor loss = l.model.loss(pad_ids(l.pairs, batch, &Pair::source),
                                    pad_ids(l.pairs, batch, &Pair::target), 0);
@@ -104,12 +107,9 @@ double tokens() { return static_cast<double>(learner->tokens); }
 
 /// Per cent of the first `sentences` held-out ones that greedy search translates exactly.
 double evaluate(int sentences) {
-  const auto count = std::min(static_cast<size_t>(sentences), test().source.size());
-  learner->model.eval();
-  const std::vector<std::string> found =
-      translate_all(learner->model, *learner->vocabulary, std::span(test().source).first(count));
-  learner->model.train();
-  return exact_match(found, std::span(test().target).first(count));
+  const std::span source(test().source), target(test().target);
+  const auto count = std::min(static_cast<size_t>(sentences), source.size());
+  return exact_match(translate(source.first(count)), target.first(count));
 }
 
 /// One held-out sentence, as JSON: its words, its translation now, and of each head of the last
@@ -121,19 +121,17 @@ const char* attention() {
   const Pair pair{encode_source(*l.vocabulary, sentence),
                   encode_target(*l.vocabulary, test().target[shown()])};
   Tensor loss;
-  const AttentionTrace trace = l.model.trace(pad_ids(std::span(&pair.source, 1)),
-                                             pad_ids(std::span(&pair.target, 1)), &loss);
+  const PaddedIds from = pad_ids(std::span(&pair.source, 1)),
+                  to = pad_ids(std::span(&pair.target, 1));
+  const AttentionTrace trace = l.model.trace(from, to, &loss);
   const Tensor& weights = trace.cross.back();  // [1, H, Tq, Tk]
-  const Tensor gradient = grad(loss, weights);
-  l.model.eval();
-  const std::string translation = translate_all(l.model, *l.vocabulary, {{sentence}})[0];
-  l.model.train();
   // Words of the grammar hold nothing that JSON would write in another way.
-  l.picture = "{\"sentence\":\"" + sentence + "\",\"translation\":\"" + translation + '"';
+  l.picture = "{\"sentence\":\"" + sentence + '"';
+  l.picture += ",\"translation\":\"" + translate(std::span(&sentence, 1))[0] + '"';
   append_words(l.picture, "source", pair.source);
   append_words(l.picture, "target", Ids(pair.target.begin() + 1, pair.target.end()));
   append_numbers(l.picture, "weights", weights.detach());
-  append_numbers(l.picture, "gradient", gradient);
+  append_numbers(l.picture, "gradient", grad(loss, weights));
   l.picture += '}';
   return l.picture.c_str();
 }
@@ -142,14 +140,13 @@ const char* attention() {
 
 #if !defined(__EMSCRIPTEN__)
 int main() {
-  const auto start = std::chrono::steady_clock::now();
   const int updates = begin();
   for (int update = 1; update <= updates; ++update) {
     const double loss = step();
     if (update % 200 != 0) continue;
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-    std::printf("update %d: loss %.3f, %.1f %% exactly right, %.1f s\n", update, loss,
-                evaluate(update == updates ? 1000 : 200), passed.count());
+    std::printf("update %d: loss %.3f, %.1f %% exactly right, %.1f s of CPU time\n", update, loss,
+                evaluate(update == updates ? 1000 : 200),
+                static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
   }
   std::puts(attention());
 }

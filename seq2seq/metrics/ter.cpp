@@ -126,19 +126,19 @@ struct Run {
 };
 
 bool any(const std::vector<bool>& flags, int64_t first, int64_t count) {
-  const auto begin = flags.begin() + first;
-  return std::find(begin, begin + count, true) != begin + count;
+  const auto begin = flags.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  return std::find(begin, end, true) != end;
 }
 
 // `words` with the run at `from` before the word at `to`, or within itself moved as far.
 WordIds moved(WordIds words, int64_t from, int64_t length, int64_t to) {
-  const auto first = words.begin() + from, last = first + length;
+  const auto begin = words.data(), first = begin + from, last = first + length;
   const int64_t size = std::ssize(words);
   if (to < from)
-    std::rotate(words.begin() + to, first, last);
+    std::rotate(begin + to, first, last);
   else
-    std::rotate(first, last,
-                words.begin() + (to > from + length ? to : std::min(to + length, size)));
+    std::rotate(first, last, begin + (to > from + length ? to : std::min(to + length, size)));
   return words;
 }
 

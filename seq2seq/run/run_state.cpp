@@ -5,7 +5,6 @@
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/text/seal.h>
 
-#include <bit>
 #include <cmath>
 #include <optional>
 #include <string_view>

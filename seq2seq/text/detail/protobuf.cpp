@@ -1,6 +1,5 @@
 #include <weft/seq2seq/text/detail/protobuf.h>
 
-#include <bit>
 
 namespace weft::protobuf {
 namespace {
