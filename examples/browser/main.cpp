@@ -1,6 +1,5 @@
-// From English to German inside a web page: what page.html calls to train a small Transformer, to
-// judge it, and to look at the cross-attention of one sentence and at the loss's gradient with
-// respect to it. Built for any other machine it is a program that prints what the page would show.
+// What page.html calls to train a small translator, to judge it, and to look at the cross-attention
+// of one sentence and its gradient. On any other machine: a program that prints what it shows.
 #include <weft/seq2seq.h>
 #include <weft/weft.h>
 
@@ -13,7 +12,7 @@ using namespace weft;
 
 namespace {
 
-constexpr int64_t kUpdates = 2400, kWarmup = 200, kMaxTokens = 512, kSeed = 1;
+constexpr int64_t kUpdates = 3600, kWarmup = 200, kMaxTokens = 512, kSeed = 1;
 
 struct Learner {
   Corpus corpus = german_corpus();
@@ -66,7 +65,6 @@ void append_words(std::string& json, const char* name, const Ids& ids) {
   json += ']';
 }
 
-// Heads after one another, each [Tq, Tk].
 void append_numbers(std::string& json, const char* name, const Tensor& x) {
   json += std::string(",\"") + name + "\":[";
   char number[32];
@@ -123,8 +121,7 @@ const char* attention() {
   Tensor loss;
   const PaddedIds from = pad_ids(std::span(&pair.source, 1)),
                   to = pad_ids(std::span(&pair.target, 1));
-  const AttentionTrace trace = l.model.trace(from, to, &loss);
-  const Tensor& weights = trace.cross.back();  // [1, H, Tq, Tk]
+  const Tensor weights = l.model.trace(from, to, &loss).cross.back();  // [1, H, Tq, Tk]
   // Words of the grammar hold nothing that JSON would write in another way.
   l.picture = "{\"sentence\":\"" + sentence + '"';
   l.picture += ",\"translation\":\"" + translate(std::span(&sentence, 1))[0] + '"';
@@ -143,10 +140,10 @@ int main() {
   const int updates = begin();
   for (int update = 1; update <= updates; ++update) {
     const double loss = step();
-    if (update % 200 != 0) continue;
-    std::printf("update %d: loss %.3f, %.1f %% exactly right, %.1f s of CPU time\n", update, loss,
-                evaluate(update == updates ? 1000 : 200),
-                static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
+    if (update % 200 == 0)
+      std::printf("update %d: loss %.3f, %.1f %% exactly right, %.1f s of CPU time\n", update, loss,
+                  evaluate(update == updates ? 1000 : 200),
+                  static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
   }
   std::puts(attention());
 }
