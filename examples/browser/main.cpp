@@ -12,7 +12,7 @@ using namespace weft;
 
 namespace {
 
-constexpr int64_t kUpdates = 3600, kWarmup = 200, kMaxTokens = 512, kSeed = 1;
+constexpr int64_t kUpdates = 2200, kWarmup = 300, kMaxTokens = 512, kSeed = 1;
 
 struct Learner {
   Corpus corpus = german_corpus();
@@ -22,10 +22,10 @@ struct Learner {
   TransformerSeq2Seq model{
       {.vocabulary = vocabulary->size(),
        .transformer = {.layer = {.d_model = 64, .nhead = 4, .dim_feedforward = 128, .dropout = 0},
-                       .num_encoder_layers = 1,
-                       .num_decoder_layers = 1}},
+                       .num_encoder_layers = 2,
+                       .num_decoder_layers = 2}},
       Generator(kSeed)};
-  Adam adam{model.named_parameters(), {.lr = 7e-3, .beta2 = 0.98}};
+  Adam adam{model.named_parameters(), {.lr = 4e-3, .beta2 = 0.98}};
   Schedule schedule{adam,
                     schedules::with_warmup(kWarmup, schedules::linear(1, 0, kUpdates - kWarmup))};
   std::vector<Batch> batches;  // of an epoch
