@@ -12,7 +12,7 @@ using namespace weft;
 
 namespace {
 
-constexpr int64_t kUpdates = 2200, kWarmup = 300, kMaxTokens = 512, kSeed = 1;
+constexpr int64_t kUpdates = 4400, kWarmup = 400, kMaxTokens = 256, kSeed = 1;
 
 struct Learner {
   Corpus corpus = german_corpus();
@@ -25,7 +25,7 @@ struct Learner {
                        .num_encoder_layers = 2,
                        .num_decoder_layers = 2}},
       Generator(kSeed)};
-  Adam adam{model.named_parameters(), {.lr = 4e-3, .beta2 = 0.98}};
+  Adam adam{model.named_parameters(), {.lr = 3e-3, .beta2 = 0.98}};
   Schedule schedule{adam,
                     schedules::with_warmup(kWarmup, schedules::linear(1, 0, kUpdates - kWarmup))};
   std::vector<Batch> batches;  // of an epoch
