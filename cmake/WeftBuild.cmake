@@ -10,7 +10,12 @@ if(PROJECT_IS_TOP_LEVEL)
   file(CREATE_LINK ${CMAKE_BINARY_DIR}/compile_commands.json
        ${CMAKE_SOURCE_DIR}/compile_commands.json RESULT ignored SYMBOLIC)
 endif()
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(EMSCRIPTEN)  # everything is linked statically; exceptions are those of WebAssembly itself
+  add_compile_options(-fwasm-exceptions)
+  add_link_options(-fwasm-exceptions)
+else()
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+endif()
 
 find_program(WEFT_CCACHE ccache)
 if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)  # it takes precompiled headers only if told so
@@ -76,6 +81,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(weft_flags_avx2 -mavx2 -mfma -mf16c)
   set(weft_flags_avx512 ${weft_flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
   set(weft_flags_avx512_bf16 ${weft_flags_avx512} -mavx512bf16)
+elseif(EMSCRIPTEN)
+  set(weft_flags_baseline -msimd128)
 endif()
 
 # Compiles kernel files once per instruction set; core/kernels/kernel.h picks one copy at run time, so

@@ -18,7 +18,7 @@ namespace {
 // Size classes: four per power of two, from 64 bytes up. A freed block heads its class's list and
 // stores the link to the next in its own first word.
 constexpr int kSteps = 4;
-constexpr int kClasses = kSteps * 48;
+constexpr int kClasses = kSteps * (sizeof(size_t) == 8 ? 48 : 25);
 // A request may take a cached block of up to this many classes above its own (twice its size).
 constexpr int kSpill = kSteps;
 // Small blocks would waste more by spilling than a fresh one costs.
@@ -113,9 +113,10 @@ void* from_system(size_t bytes, size_t capacity) {
 
 }  // namespace
 
-void* allocate(size_t bytes, size_t& capacity) {
-  check(bytes <= class_bytes(kClasses - 1), "allocate: {} bytes is more than any machine has",
-        bytes);
+void* allocate(uint64_t wanted, size_t& capacity) {
+  check(wanted <= class_bytes(kClasses - 1), "allocate: {} bytes is more than any machine has",
+        wanted);
+  const auto bytes = static_cast<size_t>(wanted);
   Cache& c = cache();
   std::unique_lock lock(c.mutex);
   int found = class_of(bytes);

@@ -19,7 +19,7 @@ struct AllocatorStats {
 
 /// A block of at least `bytes`, aligned to kAlignment; its true size goes to `capacity`, which
 /// deallocate() needs. Throws Error when the system has no memory left. Thread-safe.
-void* allocate(size_t bytes, size_t& capacity);
+void* allocate(uint64_t bytes, size_t& capacity);
 void deallocate(void* block, size_t capacity) noexcept;
 
 /// Memory for `n` numbers as long as the object lives.
@@ -27,7 +27,7 @@ template <class T>
 class Scratch {
  public:
   explicit Scratch(int64_t n)
-      : data_(static_cast<T*>(allocate(static_cast<size_t>(n) * sizeof(T), capacity_))) {}
+      : data_(static_cast<T*>(allocate(static_cast<uint64_t>(n) * sizeof(T), capacity_))) {}
   ~Scratch() { deallocate(data_, capacity_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

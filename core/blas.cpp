@@ -1,54 +1,33 @@
-// Matrix products as detail/gemm_plan.h plans them: through our own kernels or through CBLAS, each
-// call on one thread.
+// Matrix products as detail/gemm_plan.h plans them: through our own kernels or through a BLAS,
+// where weft is built with one, each call on one thread.
 #include <weft/core/allocator.h>
 #include <weft/core/blas.h>
+#include <weft/core/detail/cblas.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/detail/gemm_plan.h>
 #include <weft/core/kernels/gemm.h>
 #include <weft/core/kernels/gemm_bf16.h>
 #include <weft/core/parallel.h>
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <atomic>
 #include <limits>
 #include <utility>
 
-// Present in OpenBLAS only; null with any other BLAS.
-extern "C" __attribute__((weak)) void openblas_set_num_threads(int);
-
 namespace weft {
 namespace {
 
 using kernels::Bf16Pair;
+#if defined(WEFT_BLAS)
+constexpr bool kHasBlas = true;
+#else
+constexpr bool kHasBlas = false;
+#endif
 
 thread_local bool t_independent_rows = false;
 std::atomic<MatmulPrecision> g_precision = MatmulPrecision::float32;
 
-void use_one_thread() {
-  // For each calling thread: OpenBLAS's OpenMP build keeps its count per thread.
-  thread_local const bool done = [] {
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)done;
-}
-
-CBLAS_TRANSPOSE trans(bool t) { return t ? CblasTrans : CblasNoTrans; }
-int narrow(int64_t v) { return static_cast<int>(v); }
-
-void call_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  cblas_sgemm(CblasRowMajor, trans(ta), trans(tb), narrow(m), narrow(n), narrow(k), alpha, a,
-              narrow(lda), b, narrow(ldb), beta, c, narrow(ldc));
-}
-
-void call_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double* a,
-               int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
-  cblas_dgemm(CblasRowMajor, trans(ta), trans(tb), narrow(m), narrow(n), narrow(k), alpha, a,
-              narrow(lda), b, narrow(ldb), beta, c, narrow(ldc));
-}
+bool only_ours() { return !kHasBlas || t_independent_rows; }
 
 void check_sizes(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc) {
   const int64_t limit = std::numeric_limits<int>::max();
@@ -94,7 +73,7 @@ struct Product {
   }
 };
 
-GemmPlan plan(const GemmShape& shape) { return plan_gemm(shape, kCpuIsa, t_independent_rows); }
+GemmPlan plan(const GemmShape& shape) { return plan_gemm(shape, kCpuIsa, only_ours()); }
 
 template <class T>
 void scale(const Product<T>& p) {
@@ -112,8 +91,8 @@ void run_on_one(const Product<T>& p, GemmWay way) {
   const FlushSubnormals flush;
   if (way == GemmWay::in_place)
     return kernels::gemm_block<T>(p.m, p.n, p.k, p.alpha, p.left(), p.right(), p.beta, p.c, p.ldc);
-  use_one_thread();
-  call_blas(p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc);
+  if constexpr (kHasBlas)
+    blas_gemm(p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc);
 }
 
 /// Calls part(begin, end) for the parts of [0, size) that are planned.
@@ -232,7 +211,7 @@ RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const
     : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
   const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
   bf16_ = in_bf16(p);
-  if (!bf16_ && !packs_for_several(p.shape(), kCpuIsa, t_independent_rows)) return;
+  if (!bf16_ && !packs_for_several(p.shape(), kCpuIsa, only_ours())) return;
   check_sizes(rows, n, k, k, ldb, n);
   T* const room = packed_.emplace(packed_size<T>(k, n)).data();
   if constexpr (std::is_same_v<T, float>)

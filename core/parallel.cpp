@@ -24,7 +24,11 @@ namespace {
 constexpr int kMaxThreads = 1024;
 constexpr int kSpins = 2000;  // about 30 microseconds of pauses
 
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+int cores() { return 1; }  // whatever the browser counts
+#else
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+#endif
 
 int default_threads() {
   const char* value = std::getenv("WEFT_NUM_THREADS");

@@ -129,7 +129,7 @@ class InputFile {
   uint64_t bytes_ = 0;
 };
 
-float widen_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+float widen_bfloat16(uint16_t bits) { return __builtin_bit_cast(float, uint32_t{bits} << 16); }
 
 // 1 sign bit, 5 of exponent (bias 15), 10 of fraction.
 float widen_float16(uint16_t bits) {
@@ -218,7 +218,7 @@ SafetensorsFile load_safetensors(const std::string& path, std::string_view prefi
         file.where(), kMaxHeaderBytes, header_bytes);
   check(header_bytes <= file.bytes() - 8, "{}: the header claims {} bytes; only {} follow",
         file.where(), header_bytes, file.bytes() - 8);
-  std::string text(header_bytes, '\0');
+  std::string text(static_cast<size_t>(header_bytes), '\0');
   file.read(text.data(), text.size(), 8);
   const uint64_t data_start = 8 + header_bytes;
   SafetensorsHeader header =

@@ -30,15 +30,15 @@ void Storage::dispose() {
 namespace {
 
 size_t byte_count(const Shape& shape, DType dtype) {
-  size_t bytes = size_of(dtype);
+  uint64_t bytes = size_of(dtype);
   for (int64_t d : shape) {
     check(d >= 0, "tensor: sizes must not be negative; got {}", shape);
-    check(!__builtin_mul_overflow(bytes, static_cast<size_t>(d), &bytes),
+    check(!__builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes),
           "tensor: shape {} holds more bytes than can be addressed", shape);
   }
-  check(bytes <= static_cast<size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAlignment,
+  check(bytes <= static_cast<uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAlignment,
         "tensor: shape {} holds more bytes than can be addressed", shape);
-  return bytes;
+  return static_cast<size_t>(bytes);
 }
 
 bool row_major(const Shape& shape, const Shape& strides) {

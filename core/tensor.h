@@ -25,7 +25,7 @@ class AutogradSlot : public RefCounted {
 };
 
 /// A block of memory that several tensors may look into. `version` counts the in-place writes.
-class Storage : public RefCounted {
+class alignas(8) Storage : public RefCounted {
  public:
   static Ref<Storage> make(size_t bytes);
   void dispose();

@@ -288,7 +288,7 @@ const Op kSplit{
 
 template <Tensor (*f)(const Tensor&, int64_t)>
 void add_triangles(Samples& s, const char* error) {
-  for (int64_t diagonal : {-1L, 0L, 2L, -kHuge - 1, kHuge})
+  for (int64_t diagonal : std::vector<int64_t>{-1, 0, 2, -kHuge - 1, kHuge})
     s.add(fmt::format("diagonal {}", diagonal), {s.normal({3, 4})},
           [diagonal](const Tensors& in) { return f(in[0], diagonal); });
   s.add("batch", {s.transposed({2, 4, 3})}, [](const Tensors& in) { return f(in[0], 0); });

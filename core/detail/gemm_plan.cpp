@@ -31,8 +31,8 @@ double multiply_adds(int64_t m, int64_t n, int64_t k) {
 
 double work(const GemmShape& s) { return multiply_adds(s.m, s.n, s.k); }
 
-bool ours(const GemmShape& s, Isa isa, bool independent_rows) {
-  return isa == Isa::avx512 || independent_rows || work(s) < kSmallProduct;
+bool ours(const GemmShape& s, Isa isa, bool only_ours) {
+  return isa == Isa::avx512 || only_ours || work(s) < kSmallProduct;
 }
 
 /// Multiples of `unit` that make a piece of [0, size) worth a thread, if all of it is `work`.
@@ -81,10 +81,10 @@ GemmPlan plan_packed(GemmReason reason, const GemmShape& s) {
   return (columns ? cut_columns : cut_rows)(GemmWay::packed, reason, s);
 }
 
-GemmPlan plan_one(const GemmShape& s, Isa isa, bool independent_rows) {
+GemmPlan plan_one(const GemmShape& s, Isa isa, bool only_ours) {
   const GemmReason reason = reason_of(s);
   if (reason == GemmReason::no_depth) return cut_rows(GemmWay::scale, reason, s);
-  if (!ours(s, isa, independent_rows)) return plan_blas(s);
+  if (!ours(s, isa, only_ours)) return plan_blas(s);
   if (reason == GemmReason::large) return plan_packed(reason, s);
   // A thread packs its own part of B.
   const bool columns = !s.ta && s.n >= kManyColumns && !s.epilogue;
@@ -93,8 +93,8 @@ GemmPlan plan_one(const GemmShape& s, Isa isa, bool independent_rows) {
 
 }  // namespace
 
-GemmPlan plan_gemm(const GemmShape& s, Isa isa, bool independent_rows) {
-  GemmPlan plan = plan_one(s, isa, independent_rows);
+GemmPlan plan_gemm(const GemmShape& s, Isa isa, bool only_ours) {
+  GemmPlan plan = plan_one(s, isa, only_ours);
   const bool large = s.batch < kBlasParts && work(s) > 2 * kWork;
   if (s.batch == 1 || plan.way == GemmWay::packed || large) return plan;
   plan.cut = GemmCut::products;
@@ -111,9 +111,9 @@ bool gains_by_bf16(const GemmShape& s) {
          work(s) >= kSmallProduct;
 }
 
-bool packs_for_several(const GemmShape& s, Isa isa, bool independent_rows) {
+bool packs_for_several(const GemmShape& s, Isa isa, bool only_ours) {
   const bool narrow = s.n < kernels::kPackedColumns;  // most of what was packed would be padding
-  return ours(s, isa, independent_rows) && !narrow && s.m > kFewRows && s.k * s.n >= kSmallOperand;
+  return ours(s, isa, only_ours) && !narrow && s.m > kFewRows && s.k * s.n >= kSmallOperand;
 }
 
 int64_t packing_grain(int64_t n, int64_t k) {

@@ -53,8 +53,9 @@ struct GemmPlan {
   bool operator==(const GemmPlan&) const = default;
 };
 
-/// `independent_rows`: every row of C is to have the same bits however many rows there are.
-GemmPlan plan_gemm(const GemmShape& shape, Isa isa, bool independent_rows);
+/// `only_ours`: not by BLAS, because every row of C is to have the same bits however many rows
+/// there are, or because there is none.
+GemmPlan plan_gemm(const GemmShape& shape, Isa isa, bool only_ours);
 
 /// The plan of one product by a B that is packed already.
 GemmPlan plan_packed_gemm(const GemmShape& shape);
@@ -64,7 +65,7 @@ GemmPlan plan_packed_gemm(const GemmShape& shape);
 bool gains_by_bf16(const GemmShape& shape);
 
 /// Whether to pack the B of several products of this shape before them.
-bool packs_for_several(const GemmShape& shape, Isa isa, bool independent_rows);
+bool packs_for_several(const GemmShape& shape, Isa isa, bool only_ours);
 
 /// Columns of a B [k, n] that one thread packs at least.
 int64_t packing_grain(int64_t n, int64_t k);

@@ -80,8 +80,9 @@ double most(double log_prob, int64_t ids, int64_t longest, double alpha) {
 // Whether what scores at most so much comes after the first n. Of equal ones the earlier is first.
 bool certain(std::vector<double> scores, int64_t n, double others) {
   if (std::ssize(scores) < n) return false;
-  std::nth_element(scores.begin(), scores.begin() + n - 1, scores.end(), std::greater<>());
-  return scores[static_cast<size_t>(n - 1)] >= others;
+  double *const begin = scores.data(), *const last = begin + n - 1;
+  std::nth_element(begin, last, begin + scores.size(), std::greater<>());
+  return *last >= others;
 }
 
 // Whether nothing is left to find, or to gain, by going on.

@@ -13,7 +13,7 @@ ForcedScoring::ForcedScoring(std::vector<Ids> targets) : targets_(std::move(targ
             "decode: a target must be of words, without begin, end and padding; got id {} in "
             "target {}",
             id, i);
-    longest_ = std::max(longest_, std::ssize(targets_[i]) + 1);
+    longest_ = std::max<int64_t>(longest_, std::ssize(targets_[i]) + 1);
   }
 }
 

@@ -23,7 +23,7 @@ Ids likeliest(std::span<const float> log_probs, std::optional<int64_t> k) {
   Ids ids(log_probs.size() - kEnd);
   std::iota(ids.begin(), ids.end(), kEnd);
   if (!k || *k >= std::ssize(ids)) return ids;
-  std::nth_element(ids.begin(), ids.begin() + *k, ids.end(), likelier(log_probs));
+  std::nth_element(ids.data(), ids.data() + *k, ids.data() + ids.size(), likelier(log_probs));
   ids.resize(static_cast<size_t>(*k));
   std::sort(ids.begin(), ids.end());
   return ids;

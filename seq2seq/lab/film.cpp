@@ -3,10 +3,10 @@
 #include <weft/seq2seq/lab/detail/json_lines.h>
 #include <weft/seq2seq/lab/detail/thin_out.h>
 #include <weft/seq2seq/lab/film.h>
+#include <weft/seq2seq/text/detail/parse_number.h>
 #include <weft/seq2seq/text/text_file.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 namespace weft {
@@ -18,7 +18,7 @@ std::vector<double> rounded(const std::vector<double>& values) {
   std::vector<double> shorter;
   for (const double value : values) {
     const std::string text = fmt::format("{:.4g}", value);
-    std::from_chars(text.data(), text.data() + text.size(), shorter.emplace_back());
+    parse_number(text, shorter.emplace_back());
   }
   return shorter;
 }

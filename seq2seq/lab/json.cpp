@@ -1,8 +1,8 @@
 // A report as one JSON object.
 #include <fmt/core.h>
 #include <weft/seq2seq/lab/formats.h>
+#include <weft/seq2seq/text/detail/parse_number.h>
 
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +16,7 @@ Json number(double value) {
   if (!std::isfinite(value)) return nullptr;
   const std::string text = fmt::format("{:.5g}", value);
   double rounded = 0;
-  std::from_chars(text.data(), text.data() + text.size(), rounded);
+  parse_number(text, rounded);
   return rounded;
 }
 

@@ -22,7 +22,7 @@ std::vector<Link> strongest_links(const AttentionMap& map, int64_t source_words,
         source_words, offset, target_words + offset - 1, map.rows, map.columns);
   std::vector<Link> links;
   for (int64_t t = 0; t < target_words; ++t) {
-    const auto row = map.weights.begin() + (t + offset) * map.columns;
+    const double* row = map.weights.data() + (t + offset) * map.columns;
     links.push_back({std::max_element(row, row + source_words) - row, t});
   }
   return links;

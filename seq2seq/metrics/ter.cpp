@@ -126,19 +126,19 @@ struct Run {
 };
 
 bool any(const std::vector<bool>& flags, int64_t first, int64_t count) {
-  const auto begin = flags.begin() + first;
-  return std::find(begin, begin + count, true) != begin + count;
+  const auto begin = flags.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  return std::find(begin, end, true) != end;
 }
 
 // `words` with the run at `from` before the word at `to`, or within itself moved as far.
 WordIds moved(WordIds words, int64_t from, int64_t length, int64_t to) {
-  const auto first = words.begin() + from, last = first + length;
+  const auto begin = words.data(), first = begin + from, last = first + length;
   const int64_t size = std::ssize(words);
   if (to < from)
-    std::rotate(words.begin() + to, first, last);
+    std::rotate(begin + to, first, last);
   else
-    std::rotate(first, last,
-                words.begin() + (to > from + length ? to : std::min(to + length, size)));
+    std::rotate(first, last, begin + (to > from + length ? to : std::min(to + length, size)));
   return words;
 }
 
@@ -168,7 +168,7 @@ class Mover {
     const Alignment alignment(table.edits());
     std::optional<Move> best;
     for (int64_t h = 0; h < std::ssize(words_); ++h) {
-      const int64_t end = std::min(std::ssize(reference_), h + kFarthestMove + 1);
+      const int64_t end = std::min<int64_t>(std::ssize(reference_), h + kFarthestMove + 1);
       for (int64_t r = std::max<int64_t>(0, h - kFarthestMove); r < end; ++r) {
         for (int64_t length = 1; matches({h, r, length}); ++length) {
           if (may_move(alignment, {h, r, length}))

@@ -5,7 +5,6 @@
 #include <weft/seq2seq/run/run_state.h>
 #include <weft/seq2seq/text/seal.h>
 
-#include <bit>
 #include <cmath>
 #include <optional>
 #include <string_view>
@@ -72,7 +71,7 @@ Metadata to_metadata(const Position& at, const Settings& settings, const std::st
   Metadata metadata;
   const auto put = [&](const char* key, int64_t value) { metadata[key] = std::to_string(value); };
   const auto put_bits = [&](const char* key, double value) {
-    put(key, std::bit_cast<int64_t>(value));
+    put(key, __builtin_bit_cast(int64_t, value));
   };
   const auto put_milliseconds = [&](const char* key, double seconds) {
     put(key, std::llround(1e3 * seconds));
@@ -111,7 +110,7 @@ Position position_from(const Metadata& metadata, const Settings& settings,
   };
   const auto seconds = [&](const char* key) { return 1e-3 * static_cast<double>(count(key)); };
   const auto number = [&](const char* key) {
-    return std::bit_cast<double>(integer_at(metadata, key));
+    return __builtin_bit_cast(double, integer_at(metadata, key));
   };
   const int64_t step = count("step");
   return {.step = step,

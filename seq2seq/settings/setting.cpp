@@ -1,9 +1,9 @@
 #include <fmt/ranges.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/settings/setting.h>
+#include <weft/seq2seq/text/detail/parse_number.h>
 
 #include <algorithm>
-#include <charconv>
 #include <type_traits>
 
 namespace weft {
@@ -17,11 +17,9 @@ bool has_leading_zero(const std::string& text) {
 }
 
 template <class T>
-T parse_number(const std::string& name, const std::string& text) {
+T number_of(const std::string& name, const std::string& text) {
   T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size() && !has_leading_zero(text),
-        "{}: must be {}; got '{}'", name,
+  check(parse_number(text, value) && !has_leading_zero(text), "{}: must be {}; got '{}'", name,
         std::is_integral_v<T> ? "a whole number of at most 18 digits, without leading zeros"
                               : "a number, without leading zeros",
         text);
@@ -83,7 +81,7 @@ void Setting<T>::read(const std::string& text) {
           text);
     value_ = text == "true";
   } else {
-    value_ = parse_number<T>(info().name, text);
+    value_ = number_of<T>(info().name, text);
   }
 }
 

@@ -26,7 +26,7 @@ std::vector<Batch> cut(const std::vector<int64_t>& order, int64_t max_tokens, Le
   std::vector<Batch> batches;
   int64_t longest = 0;
   for (const int64_t i : order) {
-    const int64_t wider = std::max(longest, length(i));
+    const int64_t wider = std::max<int64_t>(longest, length(i));
     if (batches.empty() || wider * (std::ssize(batches.back()) + 1) > max_tokens) {
       batches.push_back({i});
       longest = length(i);
@@ -117,7 +117,7 @@ PaddedIds pad_ids(std::span<const Pair> pairs, const Batch& batch, Ids Pair::*si
 PaddedIds select_rows(const PaddedIds& ids, const Ids& rows) {
   PaddedIds taken{std::ssize(rows), ids.columns, {}, {}};
   for (const int64_t row : rows) {
-    const auto first = ids.ids.begin() + row * ids.columns;
+    const int64_t* first = ids.ids.data() + row * ids.columns;
     taken.ids.insert(taken.ids.end(), first, first + ids.columns);
     taken.lengths.push_back(ids.lengths.at(static_cast<size_t>(row)));
   }

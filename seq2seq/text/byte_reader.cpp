@@ -1,9 +1,8 @@
-// The only use of zlib.
 #include <poll.h>
 #include <unistd.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/text/byte_reader.h>
-#include <zlib.h>
+#include <weft/seq2seq/text/detail/gunzip.h>
 
 #include <array>
 #include <cerrno>
@@ -23,57 +22,6 @@ bool is_readable(int descriptor) {
 }
 
 }  // namespace
-
-// Members one after the other, for gzip files that were joined are one.
-class ByteReader::Gunzip {
- public:
-  explicit Gunzip(const std::string& name) : name_(name) {
-    constexpr int kLargestWindow = 15, kOnlyGzip = 16;
-    const int status = inflateInit2(&stream_, kLargestWindow + kOnlyGzip);
-    check(status == Z_OK, "read: cannot unpack {}: {}", name_, zError(status));
-  }
-  ~Gunzip() { inflateEnd(&stream_); }
-  Gunzip(const Gunzip&) = delete;
-  Gunzip& operator=(const Gunzip&) = delete;
-
-  // Takes from the front of `input` what gives up to a chunk of `text`.
-  void unpack(std::string& input, std::string& text) {
-    if (whole_ && !input.empty()) begin_member();
-    std::array<char, kChunk> chunk;
-    stream_.next_in = reinterpret_cast<Bytef*>(input.data());
-    stream_.avail_in = static_cast<uInt>(input.size());
-    stream_.next_out = reinterpret_cast<Bytef*>(chunk.data());
-    stream_.avail_out = kChunk;
-    const int status = inflate(&stream_, Z_NO_FLUSH);
-    const size_t taken = input.size() - stream_.avail_in;
-    taken_ += taken;
-    check(status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR,
-          "read: {} holds damaged gzip data: {}, at byte {}", name_,
-          stream_.msg ? stream_.msg : zError(status), taken_);
-    whole_ = whole_ || status == Z_STREAM_END;
-    holds_more_ = status == Z_OK && stream_.avail_out == 0;
-    input.erase(0, taken);
-    text.append(chunk.data(), kChunk - stream_.avail_out);
-  }
-
-  // Whether there may be more to unpack although all input was taken.
-  bool holds_more() const { return holds_more_; }
-
-  void check_whole() const {
-    check(whole_, "read: {} is cut off: its gzip data do not end, at byte {}", name_, taken_);
-  }
-
- private:
-  void begin_member() {
-    inflateReset(&stream_);
-    whole_ = false;
-  }
-
-  const std::string& name_;
-  z_stream stream_{};
-  size_t taken_ = 0;  // bytes of all input
-  bool whole_ = false, holds_more_ = false;
-};
 
 ByteReader::ByteReader(int descriptor, std::string name)
     : descriptor_(descriptor), name_(std::move(name)) {}

@@ -7,6 +7,8 @@
 
 namespace weft {
 
+class Gunzip;
+
 class ByteReader {
  public:
   /// Reads a descriptor that stays open and its own; `name` is for messages.
@@ -23,8 +25,6 @@ class ByteReader {
   bool ready() const;
 
  private:
-  class Gunzip;
-
   bool needs_input() const;
   void fill();
   void recognize();

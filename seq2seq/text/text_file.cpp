@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 namespace weft {
@@ -45,11 +46,12 @@ class OpenFile {
 
 // Half of the memory in bytes; the rest is for what is made of a text.
 size_t most_text() {
-  const auto machine =
-      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  const auto machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                       static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
   rlimit limit{};
   getrlimit(RLIMIT_AS, &limit);
-  return std::min<size_t>(machine, limit.rlim_cur) / 2;
+  const uint64_t addressable = std::numeric_limits<size_t>::max();
+  return static_cast<size_t>(std::min<uint64_t>({machine, limit.rlim_cur, addressable}) / 2);
 }
 
 std::vector<std::string> read_corpus(const char* who, const std::filesystem::path& file) {

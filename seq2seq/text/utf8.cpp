@@ -130,7 +130,9 @@ std::vector<std::string_view> split_words(std::string_view text) {
   };
   words.reserve(16);
   for (size_t i = 0; i < text.size();) {
-    if (text[i] > ' ') {  // ASCII, the common case: bytes of other characters are negative
+    // ASCII, the common case; as signed numbers, which char is not everywhere, other bytes are
+    // negative.
+    if (static_cast<signed char>(text[i]) > ' ') {
       ++i;
       continue;
     }

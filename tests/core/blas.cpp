@@ -95,6 +95,30 @@ TEST_CASE("gemm equals its definition at sizes that are packed") {
   }
 }
 
+// A weft without a BLAS multiplies so; else BLAS makes the larger ones of `any`, but with AVX-512.
+TEMPLATE_TEST_CASE("products by our kernels alone equal the definition and those of BLAS",
+                   "[kernels]", float, double) {
+  const bool ta = GENERATE(false, true), tb = GENERATE(false, true);
+  const double most = sizeof(TestType) == 4 ? 2e-4 : 1e-11;
+  for (const auto& [m, n, k] : std::vector<std::array<int64_t, 3>>{{0, 5, 3},
+                                                                   {5, 0, 3},
+                                                                   {3, 5, 0},
+                                                                   {1, 1, 1},
+                                                                   {7, 300, 1},
+                                                                   {65, 129, 257},
+                                                                   {200, 131, 300},
+                                                                   {530, 256, 31}}) {
+    const Problem p{ta, tb, m, n, k};
+    CAPTURE(m, n, k);
+    const std::vector<double> want = by_definition<TestType>(p, 1.5, 0.5);
+    const auto any = run<TestType>(p, TestType(1.5), TestType(0.5));
+    const IndependentRows only_ours;
+    const auto ours = run<TestType>(p, TestType(1.5), TestType(0.5));
+    CHECK(largest_error(ours, want) < most);
+    CHECK(largest_error(any, want) < most);
+  }
+}
+
 #if defined(__x86_64__)
 TEST_CASE("gemm takes subnormal numbers for zero, and only gemm") {
   const float tiny = 1e-39f, one = 1;

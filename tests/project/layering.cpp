@@ -192,7 +192,7 @@ TEST_CASE("one file calls BLAS") {
   for (const Source& source : sources()) {
     if (source.path.parent_path() == "bench/peers") continue;  // what weft is compared with
     for (const std::string& include : includes(source)) {
-      if (include == "<cblas.h>") CHECK(source.path == "core/blas.cpp");
+      if (include == "<cblas.h>") CHECK(source.path == "core/detail/cblas.cpp");
     }
   }
 }

@@ -1,12 +1,16 @@
 #include <cxxabi.h>
-#include <dlfcn.h>
-#include <execinfo.h>
 #include <fmt/format.h>
 #include <weft/autograd/inspect/detail/backtrace.h>
 
 #include <array>
 #include <cstdlib>
 #include <memory>
+
+#if __has_include(<execinfo.h>)  // musl and WebAssembly have none
+#include <dlfcn.h>
+#include <execinfo.h>
+#define WEFT_BACKTRACE
+#endif
 
 namespace weft {
 
@@ -16,6 +20,8 @@ std::string demangled(const char* symbol) {
       abi::__cxa_demangle(symbol, nullptr, nullptr, &status), std::free);
   return status == 0 ? name.get() : symbol;
 }
+
+#if defined(WEFT_BACKTRACE)
 
 namespace {
 
@@ -57,5 +63,12 @@ std::string describe_frames(const std::vector<void*>& frames) {
   }
   return text;
 }
+
+#else
+
+std::vector<void*> call_frames() { return {}; }
+std::string describe_frames(const std::vector<void*>&) { return ""; }
+
+#endif
 
 }  // namespace weft

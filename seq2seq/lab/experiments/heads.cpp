@@ -18,7 +18,7 @@ constexpr int64_t kCurvatureSentences = 32;
 std::vector<Pair> first_pairs(const Subject& subject, int64_t count) {
   const ParallelText& text = subject.sentences.text;
   std::vector<Pair> pairs;
-  for (size_t i = 0; std::ssize(pairs) < std::min(count, std::ssize(text.source)); ++i)
+  for (size_t i = 0; std::ssize(pairs) < std::min<int64_t>(count, std::ssize(text.source)); ++i)
     pairs.push_back({encode_source(subject.vocabulary, text.source[i]),
                      encode_target(subject.vocabulary, text.target[i])});
   return pairs;
@@ -120,8 +120,8 @@ ExperimentResult heads_experiment(const Subject& subject, const HeadsOptions& o)
                  .series = {}};
   sort_by_importance(heads);
   const Curve by_importance = remove(heads);
-  const auto batch =
-      std::span(pairs).first(static_cast<size_t>(std::min(kCurvatureSentences, std::ssize(pairs))));
+  const auto batch = std::span(pairs).first(
+      static_cast<size_t>(std::min<int64_t>(kCurvatureSentences, std::ssize(pairs))));
   const std::vector<double> growth = growth_without(subject.model, heads, batch);
   for (size_t i = 0; i < heads.size(); ++i) heads[i].importance = growth[i];
   sort_by_importance(heads);

@@ -295,7 +295,7 @@ NounPhrase Sampler::participant(const Clause& c, Kinds kinds, References referen
 
 NounPhrase Sampler::noun_phrase(Kinds kinds, References references, const Noun* except) {
   NounPhrase np;
-  np.noun = pick(nouns(), [&](const Noun& n) { return n.kinds & kinds && &n != except; });
+  np.noun = pick(nouns(), [&](const Noun& noun) { return noun.kinds & kinds && &noun != except; });
   np.plural = !np.noun->mass() && !(np.noun->kinds & kPlace) && chance(odds::kPlural);
   if (chance(odds::kAdjective * detail_)) {
     np.adjective = pick(adjectives(), [&](const Adjective& a) { return a.kinds & np.noun->kinds; });

@@ -1,6 +1,5 @@
 #include <weft/seq2seq/text/detail/protobuf.h>
 
-#include <bit>
 
 namespace weft::protobuf {
 namespace {
@@ -27,12 +26,12 @@ void put_integer(std::string& out, unsigned field, int64_t value) {
 
 void put_float(std::string& out, unsigned field, float value) {
   put_varint(out, field << 3 | kFixed32);
-  put_bits(out, std::bit_cast<uint32_t>(value));
+  put_bits(out, __builtin_bit_cast(uint32_t, value));
 }
 
 void put_double(std::string& out, unsigned field, double value) {
   put_varint(out, field << 3 | kFixed64);
-  put_bits(out, std::bit_cast<uint64_t>(value));
+  put_bits(out, __builtin_bit_cast(uint64_t, value));
 }
 
 void put_bytes(std::string& out, unsigned field, const std::string& bytes) {
