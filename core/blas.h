@@ -85,7 +85,7 @@ class RightOperand {
   int64_t n_, k_;
   const T* b_;
   int64_t ldb_;
-  bool bf16_;
+  bool bf16_ = false;
   std::optional<Scratch<T>> packed_;  // if bf16_, of pairs of bfloat16 instead of float
 };
 
