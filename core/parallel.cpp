@@ -24,7 +24,11 @@ namespace {
 constexpr int kMaxThreads = 1024;
 constexpr int kSpins = 2000;  // about 30 microseconds of pauses
 
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// Asked once: the system answers from files.
+int cores() {
+  static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return count;
+}
 
 int default_threads() {
   const char* value = std::getenv("WEFT_NUM_THREADS");
