@@ -1,7 +1,7 @@
 // Training steps and attention calls, timed. The cases are listed here only: the peers take their
 // sizes from --list. Every case runs in a process of its own, so that peak memory is its own.
 // usage: weft_bench [--list | --case NAME | --train SIZES | --attention SIZES] [--threads N]
-//                   [--steps N] [--bf16] [--profile]
+//                   [--steps N] [--bf16] [--record none|run|all] [--profile]
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -37,6 +37,17 @@ constexpr AttentionCase kAttentionCases[] = {{"cross_toy", 16, 10, 12, 32, 2},
                                              {"cross_long", 1, 2048, 2048, 512, 8},
                                              {"cross_4k", 1, 4096, 4096, 256, 4}};
 
+// Whether an AttentionRecorder watches training steps; and whether all that it can make of them,
+// scores, weights and their gradients, is asked for after each.
+enum class Record { none, run, all };
+const std::map<std::string, Record> kRecords{
+    {"none", Record::none}, {"run", Record::run}, {"all", Record::all}};
+
+struct Timing {
+  int steps;
+  Record record;
+};
+
 struct Result {
   double ms = 0;
   double tokens = 0;  // per step
@@ -57,9 +68,20 @@ double median_ms(const std::function<void()>& step, int steps) {
   return times[static_cast<size_t>(steps / 2)];
 }
 
-Result run(const TrainCase& c, int steps) {
+void make_all(const AttentionRecorder& recorder) {
+  for (const AttentionRecord& r : recorder.calls()) {
+    r.scores();
+    r.weights();
+    r.dweights();
+    r.dscores();
+  }
+}
+
+Result run(const TrainCase& c, const Timing& timing) {
   Generator gen(0);
   TrainModel model(c, gen);
+  std::optional<AttentionRecorder> recorder;
+  if (timing.record != Record::none) recorder.emplace(model);
   Adam adam(model.named_parameters(), {.lr = 1e-4, .beta1 = 0.9, .beta2 = 0.98});
   const Tensor x = randint(c.vocabulary, {c.batch, c.source}, gen);
   const Tensor y = randint(c.vocabulary, {c.batch, c.target}, gen);
@@ -68,15 +90,17 @@ Result run(const TrainCase& c, int steps) {
       [&] {
         adam.zero_grad();
         model(x, y, next).backward();
+        if (timing.record == Record::all) make_all(*recorder);
+        if (recorder) recorder->clear();
         adam.step(clip_factor(grad_norm(adam.parameters()), 1.0));
       },
-      steps);
+      timing.steps);
   int64_t parameters = 0;
   for (const Tensor& p : model.parameters()) parameters += p.numel();
   return {ms, static_cast<double>(c.batch * c.target), parameters};
 }
 
-Result run(const AttentionCase& c, int steps) {
+Result run(const AttentionCase& c, const Timing& timing) {
   Generator gen(0);
   MultiheadAttention attention({.embed_dim = c.width, .num_heads = c.heads, .batch_first = true},
                                gen);
@@ -92,12 +116,12 @@ Result run(const AttentionCase& c, int steps) {
                 memory.set_grad({});
                 attention(query, memory, memory).output.backward(dy);
               },
-              steps),
+              timing.steps),
           0, 0};
 }
 
 // A chain of 1,000 multiplications of one number, forward and backward.
-Result run_op_overhead(int steps) {
+Result run_op_overhead(const Timing& timing) {
   return {median_ms(
               [] {
                 Tensor x = ones({1});
@@ -106,7 +130,7 @@ Result run_op_overhead(int steps) {
                 for (int i = 0; i < 1000; ++i) y = y * 1.0001;
                 y.backward();
               },
-              steps),
+              timing.steps),
           0, 0};
 }
 
@@ -136,12 +160,13 @@ void print_list() {
   fmt::print("op_overhead --op-overhead\n");
 }
 
-using Run = std::function<Result(int steps)>;
+using Run = std::function<Result(const Timing&)>;
 
 std::map<std::string, Run> cases() {
   std::map<std::string, Run> all;
-  for (const TrainCase& c : kTrainCases) all[c.name] = [&c](int n) { return run(c, n); };
-  for (const AttentionCase& c : kAttentionCases) all[c.name] = [&c](int n) { return run(c, n); };
+  for (const TrainCase& c : kTrainCases) all[c.name] = [&c](const Timing& t) { return run(c, t); };
+  for (const AttentionCase& c : kAttentionCases)
+    all[c.name] = [&c](const Timing& t) { return run(c, t); };
   all["op_overhead"] = run_op_overhead;
   return all;
 }
@@ -151,19 +176,21 @@ int default_steps(const std::string& name) {
   return small ? 200 : 9;
 }
 
-void run_and_print(const std::string& name, const Run& run_case, int steps, bool profile) {
+void run_and_print(const std::string& name, const Run& run_case, const Timing& timing,
+                   bool profile) {
   std::optional<Profiler> profiler;
   if (profile) profiler.emplace();
-  print(name, run_case(steps));
+  print(name, run_case(timing));
   if (profiler) fmt::print("\n{}\n{}\n", profiler->table(), profiler->table(Profiler::By::module));
 }
 
 // Runs a case in a child process.
-int spawn(const std::string& name, const Run& run_case, int steps, bool profile) {
+int spawn(const std::string& name, const Run& run_case, Timing timing, bool profile) {
+  if (timing.steps == 0) timing.steps = default_steps(name);
   const pid_t child = fork();
   if (child == 0) {
     try {
-      run_and_print(name, run_case, steps > 0 ? steps : default_steps(name), profile);
+      run_and_print(name, run_case, timing, profile);
     } catch (const Error& e) {
       fmt::print(stderr, "weft_bench: {}\n", e.what());
       _exit(1);
@@ -178,20 +205,20 @@ int spawn(const std::string& name, const Run& run_case, int steps, bool profile)
 
 // A case of any size.
 Run sized_training(const std::vector<int64_t>& n) {
-  return [c = TrainCase{"train", n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}](int steps) {
-    return run(c, steps);
-  };
+  return [c = TrainCase{"train", n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]}](
+             const Timing& t) { return run(c, t); };
 }
 Run sized_attention(const std::vector<int64_t>& n) {
-  return [c = AttentionCase{"attention", n[0], n[1], n[2], n[3], n[4]}](int steps) {
-    return run(c, steps);
+  return [c = AttentionCase{"attention", n[0], n[1], n[2], n[3], n[4]}](const Timing& t) {
+    return run(c, t);
   };
 }
 
 int run_program(int argc, char** argv) {
   CLI::App app{"Time training steps and attention calls; a JSON line for each case."};
   std::string name;
-  int threads = num_threads(), steps = 0;
+  int threads = num_threads();
+  Timing timing{0, Record::none};
   bool profile = false, list = false, bf16 = false;
   std::vector<int64_t> train, attention;
   std::map<std::string, Run> all = cases();
@@ -214,9 +241,13 @@ int run_program(int argc, char** argv) {
   app.add_option("--threads", threads, "Threads to use")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--steps", steps, "Timed steps; 0: as many as the case deserves")
+  app.add_option("--steps", timing.steps, "Timed steps; 0: as many as the case deserves")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--bf16", bf16, "Round operands of large products to bfloat16");
+  app.add_option(
+         "--record", timing.record,
+         "Whether attention is recorded in training steps (run), and all of it computed (all)")
+      ->transform(CLI::CheckedTransformer(kRecords));
   app.add_flag("--profile", profile,
                "Print time and calls per op and per module, warm-up included");
   CLI11_PARSE(app, argc, argv);
@@ -230,7 +261,7 @@ int run_program(int argc, char** argv) {
   if (!attention.empty()) all[name = "attention"] = sized_attention(attention);
   if (!name.empty()) names = {name};
   int failed = 0;
-  for (const std::string& n : names) failed |= spawn(n, all.at(n), steps, profile);
+  for (const std::string& n : names) failed |= spawn(n, all.at(n), timing, profile);
   return failed ? 1 : 0;
 }
 

@@ -1,5 +1,6 @@
 # weft_add_page(target PAGE FUNCTION HEADER): gives `target` the function weft::FUNCTION(), which
-# HEADER declares: PAGE, a file of HTML, with the styles, scripts and texts that it names put into it.
+# HEADER declares: PAGE, a file of HTML, with the styles, scripts and texts that it names put into it,
+# but for modules (type="module"), which are files of their own; or such a module.
 #
 # This file is also the script that writes it: cmake -D PAGE=page.html -D OUTPUT=FILE -P WeftPage.cmake;
 # with -D FUNCTION and -D HEADER, as the source of the function.
@@ -42,7 +43,7 @@ set(weft_page_script ${CMAKE_CURRENT_LIST_FILE})
 function(weft_add_page target page function header)
   set(page ${CMAKE_CURRENT_SOURCE_DIR}/${page})
   set(output ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
-  file(GLOB_RECURSE parts CONFIGURE_DEPENDS *.js *.css *.html *.txt)
+  file(GLOB_RECURSE parts CONFIGURE_DEPENDS *.js *.mjs *.css *.html *.txt)
   add_custom_command(OUTPUT ${output} DEPENDS ${parts} ${weft_page_script} VERBATIM
                      COMMAND ${CMAKE_COMMAND} -D PAGE=${page} -D OUTPUT=${output} -D FUNCTION=${function}
                              -D HEADER=${header} -P ${weft_page_script})

@@ -27,7 +27,11 @@ constexpr int kSpins = 2000;  // about 30 microseconds of pauses
 #if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
 int cores() { return 1; }  // whatever the browser counts
 #else
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// Asked once: the system answers from files.
+int cores() {
+  static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return count;
+}
 #endif
 
 int default_threads() {

@@ -48,7 +48,9 @@ void export_onnx(TransformerSeq2Seq& model, const Vocabulary& vocabulary,
   write_file(dir / "encoder.onnx", encoder);
   write_file(dir / "decoder_step.onnx", step);
   write_file(dir / "decoding.json", decoding_json(greedy));
-  for (const PageFile& file : exported_page()) write_file(dir / file.name, std::string(file.text));
+  write_file(dir / "index.html", std::string(exported_index_html()));
+  write_file(dir / "page.mjs", std::string(exported_page_mjs()));
+  write_file(dir / "translate.mjs", std::string(exported_translate_mjs()));
   vocabulary.save(dir);
 }
 

@@ -25,6 +25,12 @@ Split to_split(const std::string& name, std::vector<SentencePair> pairs) {
   return split;
 }
 
+void swap_sides(Split& split) {
+  std::swap(split.text.source, split.text.target);
+  for (std::vector<Link>& links : split.gold)
+    for (Link& link : links) std::swap(link.source, link.target);
+}
+
 std::string names(const SplitFiles& files) {
   if (!files.pairs.empty()) return fmt::format("'{}'", files.pairs.string());
   return fmt::format("'{}' and '{}'", files.source.string(), files.target.string());
@@ -65,6 +71,13 @@ Corpus german_corpus() {
            {"decay", "1.5"},
            {"epochs", "8"},
            {"metric", "bleu"}}};
+}
+
+Corpus swap_sides(Corpus corpus) {
+  swap_sides(corpus.train);
+  swap_sides(corpus.valid);
+  for (Split& test : corpus.tests) swap_sides(test);
+  return corpus;
 }
 
 Corpus read_corpus(const CorpusFiles& files) {

@@ -45,6 +45,9 @@ struct CorpusFiles {
 /// alignments.
 Corpus german_corpus();
 
+/// The same pairs with source and target, and the ends of their links, changed for each other.
+Corpus swap_sides(Corpus corpus);
+
 /// Without validation files a part of the training pairs is held out (hold_out.h). A test is
 /// "test". Its metric is "exact" if most targets are a single word, where BLEU, which compares up
 /// to four words in a row, is always 0; else "bleu". Pairs with an empty side are left out. Throws

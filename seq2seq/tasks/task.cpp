@@ -54,7 +54,9 @@ const std::vector<Task>& builtin_tasks() {
       scan_length_26_task(),
       pcfg_task(),
       {"german", "sentences of a small English-German grammar, with word alignments",
-       german_corpus}};
+       german_corpus},
+      {"german-back", "the same sentences from German to English",
+       [] { return swap_sides(german_corpus()); }}};
   return tasks;
 }
 

@@ -2,17 +2,13 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
 namespace weft {
 
-struct PageFile {
-  const char* name;
-  std::string_view text;
-};
-
-/// index.html and its scripts; see exchange/page/page.cmake. It wants ONNX Runtime's files beside
-/// it, which scripts/browser_page.sh puts there.
-const std::vector<PageFile>& exported_page();
+/// Files of exchange/page. They want those of ONNX Runtime beside them, which
+/// scripts/browser_page.sh puts there.
+std::string_view exported_index_html();
+std::string_view exported_page_mjs();
+std::string_view exported_translate_mjs();
 
 }  // namespace weft

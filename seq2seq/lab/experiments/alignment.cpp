@@ -2,7 +2,9 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/experiments/alignment.h>
+#include <weft/seq2seq/lab/experiments/detail/word_links.h>
 #include <weft/seq2seq/lab/tables.h>
+#include <weft/seq2seq/metrics/lexical_links.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,12 +13,15 @@ namespace weft {
 namespace {
 
 constexpr int64_t kFaithfulUnits = 8;
+constexpr size_t kAerColumn = 5;  // the column of the error rate
+constexpr const char* kStrongest = "strongest";
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 struct Tables {
   AgreementTable choosing, agreement;
   FaithfulnessTable faithfulness;
-  AlignmentCounts all_right;  // one link of each target word
+  AlignmentCounts all_right;    // one link of each target word
+  int64_t count = 0, seen = 0;  // sentences of the result, and with those that choose
 };
 
 // The first of each target word.
@@ -44,17 +49,23 @@ void add_sentences(const Subject& subject, int64_t begin, int64_t end, Agreement
   }
 }
 
+void check_subject(const Subject& subject) {
+  check(subject.sentences.gold.size() == subject.sentences.text.source.size() &&
+            subject.vocabulary.tokens() == Tokens::kWords,
+        "alignment: needs gold links between the tokens of the model; its task has none");
+}
+
 // The first sentences are those of the result, those behind them choose layers and heads.
 Tables fill_tables(const Subject& subject, const AlignmentOptions& o) {
   const Split& split = subject.sentences;
   check(o.sentences >= 1, "alignment: needs at least one sentence; got {}", o.sentences);
-  check(split.gold.size() == split.text.source.size() &&
-            subject.vocabulary.tokens() == Tokens::kWords,
-        "alignment: needs gold links between the tokens of the model; its task has none");
+  check_subject(subject);
   const int64_t all = std::ssize(split.text.source), n = std::min(o.sentences, all);
   Tables tables;
+  tables.count = n;
+  tables.seen = std::min(2 * n, all);
   add_sentences(subject, 0, n, tables.agreement, &tables.faithfulness, o.faithful);
-  add_sentences(subject, n, std::min(2 * n, all), tables.choosing, nullptr, 0);
+  add_sentences(subject, n, tables.seen, tables.choosing, nullptr, 0);
   if (n == all) tables.choosing = tables.agreement;
   for (size_t i = 0; i < static_cast<size_t>(n); ++i)
     tables.all_right.add(one_of_each(split.gold[i]), split.gold[i], split.gold[i]);
@@ -97,17 +108,71 @@ void add_faithfulness(const FaithfulnessTable& table, const std::string& measure
     row.emplace_back(found == table.rows().end() ? kNone : found->mean(n));
 }
 
-Row aligning_row(const AgreementTable::Row& best, const Tables& tables) {
-  const AlignmentCounts& c = best.counts;
-  Row row{best.measure,
-          offset_of(best.step),
-          number_of(best.layer, "all"),
-          number_of(best.head, "mean"),
+Row counted_row(const AgreementTable::Row& at, const char* links, const AlignmentCounts& c) {
+  return {at.measure,
+          offset_of(at.step),
+          number_of(at.layer, "all"),
+          number_of(at.head, "mean"),
+          links,
           100 * c.error_rate(),
           per_cent(c.found_possible, c.found),
           per_cent(c.found_sure, c.sure)};
+}
+
+Row aligning_row(const AgreementTable::Row& best, const Tables& tables) {
+  Row row = counted_row(best, kStrongest, best.counts);
   add_faithfulness(tables.faithfulness, best.measure, best.layer, row);
   return row;
+}
+
+const AgreementTable::Row& lowest(const std::vector<AgreementTable::Row>& rows) {
+  return *std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.counts.error_rate() < b.counts.error_rate();
+  });
+}
+
+void check_reverse(const Subject& subject, const Subject& reverse) {
+  check_subject(reverse);
+  check(reverse.sentences.text.source == subject.sentences.text.target &&
+            reverse.sentences.text.target == subject.sentences.text.source,
+        "alignment: expected the same validation sentences in the reverse direction; got others");
+}
+
+// Where the reverse model has the lowest rate by that measure at that step, on the sentences that
+// choose.
+AgreementTable::Row chosen_in_reverse(const Subject& reverse, const AgreementTable::Row& best,
+                                      const Tables& tables) {
+  Subject alone = reverse;
+  alone.measures = measure_called(reverse, best.measure);
+  AgreementTable table;
+  const int64_t begin = tables.seen > tables.count ? tables.count : 0;
+  add_sentences(alone, begin, tables.seen, table, nullptr, 0);
+  std::vector<AgreementTable::Row> rows = table.rows();
+  std::erase_if(rows, [&](const AgreementTable::Row& row) { return row.step != best.step; });
+  check(!rows.empty(), "alignment: the reverse model has no {}", best.measure);
+  return lowest(rows);
+}
+
+// Of links other than the strongest of each row: of the measure, layer and head that the sentences
+// which choose put first.
+void add_other_links(const Subject& subject, const AlignmentOptions& o, const Tables& tables,
+                     std::vector<Row>& rows) {
+  if (tables.choosing.rows().empty()) return;
+  const AgreementTable::Row& best = lowest(tables.choosing.rows());
+  const auto add = [&](const char* links, const std::vector<std::vector<Link>>& found) {
+    AlignmentCounts counts;
+    for (size_t i = 0; i < static_cast<size_t>(tables.count); ++i)
+      counts.add(found[i], subject.sentences.gold[i], subject.sentences.gold[i]);
+    rows.push_back(counted_row(best, links, counts));
+    for (int i = 0; i < 2; ++i) rows.back().emplace_back(kNone);  // links have no faithfulness
+  };
+  const WordLinks forward = word_links(subject, best, tables.seen);
+  add("lexical", forward.lexical);
+  if (!o.reverse) return;
+  const WordLinks back =
+      word_links(*o.reverse, chosen_in_reverse(*o.reverse, best, tables), tables.seen);
+  add("both ways", both_ways(forward.strongest, back.strongest));
+  add("lexical, both ways", both_ways(forward.lexical, back.lexical));
 }
 
 const std::string& text(const Row& row, size_t column) {
@@ -121,25 +186,26 @@ std::string verdict(const std::vector<Row>& rows, const AlignmentCounts& all_rig
     if (std::count(seen.begin(), seen.end(), text(row, 0))) continue;
     seen.push_back(text(row, 0));
     if (seen.size() > 1)
-      others.push_back(
-          fmt::format("{} {:.1f} % ({})", seen.back(), std::get<double>(row[4]), text(row, 1)));
+      others.push_back(fmt::format("{} {:.1f} % ({})", seen.back(),
+                                   std::get<double>(row[kAerColumn]), text(row, 1)));
   }
   if (seen.empty()) return "No measure gives a number for pairs of words: nothing aligns.";
   return fmt::format(
-      "Best aligned with the gold links: {} at the {} token (layer {}, head {}), "
+      "Best aligned with the gold links: {} at the {} token (layer {}, head {}; links: {}), "
       "AER {:.1f} %. Others at their best: {}. "
       "One right link of each target word would leave {:.1f} %.",
-      seen[0], text(rows[0], 1), text(rows[0], 2), text(rows[0], 3), std::get<double>(rows[0][4]),
-      fmt::join(others, ", "), 100 * all_right.error_rate());
+      seen[0], text(rows[0], 1), text(rows[0], 2), text(rows[0], 3), text(rows[0], 4),
+      std::get<double>(rows[0][kAerColumn]), fmt::join(others, ", "), 100 * all_right.error_rate());
 }
 
 }  // namespace
 
 ExperimentResult alignment_experiment(const Subject& subject, const AlignmentOptions& o) {
+  if (o.reverse) check_reverse(subject, *o.reverse);
   const Tables tables = fill_tables(subject, o);
   ExperimentResult result;
-  result.table.columns = {"measure",     "offset",   "layer", "head",   "AER %",
-                          "precision %", "recall %", "naopc", "shapley"};
+  result.table.columns = {"measure", "offset",      "layer",    "head",  "links",
+                          "AER %",   "precision %", "recall %", "naopc", "shapley"};
   result.plot = {.title = "Alignment error rate of the best layer and head",
                  .x_label = "",
                  .y_label = "AER, %",
@@ -153,13 +219,14 @@ ExperimentResult alignment_experiment(const Subject& subject, const AlignmentOpt
         result.plot.series[step == ReadAt::kProducingStep].points.push_back(
             {static_cast<double>(result.plot.names.size() - 1), 100 * found->counts.error_rate()});
       }
+  add_other_links(subject, o, tables, rows);
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return std::get<double>(a[4]) < std::get<double>(b[4]);
+    return std::get<double>(a[kAerColumn]) < std::get<double>(b[kAerColumn]);
   });
   result.verdict = verdict(rows, tables.all_right);
   for (const FaithfulnessTable::Row& r : tables.faithfulness.rows()) {
     if (chosen(tables, r.measure, ReadAt::kProducingStep)) continue;
-    Row row{r.measure, "-", "-", "-", kNone, kNone, kNone};
+    Row row{r.measure, "-", "-", "-", "-", kNone, kNone, kNone};
     add_faithfulness(tables.faithfulness, r.measure, r.layer, row);
     rows.push_back(std::move(row));
   }

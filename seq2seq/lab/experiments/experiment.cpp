@@ -72,9 +72,9 @@ const std::vector<Experiment>& builtin_experiments() {
   static const std::vector<Experiment> experiments{
       {"alignment",
        "weights, gradients or contributions: what aligns best with gold links, and at which step",
-       {"model-dir", "over"},
+       {"model-dir", "reverse-model-dir", "over"},
        [](const ExperimentInput& in) {
-         AlignmentOptions o;
+         AlignmentOptions o{.reverse = in.reverse};
          o.sentences = in.over.value_or(o.sentences);
          return alignment_experiment(*in.subject, o);
        }},

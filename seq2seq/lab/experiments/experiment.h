@@ -25,6 +25,7 @@ struct Subject {
 
 struct ExperimentInput {
   std::optional<Subject> subject;  ///< of an experiment that uses "model-dir"
+  std::optional<Subject> reverse;  ///< of "reverse-model-dir": the same sentences, the other way
   std::optional<int64_t> over;     ///< how many sentences
   int64_t seed = 0;
 };
@@ -48,7 +49,7 @@ struct ExperimentResult {
 struct Experiment {
   std::string name;               ///< on the command line: "depth"
   std::string help;               ///< one line
-  std::vector<std::string> uses;  ///< of "model-dir", "over" and "seed"
+  std::vector<std::string> uses;  ///< of "model-dir", "reverse-model-dir", "over", "seed"
   std::function<ExperimentResult(const ExperimentInput&)> run;
 };
 

@@ -154,6 +154,8 @@ struct LabOptions : SettingGroup {
   Setting<std::string> model_dir{*this, "", {"model-dir", "", "Directory of the model"}};
   Setting<std::string> experiment{*this, "", {"experiment", "",
       "Instead of a report, an experiment's table and verdict; --out takes its plot, in SVG"}};
+  Setting<std::string> reverse_model_dir{*this, "", {"reverse-model-dir", "",
+      "Of --experiment alignment: directory of a model that translates the other way"}};
   Setting<int64_t> seed{*this, 0, {"seed", "", "Of --experiment", kCount}};
   Setting<std::string> sentence{*this, "", {"sentence", "",
       "What to look at; without, sentences of the validation set of the model's task"}};

@@ -31,6 +31,24 @@ void check_options(const LabOptions& o, const Experiment& experiment) {
         "lab: --experiment {} needs --model-dir, of a trained model", experiment.name);
 }
 
+// A model of a directory and what it was trained on.
+class Trained {
+ public:
+  Trained(const std::string& directory, const Catalog& catalog)
+      : loaded_(load_model(directory, catalog.models)),
+        corpus_(trained_on(trained_by(directory), catalog)),
+        measures_(catalog.measures) {}
+
+  Subject subject() const {
+    return {*loaded_.model, *loaded_.vocabulary, corpus_.valid, measures_};
+  }
+
+ private:
+  LoadedModel loaded_;
+  Corpus corpus_;
+  std::span<const Measure> measures_;
+};
+
 }  // namespace
 
 void experiment_command(const LabOptions& o, const Catalog& catalog) {
@@ -39,14 +57,11 @@ void experiment_command(const LabOptions& o, const Catalog& catalog) {
   ExperimentInput input;
   input.seed = o.seed;
   if (o.over.given()) input.over = o.over;
-  LoadedModel loaded;
-  Corpus corpus;
-  if (uses(experiment, "model-dir")) {
-    loaded = load_model(o.model_dir.value(), catalog.models);
-    corpus = trained_on(trained_by(o.model_dir.value()), catalog);
-    input.subject.emplace(
-        Subject{*loaded.model, *loaded.vocabulary, corpus.valid, catalog.measures});
-  }
+  std::optional<Trained> model, reverse;
+  if (uses(experiment, "model-dir"))
+    input.subject.emplace(model.emplace(o.model_dir.value(), catalog).subject());
+  if (o.reverse_model_dir.given())
+    input.reverse.emplace(reverse.emplace(o.reverse_model_dir.value(), catalog).subject());
   const ExperimentResult result = experiment.run(input);
   if (o.out.given()) write_file(o.out.value(), draw_plot(result.plot));
   print(to_text(result));

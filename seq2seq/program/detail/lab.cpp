@@ -42,6 +42,7 @@ void check_text(const char* option, const std::string& text) {
 void check_options(const LabOptions& o) {
   check(o.model_dir.given(), "lab: needs --model-dir, or --experiment");
   check(!o.seed.given(), "lab: --seed is of --experiment; got none");
+  check(!o.reverse_model_dir.given(), "lab: --reverse-model-dir is of --experiment; got none");
   check_text("sentence", o.sentence);
   check_text("target", o.target);
   check(!o.sentence.given() || !split_words(o.sentence.value()).empty(),

@@ -256,10 +256,10 @@ case_tasks() { # every task by its name, and what it is cut into
   "$program" tasks >"$dir/out" || fail "tasks"
   local task cut
   local tasks=(copy reverse sort addition addition-10 dates morse morse-back scan scan-jump scan-length scan-length-26
-    pcfg german)
+    pcfg german german-back)
   for task in "${tasks[@]}"; do
     case $task in
-      german) cut="word, metric bleu" ;;
+      german*) cut="word, metric bleu" ;;
       scan* | pcfg) cut="word, metric exact" ;;
       *) cut="char, metric exact" ;;
     esac
@@ -416,6 +416,9 @@ case_lab() { # a report of a model in every format, and what it says of bad inpu
   grep -q '"agreement":\[\]' gru.json || fail "no gold links, no agreement"
   "$program" lab --experiment alignment --model-dir m --over 3 --out alignment.svg >"$dir/out" || fail "alignment"
   grep -q '^weights  *output' "$dir/out" && grep -q '<svg' alignment.svg || fail "alignment: no table or no plot"
+  "$program" train --task german-back --model-dir back "${small[@]}" --steps 2 >/dev/null 2>"$dir/log" || fail "train german-back"
+  "$program" lab --experiment alignment --model-dir m --reverse-model-dir back --over 3 >"$dir/out" || fail "alignment, both ways"
+  grep -q 'lexical, both ways' "$dir/out" || fail "alignment: no links of both ways"
   "$program" lab --experiment heads --model-dir m --over 2 >"$dir/out" || fail "heads"
   grep -q '^0  ' "$dir/out" || fail "heads: no row without heads"
   rm m/run.toml # as of a model that was saved without a run
@@ -442,6 +445,7 @@ lab_errors() {
   expect_error "needs gold links between the tokens of the model" "${of[@]}" --experiment alignment
   expect_error "the model has no MultiheadAttention" "${of[@]}" --experiment heads
   expect_error "--seed is of --experiment" "${of[@]}" --seed 1
+  expect_error "--reverse-model-dir is of --experiment" "${of[@]}" --reverse-model-dir "$dir/m"
   head -c 100 "$dir/gru/best.safetensors" >"$dir/cut" && mv "$dir/cut" "$dir/gru/best.safetensors"
   expect_error "best.safetensors" "${of[@]}"
 }

@@ -111,3 +111,18 @@ TEST_CASE("read_corpus: without validation files it holds out pairs that have wo
         }) ==
         "read_corpus: no pair of '" + (dir / "blank.tsv").string() + "' has words on both sides");
 }
+
+TEST_CASE("swap_sides: source and target change places in every split, and so do links") {
+  const Split split{"s", {{"a b"}, {"x"}}, {{{1, 0}}}}, plain{"t", {{"c"}, {"y z"}}, {}};
+  const Corpus back = swap_sides({split, plain, {plain, split}, {{"metric", "bleu"}}});
+  for (const Split* s : {&back.train, &back.tests[1]}) {
+    CHECK(s->text.source == std::vector<std::string>{"x"});
+    CHECK(s->text.target == std::vector<std::string>{"a b"});
+    CHECK(s->gold == std::vector<std::vector<Link>>{{{0, 1}}});
+  }
+  for (const Split* s : {&back.valid, &back.tests[0]}) {
+    CHECK(s->text.source == std::vector<std::string>{"y z"});
+    CHECK(s->gold.empty());
+  }
+  CHECK(back.defaults == Settings{{"metric", "bleu"}});
+}

@@ -5,6 +5,7 @@
 #include <weft/tests/seq2seq/lab/experiments/toy_subject.h>
 
 #include <cmath>
+#include <utility>
 
 using namespace weft;
 
@@ -84,4 +85,51 @@ TEST_CASE("alignment: what one link a word cannot reach") {
   const ExperimentResult result = alignment_experiment(toy.with(measures), {.sentences = 2});
   // Of 6 links, 3 + 1 in either sentence: 1 - 2 * 4 / (4 + 6).
   CHECK(result.verdict.ends_with("One right link of each target word would leave 20.0 %."));
+}
+
+TEST_CASE("alignment: a model of the other direction finds the second links of words") {
+  ToySubject toy;
+  // Each target word goes with the first source word, and the first one with all of them.
+  toy.split.gold = {{{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}},
+                    {{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {2, 0}, {3, 0}}};
+  const auto first = [](const Study& study) {
+    const Tensor column = ones({1, study.rows(), 1});
+    return std::vector<Maps>{{Place::cross, {pad(column, 2, 0, study.units())}}};
+  };
+  const std::vector<Measure> measures{{.name = "first", .maps = first}};
+  ToySubject back;
+  std::swap(back.split.text.source, back.split.text.target);
+  back.split.gold = toy.split.gold;
+  const ExperimentTable table =
+      alignment_experiment(toy.with(measures), {.sentences = 2, .reverse = back.with(measures)})
+          .table;
+  const auto rate = [&](const char* links) {
+    return table.at({"first", "input", "1", "mean", links}, "AER %");
+  };
+  CHECK(rate("strongest") == Approx(100 * (1 - 14. / 19)));  // 3 + 4 of 5 + 7 links
+  CHECK(rate("lexical") == rate("strongest"));               // all say the same
+  CHECK(rate("both ways") == Approx(0).margin(1e-12));
+  CHECK(rate("lexical, both ways") == Approx(0).margin(1e-12));
+
+  CHECK(message_of(
+            [&] { alignment_experiment(toy.with(measures), {.reverse = toy.with(measures)}); }) ==
+        "alignment: expected the same validation sentences in the reverse direction; got others");
+}
+
+TEST_CASE("alignment: the lexicon is of all sentences, those that choose included") {
+  const ToySubject toy;
+  // The word z of the first sentence leans to b; in the second c goes with z, and b with y.
+  const auto map = [](const Study& study) {
+    const Tensor leaning = from_vector(
+        std::vector<float>{0, 1.1F, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, {1, 4, 4});
+    if (study.units() == 3) return std::vector<Maps>{{Place::cross, {leaning}}};
+    return gold(study);
+  };
+  const std::vector<Measure> measures{{.name = "almost", .maps = map}};
+  const ExperimentTable table = alignment_experiment(toy.with(measures), {.sentences = 1}).table;
+  const auto rate = [&](const char* links) {
+    return table.at({"almost", "output", "1", "mean", links}, "AER %");
+  };
+  CHECK(rate("strongest") == Approx(100 * (1 - 4. / 6)));
+  CHECK(rate("lexical") == Approx(0).margin(1e-12));
 }
