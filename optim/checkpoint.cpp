@@ -95,7 +95,9 @@ auto with_name(const SafetensorsFile& file, Act act) {
 void save_checkpoint(const std::string& path, const TrainingRun& run, const Metadata& progress) {
   NamedTensors tensors;
   append(tensors, "model.", run.model.state_dict());
-  if (run.optimizer) append(tensors, "optimizer.", run.optimizer->state_dict());
+  if (run.optimizer)
+    append(tensors, "optimizer.",
+           run.optimizer_state ? *run.optimizer_state : run.optimizer->state_dict());
   if (run.average) append(tensors, "average.", run.average->state_dict());
   Metadata metadata{{kFormatKey, kFormat}};
   if (run.schedule) metadata["schedule.steps"] = std::to_string(run.schedule->steps());

@@ -21,6 +21,9 @@ struct TrainingRun {
   Schedule* schedule = nullptr;
   std::map<std::string, Generator> generators = {};  ///< by name: of dropout, of the data
   WeightAverage* average = nullptr;
+  /// To save in place of the optimizer's own: the whole state of one that is sharded
+  /// (distributed/sharded_optimizer.h).
+  const NamedTensors* optimizer_state = nullptr;
 };
 
 /// Writes `run` and `progress`: where the run is (step, position in the data, best score ...), in

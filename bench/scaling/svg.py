@@ -1,4 +1,4 @@
-"""Plots as SVG text: lines over logarithmic axes, and timelines of ranks."""
+"""Plots as SVG text: lines over logarithmic or even axes, and timelines of ranks."""
 
 import math
 from xml.sax.saxutils import escape
@@ -24,15 +24,15 @@ def page(width, height, title, body):
     )
 
 
-def lines(title, x_label, y_label, series, x_ticks, y_ticks, log_y=False, points=()):
-    """Lines over a logarithmic x axis. series: name -> [(x, y)]; the first and last ticks are the
+def lines(title, x_label, y_label, series, x_ticks, y_ticks, log_x=True, log_y=False, points=()):
+    """Lines over an x axis that is logarithmic unless told otherwise. series: name -> [(x, y)]; the first and last ticks are the
     ends of the axes. points: names of series that are drawn as points."""
     left, right, top, bottom, width, height = 64, 500, 52, 340, 740, 400
-    scale_y = math.log10 if log_y else float
+    scale_x, scale_y = (math.log10 if is_log else float for is_log in (log_x, log_y))
 
     def at_x(x):
-        share = math.log10(x / x_ticks[0]) / math.log10(x_ticks[-1] / x_ticks[0])
-        return left + (right - left) * share
+        first, last = scale_x(x_ticks[0]), scale_x(x_ticks[-1])
+        return left + (right - left) * (scale_x(x) - first) / (last - first)
 
     def at_y(y):
         first, last = scale_y(y_ticks[0]), scale_y(y_ticks[-1])

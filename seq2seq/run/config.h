@@ -60,6 +60,9 @@ struct TrainConfig : SettingGroup {
       "Batches whose gradients make one update; by default one for each rank", kPositive}};
   Setting<std::string> optimizer{*this, "adam", {"optimizer", "Training",
       "Turns gradients into updates"}};
+  Setting<bool> shard_optimizer{*this, false, {"shard-optimizer", "Training",
+      "Each rank keeps its share of the optimizer's state alone, and gets the others' new weights; the "
+      "result is the same", {}, kChange}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
       "Learning rate at the end of warm-up", kAboveZero, kChange}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",

@@ -80,6 +80,7 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       at_(config_.resume ? restore() : Position{}),
       gradients_(parts.communicator, parts.model.named_parameters()) {
   check_ranks();
+  if (config_.shard_optimizer && ranks_.several()) shard_optimizer();
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
                                [&](const Pair& pair) { return fits(pair, config_.max_tokens); });
   check(any, "train: no pair fits into --max-tokens {}", config_.max_tokens.value());
@@ -90,7 +91,7 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
 // Parameters are compared, others come from rank 0: what the updates follow from must be the same.
 void Trainer::check_ranks() const {
   if (!ranks_.several()) return;
-  uint32_t sum = 0;
+  uint32_t sum = config_.shard_optimizer ? 1 : 0;  // by which they talk
   for (const auto& [name, value] : settings_) sum = crc32c(name + value, sum);
   for (const std::vector<Pair>* pairs : {&pairs_, &valid_})
     for (const Pair& pair : *pairs)

@@ -3,6 +3,7 @@
 
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/distributed/data_parallel.h>
+#include <weft/optim/distributed/sharded_optimizer.h>
 #include <weft/optim/schedules.h>
 #include <weft/seq2seq/lab/film_recorder.h>
 #include <weft/seq2seq/metrics/metric.h>
@@ -115,6 +116,7 @@ class Trainer {
   }
   Position restore();
   TrainingRun state();
+  void shard_optimizer();
   void check_ranks() const;
   void check_ranks(uint32_t sum, const char* what) const;
   void say_ready(int64_t skipped);
@@ -135,10 +137,11 @@ class Trainer {
   int64_t saved_step_ = -1;                 // of the last checkpoint; -1: none
   Position at_;
   DataParallel gradients_;
-  std::optional<MetricsLog> metrics_;  // of rank 0, once it runs
-  std::optional<EventFile> events_;    // likewise, if asked for
-  std::optional<SampleLog> samples_;   // likewise
-  std::optional<FilmRecorder> film_;   // likewise, if asked for
+  std::optional<ShardedOptimizer> sharded_;  // if asked for, where there are several ranks
+  std::optional<MetricsLog> metrics_;        // of rank 0, once it runs
+  std::optional<EventFile> events_;          // likewise, if asked for
+  std::optional<SampleLog> samples_;         // likewise
+  std::optional<FilmRecorder> film_;         // likewise, if asked for
   int64_t batches_per_epoch_ = 0;
   bool ready_ = false;
   Stopwatch since_save_;

@@ -24,14 +24,16 @@ double Trainer::save_if_due(const GeneratorState& start) {
   const bool by_updates = config_.save_every > 0 && at_.step % config_.save_every == 0;
   const double wait = std::max(60 * config_.save_minutes, save_seconds_ / kSaveShare);
   const bool by_time = config_.save_minutes > 0 && since_save_.seconds() >= wait;
-  if (at_.step == 0 || at_.step == saved_step_ || !(by_updates || by_time)) return 0;
+  // Clocks differ, and all ranks must come to save what they share.
+  const bool due = sharded_ ? ranks_.of_first(by_updates || by_time) : by_updates || by_time;
+  if (at_.step == 0 || at_.step == saved_step_ || !due) return 0;
   const RandomReplay before({start});
   save_last();
   return save_seconds_;
 }
 
 void Trainer::save_interrupted(const Interrupted& why) {
-  const bool beside = parts_.directory.folder() != config_.directory();
+  const bool beside = ranks_.of_first(parts_.directory.folder() != config_.directory());
   if (at_.best_step == 0 && !beside) save(kBestCheckpoint);  // a model to translate with
   if (at_.step != saved_step_) save_last();
   progress_.print(fmt::format("{} at step {}; saved: --model-dir {} --resume goes on from here{}",
@@ -40,9 +42,12 @@ void Trainer::save_interrupted(const Interrupted& why) {
 }
 
 void Trainer::save(const char* name) {
-  if (!ranks_.first()) return;
   const Uninterrupted whole;
-  save_checkpoint((parts_.directory.folder() / name).string(), state(),
+  const NamedTensors gathered = sharded_ ? sharded_->state_dict() : NamedTensors();
+  if (!ranks_.first()) return;
+  TrainingRun run = state();
+  if (sharded_) run.optimizer_state = &gathered;
+  save_checkpoint((parts_.directory.folder() / name).string(), run,
                   to_metadata(at_, settings_, run_));
   if (parts_.directory.replace()) open_records(at_.validated_step);
 }

@@ -1,12 +1,18 @@
 """Lets every call that a command makes fail, in every way, one at a time."""
 
+import hashlib
+import http.client
+import json
 import os
 import random
+import re
 import shutil
+import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from task import STEPS, names, weft_lines
+from task import PATIENCE, STEPS, names, weft_lines
 
 KINDS = ("ENOSPC", "EIO", "EACCES", "EINTR", "SHORT", "KILL", "FULL")  # FULL: ENOSPC from here on
 
@@ -25,6 +31,9 @@ class Train:
         if name == "overwrite":  # a move that failed is finished by the next run
             self.allowed |= {"m/new-run/" + f for f in files}
 
+    def call(self, args, cwd, **fault):
+        return self.task.call(args, cwd=cwd, **fault)
+
     def prepare(self, cwd):
         if self.name in ("resume", "overwrite"):
             shutil.copytree(self.half, cwd / "m")
@@ -42,8 +51,6 @@ class Train:
         begun = self.name != "overwrite" or (cwd / "m/new-run/last.safetensors").exists()
         return self.task.go_on(cwd / "m") if begun else self.args(cwd)
 
-    stdin = ""
-
     def differences(self, cwd, _):
         return self.task.differences(cwd / "m")
 
@@ -56,9 +63,14 @@ class Filter:
         self.stdin = stdin
         self.call_args = args
         cwd = task.fresh()
-        self.right = task.must(args, cwd=cwd, stdin=stdin).stdout
+        done = self.call(args, cwd)
+        assert done.returncode == 0, done.stderr
+        self.right = done.stdout
         self.files = {name: (cwd / name).read_bytes() for name in names(cwd)}
         self.allowed = set(self.files)
+
+    def call(self, args, cwd, **fault):
+        return self.task.call(args, cwd=cwd, stdin=self.stdin, **fault)
 
     def prepare(self, cwd):
         pass
@@ -79,6 +91,50 @@ class Filter:
         return found
 
 
+def answer(port, path):
+    """Of the board: an answer that says that something cannot be read just now is asked for again,
+    and so is one that does not come, as by a page that is open."""
+    text = ""
+    for _ in range(3):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", path)
+            got = connection.getresponse()
+            text = f"{got.status} {got.read().decode()}"
+        except (OSError, http.client.HTTPException):
+            continue
+        finally:
+            connection.close()
+        if '"note"' not in text and not text.startswith("500"):
+            break
+    text = re.sub('"age":[0-9.]+', '"age":0', text)
+    return text if path.startswith("/data") or not text else hashlib.sha256(text.encode()).hexdigest()
+
+
+class Board(Filter):
+    """A server, which is asked for all it has and then ended. Its output is what it answers."""
+
+    def call(self, args, cwd, fault=None, fault_log=None):
+        process = subprocess.Popen([self.task.weft, *args], cwd=cwd, text=True,
+                                   env=self.task.environment(fault, fault_log),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        hangs = threading.Timer(PATIENCE, process.kill)
+        hangs.start()
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\n", process.stdout.readline())
+        answers = found and [answer(int(found[1]), path) for path in ("/", "/runs", "/data?run=0")]
+        if answers and "" in answers:  # it is about to say why
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
+        process.terminate()
+        stderr = process.communicate()[1]
+        is_late = not hangs.is_alive()
+        hangs.cancel()
+        status = None if is_late else process.returncode
+        return subprocess.CompletedProcess(args, status, json.dumps(answers), stderr)
+
+
 def command(task, name):
     if name in ("train", "gzip", "resume", "overwrite"):
         return Train(task, name)
@@ -92,6 +148,10 @@ def command(task, name):
         return Filter(task, ["score", "--hypothesis", *files])
     if name == "show":
         return Filter(task, ["show", *model, "--sentence", "211", "--svg", "picture.svg"])
+    if name == "export":
+        return Filter(task, ["export", *model, "--onnx", "onnx", "--torch", "torch"])
+    if name == "board":
+        return Board(task, ["board", *model, "--port", "0"])
     return Filter(task, ["lab", *model, "--sentence", "211", "--over", "1", "--format", "json",
                          "--out", "report.json", "--threads", "1"])
 
@@ -127,12 +187,12 @@ def attempt(task, what, number, kind):
     what.prepare(cwd)
     fault = f"{number}+ ENOSPC" if kind == "FULL" else f"{number} {kind}"
     fault_log = task.folder / f"log-{cwd.name}"
-    done = task.call(what.args(cwd), cwd=cwd, stdin=what.stdin, fault=fault, fault_log=fault_log)
+    done = what.call(what.args(cwd), cwd, fault=fault, fault_log=fault_log)
     hit = fault_log.read_text().strip() if fault_log.exists() else ""
     killed = kind == "KILL" and hit != ""
     problems = judge(what, cwd, done, killed, hit, kind)
     if done.returncode != 0 and not problems:
-        again = task.call(what.again(cwd), cwd=cwd, stdin=what.stdin)
+        again = what.call(what.again(cwd), cwd)
         if again.returncode != 0:
             problems = [f"cannot be done again: {again.stderr!r}"]
         else:
@@ -159,7 +219,8 @@ def check_calls(task, name, seconds, seed):
     cwd = task.fresh()
     what.prepare(cwd)
     every_call = task.folder / "calls"
-    task.must(what.args(cwd), cwd=cwd, stdin=what.stdin, fault_log=every_call)
+    done = what.call(what.args(cwd), cwd, fault_log=every_call)
+    assert done.returncode == 0, done.stderr
     calls = every_call.read_text().split()
     cases = [(number, kind) for number in worth_trying(calls) for kind in KINDS]
     if seconds:

@@ -31,7 +31,8 @@ SECONDS = 30
 SOURCES = "a b c\nc a\nd e a b\nb b\ne\n"
 SMALL = ["--d-model", "8", "--layers", "1", "--heads", "2", "--ffn", "8", "--max-tokens", "64", "--tokens", "word",
          "--dropout", "0.1", "--warmup", "5", "--validate-every", "5", "--log-every", "4", "--threads", "1"]
-FILES = ["config.json", "vocabulary.json", "run.toml", "best.safetensors", "last.safetensors", "metrics.jsonl"]
+FILES = ["config.json", "vocabulary.json", "run.toml", "best.safetensors", "last.safetensors", "metrics.jsonl", "film.jsonl",
+         "samples.jsonl", "summary.json"]
 
 
 def weft(program, *arguments, text=""):

@@ -5,6 +5,7 @@
 //                              after it, as on a full disk
 //   WEFT_FAULT="17 SHORT"      it reads or writes half of what it was asked for
 //   WEFT_FAULT="17 KILL"       the process is killed before it
+//   WEFT_FAULT="17 SLOW"       it takes half a minute, whatever signals come
 //   WEFT_FAULT_LOG=FILE        where to write the name of the call that failed; of all calls, a
 //                              line for each, if none is to fail
 //
@@ -18,26 +19,32 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 // The headers that declare what is defined here would demand their own exception specifications.
 extern "C" {
 long syscall(long number, ...);
 struct _IO_FILE;
+struct sockaddr;
+struct pollfd;
 }
 
 namespace {
 
-// kFlush: what writes, but never in halves; kOther: what is never interrupted.
-enum class Call { kRead, kWrite, kOpen, kFlush, kOther };
+// kMove: moves bytes without a disk; kFlush: writes, but never in halves; kOpen: is interrupted,
+// and moves nothing; kOther: is never interrupted.
+enum class Call { kMove, kWrite, kOpen, kFlush, kOther };
 
-constexpr int kNone = -1, kShort = -2, kKill = -3;
+constexpr int kNone = -1, kShort = -2, kKill = -3, kSlow = -4;
+constexpr timespec kSlowly{30, 0};
 
 struct Error {
   const char* name;
   int number;
 };
 constexpr Error kErrors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},      {"EACCES", EACCES},
-                             {"EINTR", EINTR},   {"SHORT", kShort}, {"KILL", kKill}};
+                             {"EINTR", EINTR},   {"SHORT", kShort}, {"KILL", kKill},
+                             {"SLOW", kSlow}};
 
 // Files are opened with AT_FDCWD; -100 on Linux.
 constexpr int kHere = -100, kWriteOnly = 1, kCreate = 0100, kAppend = 02000;
@@ -86,11 +93,14 @@ int fate(Call call, const char* name) {
   const bool later = p.stays && n > p.at && (call == Call::kWrite || call == Call::kFlush);
   if (n != p.at && !later) return kNone;
   if (p.error == EINTR && call == Call::kOther) return kNone;
-  if (p.error == kShort && call != Call::kRead && call != Call::kWrite) return kNone;
+  if (p.error == kShort && call != Call::kMove && call != Call::kWrite) return kNone;
   if (!g_failed) write_log(name);
   g_failed = true;
   if (p.error == kKill) syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
-  return p.error;
+  if (p.error != kSlow) return p.error;
+  for (timespec rest = kSlowly; nanosleep(&rest, &rest) != 0;) {
+  }
+  return kNone;
 }
 
 // Calls what the program would have called; or, if the call is to fail, gives `failed`.
@@ -156,11 +166,11 @@ _IO_FILE* fopen64(const char* path, const char* mode) {
 
 ssize_t read(int d, void* to, size_t n) {
   return transfer<ssize_t>(
-      Call::kRead, "read", -1, [=](auto real) { return real(d, to, half_of(n)); }, d, to, n);
+      Call::kMove, "read", -1, [=](auto real) { return real(d, to, half_of(n)); }, d, to, n);
 }
 ssize_t pread(int d, void* to, size_t n, off_t from) {
   return transfer<ssize_t>(
-      Call::kRead, "pread", -1, [=](auto real) { return real(d, to, half_of(n), from); }, d, to, n,
+      Call::kMove, "pread", -1, [=](auto real) { return real(d, to, half_of(n), from); }, d, to, n,
       from);
 }
 ssize_t write(int d, const void* from, size_t n) {
@@ -188,4 +198,31 @@ int remove(const char* path) { return call<int>(Call::kOther, "remove", -1, path
 int truncate(const char* path, off_t n) { return call<int>(Call::kOther, "truncate", -1, path, n); }
 int ftruncate(int d, off_t n) { return call<int>(Call::kOther, "ftruncate", -1, d, n); }
 int flock(int d, int operation) { return call<int>(Call::kFlush, "flock", -1, d, operation); }
+
+int socket(int domain, int type, int protocol) {
+  return call<int>(Call::kOther, "socket", -1, domain, type, protocol);
+}
+int bind(int d, const sockaddr* to, unsigned n) {
+  return call<int>(Call::kOther, "bind", -1, d, to, n);
+}
+int listen(int d, int waiting) { return call<int>(Call::kOther, "listen", -1, d, waiting); }
+int getsockname(int d, sockaddr* name, unsigned* n) {
+  return call<int>(Call::kOther, "getsockname", -1, d, name, n);
+}
+int accept(int d, sockaddr* from, unsigned* n) {
+  return call<int>(Call::kOpen, "accept", -1, d, from, n);
+}
+int poll(pollfd* wanted, unsigned long n, int milliseconds) {
+  return call<int>(Call::kOpen, "poll", -1, wanted, n, milliseconds);
+}
+ssize_t recv(int d, void* to, size_t n, int flags) {
+  return transfer<ssize_t>(
+      Call::kMove, "recv", -1, [=](auto real) { return real(d, to, half_of(n), flags); }, d, to, n,
+      flags);
+}
+ssize_t send(int d, const void* from, size_t n, int flags) {
+  return transfer<ssize_t>(
+      Call::kMove, "send", -1, [=](auto real) { return real(d, from, half_of(n), flags); }, d, from,
+      n, flags);
+}
 }

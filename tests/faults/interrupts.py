@@ -171,6 +171,31 @@ def phases(task):
     ]
 
 
+def check_second(task, name, *_):
+    """A disk that does not answer: the first SIGTERM waits for it, the second ends the run at once,
+    and --resume ends with the same model."""
+    log = task.folder / "calls"
+    task.must(task.train(task.fresh() / "m"), fault_log=log)
+    calls, problems, worst, waited = log.read_text().split(), [], 0, 0
+    for which in ("write", "fsync", "flock", "rename"):
+        places = [n for n, call in enumerate(calls, 1) if call == which]
+        model, hit = task.fresh() / "m", task.folder / f"slow-{which}"
+        process = task.start(task.train(model), env=task.environment(f"{places[-len(places) // 3]} SLOW", hit))
+        wait_until(hit.exists, process)
+        process.terminate()
+        time.sleep(0.5)
+        waited += process.poll() is None
+        worst = max(worst, stop(process, signal.SIGTERM))
+        if process.returncode != -signal.SIGTERM:
+            problems.append(f"{which}: status {process.returncode}")
+        task.must(task.go_on(model))
+        problems += [f"{which}: {d}" for d in task.differences(model)]
+    print(f"{name:<9} {waited} slow calls waited for at SIGTERM, and left within {worst:.3f} s at a second one")
+    if worst > MOST_SECONDS:
+        problems.append(f"{worst:.1f} s from the second SIGTERM to the end")
+    return [f"{name}: {p}" for p in problems + ([] if waited else ["no call was slow"])]
+
+
 def read_until(process, text):
     """Reads standard error up to a line with this text."""
     for line in process.stderr:

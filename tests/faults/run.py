@@ -12,17 +12,19 @@ import sys
 
 from calls import check_calls
 from processes import check_kill, check_memory, check_race, check_replace
-from interrupts import check_latency, check_signals, check_streams
+from interrupts import check_latency, check_second, check_signals, check_streams
 from task import Task
 
 CHECKS = {
-    **{name: check_calls for name in ("train", "gzip", "resume", "overwrite", "run", "score", "show", "lab")},
+    **{name: check_calls for name in ("train", "gzip", "resume", "overwrite", "run", "score", "show", "lab",
+                                      "export", "board")},
     "kill": check_kill,
     "replace": check_replace,
     "race": check_race,
     "signals": check_signals,
     "streams": check_streams,
     "latency": check_latency,
+    "second": check_second,
     "memory": check_memory,
 }
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 STEPS = 6
+PATIENCE = 60  # seconds; what takes longer hangs
 
 
 def payload(file):
@@ -87,7 +88,7 @@ class Task:
         """The finished process; None in place of its status if it hung."""
         try:
             return subprocess.run([self.weft, *args], cwd=cwd or self.folder, input=stdin, text=True,
-                                  capture_output=True, timeout=60, check=False,
+                                  capture_output=True, timeout=PATIENCE, check=False,
                                   env=self.environment(fault, fault_log), **more)
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(args, None, "", "")

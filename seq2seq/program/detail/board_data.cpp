@@ -14,7 +14,6 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
-#include <functional>
 
 namespace weft {
 namespace {
@@ -69,9 +68,11 @@ JsonObject sentences_of(const JsonObject& line) {
   return sentences;
 }
 
-std::string log_data(const fs::path& file, const std::string& cursor,
-                     JsonObject (*take)(const JsonObject&)) {
-  const Growth growth = read_growth(file, cursor);
+std::string note_of(const fs::path& file, const std::exception& e) {
+  return printable(file.filename().string() + ": " + e.what(), kLongestNote);
+}
+
+std::string growth_data(const Growth& growth, JsonObject (*take)(const JsonObject&)) {
   std::vector<std::string> lines;
   for (const std::string& line : growth.lines) {
     try {
@@ -84,34 +85,61 @@ std::string log_data(const fs::path& file, const std::string& cursor,
                      fmt::join(lines, ","));
 }
 
-// What `read` makes of a file that is another one than was seen, with its tag; null where it is the
-// same. What is damaged has a note instead of a value.
-std::string file_data(const fs::path& file, const std::string& seen,
-                      const std::function<std::string()>& read) {
-  const std::string tag = tag_of(file);
-  if (tag == seen) return "null";
-  JsonObject note{{"tag", tag}};
-  std::string value = "null";
+std::string log_data(const fs::path& file, const std::string& cursor,
+                     JsonObject (*take)(const JsonObject&)) {
   try {
-    if (!tag.empty()) value = read();
-  } catch (const std::exception& e) {
-    note.emplace_back("note", printable(file.filename().string() + ": " + e.what(), kLongestNote));
+    return growth_data(read_growth(file, cursor), take);
+  } catch (const Error& e) {
+    return to_json_line({{"note", note_of(file, e)}});
   }
-  std::string data = to_json_line(note);
+}
+
+// What `make` gets out of what `read` read of a file that is another one than was seen, with its
+// tag; null where it is the same. What could not be read is to be asked for again.
+template <class Read, class Make>
+std::string file_data(const fs::path& file, const std::string& seen, Read read, Make make) {
+  std::string tag = tag_of(file);
+  if (tag == seen) return "null";
+  bool is_read = false;
+  std::string value = "null", note;
+  try {
+    if (!tag.empty()) {
+      const auto content = read(file);
+      is_read = true;
+      value = make(content);
+    }
+  } catch (const std::exception& e) {
+    note = note_of(file, e);
+    if (!is_read) tag.clear();
+  }
+  JsonObject head{{"tag", tag}};
+  if (!note.empty()) head.emplace_back("note", note);
+  std::string data = to_json_line(head);
   data.pop_back();
   return data + ",\"value\":" + value + "}";
 }
 
-// Small files that are written whole.
-std::string text_of(const fs::path& file) {
-  const Growth growth = read_growth(file, "");
+// Of small files, which are written whole.
+Growth beginning_of(const fs::path& file) { return read_growth(file, ""); }
+
+std::string text_of(const Growth& growth) {
   check(!growth.more, "is longer than {} bytes", kMostGrowth);
   return fmt::format("{}\n", fmt::join(growth.lines, "\n"));
 }
 
-std::string film_of(const fs::path& file) {
-  std::vector<std::string> notes;
-  const Film film = read_film(file, notes);
+struct FoundFilm {
+  Film film{};
+  std::vector<std::string> notes{};
+};
+
+FoundFilm find_film(const fs::path& file) {
+  FoundFilm found;
+  found.film = read_film(file, found.notes);
+  return found;
+}
+
+std::string film_of(const FoundFilm& found) {
+  const auto& [film, notes] = found;
   check(!film.frames.empty(), "{}", notes.empty() ? "has no frames" : notes[0]);
   const auto tokens = std::max(std::ssize(film.source), std::ssize(film.predicted));
   const auto layers = std::max(std::ssize(film.layers), film.map_layers);
@@ -121,14 +149,14 @@ std::string film_of(const fs::path& file) {
   return fmt::format("[{}]", fmt::join(film_lines(film), ","));
 }
 
-std::string settings_of(const fs::path& file) {
+std::string settings_of(const Growth& file) {
   JsonObject values;
-  for (const TomlEntry& entry : parse_toml(text_of(file), file.filename().string()))
+  for (const TomlEntry& entry : parse_toml(text_of(file), kRunSettings))
     values.emplace_back(entry.key, entry.text);
   return to_json_line(values);
 }
 
-std::string summary_of(const fs::path& file) { return to_json_line(parse_json(text_of(file))); }
+std::string summary_of(const Growth& file) { return to_json_line(parse_json(text_of(file))); }
 
 }  // namespace
 
@@ -142,9 +170,9 @@ std::string board_data(const fs::path& directory, const BoardSeen& seen) {
       R"({{"age":{},"metrics":{},"samples":{},"film":{},"settings":{},"summary":{}}})",
       age_of(folder / kMetrics), log_data(folder / kMetrics, seen.metrics, numbers_of),
       log_data(folder / kSamples, seen.samples, sentences_of),
-      file_data(film, seen.film, [&] { return film_of(film); }),
-      file_data(settings, seen.settings, [&] { return settings_of(settings); }),
-      file_data(summary, seen.summary, [&] { return summary_of(summary); }));
+      file_data(film, seen.film, find_film, film_of),
+      file_data(settings, seen.settings, beginning_of, settings_of),
+      file_data(summary, seen.summary, beginning_of, summary_of));
 }
 
 }  // namespace weft

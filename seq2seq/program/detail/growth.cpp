@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/core/checksum.h>
+#include <weft/core/detail/check.h>
 #include <weft/seq2seq/program/detail/growth.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -21,8 +24,12 @@ constexpr uint64_t kSeen = 512;  // bytes before a cursor that it knows
 // An ordinary file that is open for reading, or nothing.
 class OpenFile {
  public:
-  explicit OpenFile(const std::filesystem::path& file)
-      : descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  explicit OpenFile(const std::filesystem::path& file) {
+    do {
+      descriptor_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    } while (descriptor_ < 0 && errno == EINTR);
+    check(descriptor_ >= 0 || errno == ENOENT || errno == ENOTDIR, "cannot be opened: {}",
+          std::strerror(errno));
     struct stat status {};
     if (descriptor_ >= 0 && ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode))
       size_ = static_cast<uint64_t>(status.st_size);
@@ -43,7 +50,9 @@ class OpenFile {
     while (got < bytes.size()) {
       const ssize_t n = ::pread(descriptor_, bytes.data() + got, bytes.size() - got,
                                 static_cast<off_t>(from + got));
-      if (n <= 0) break;
+      if (n < 0 && errno == EINTR) continue;
+      check(n >= 0, "cannot be read beyond byte {}: {}", from + got, std::strerror(errno));
+      if (n == 0) break;
       got += static_cast<size_t>(n);
     }
     bytes.resize(got);

@@ -20,7 +20,8 @@ inline constexpr size_t kMostGrowth = 1 << 20;  ///< bytes
 /// The lines behind `cursor`, about `most` bytes of them; "" is the beginning. A last line without
 /// an end is not read yet. Where the bytes before the cursor are not those that it has seen (the
 /// file was cut, written anew or replaced, or is gone), the lines are the file's first. A line that
-/// is longer than `most` comes in pieces. What is no file, or cannot be read, has no lines.
+/// is longer than `most` comes in pieces. What is no file has no lines. Throws if the system does
+/// not let it be read.
 Growth read_growth(const std::filesystem::path& file, const std::string& cursor,
                    size_t most = kMostGrowth);
 

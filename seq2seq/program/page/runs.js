@@ -56,8 +56,10 @@ function addSamples({samples}, {step, source, reference, translation}) {
   if (translation) addBounded(samples.at, {step, translation: cut(translation)});
 }
 
-// Whether a log has changed.
-function takeLog(run, name, {cursor, anew, damaged, lines}, forget, add) {
+// Whether a log has changed. One that cannot be read just now is asked for again.
+function takeLog(run, name, {note, cursor, anew, damaged, lines}, forget, add) {
+  run.notes[name] = note;
+  if (note) return false;
   const changed = run.seen[name] !== cursor;
   if (anew && changed) {
     forget();

@@ -142,6 +142,21 @@ TEST_CASE("board: damaged files have a note") {
   CHECK(run.ask()["settings"]["note"] == "run.toml: is longer than 1048576 bytes");
 }
 
+TEST_CASE("board: a log that cannot be read has a note, until it can") {
+  FollowedRun run;
+  run.append("metrics.jsonl", std::string(kLine) + "\n");
+  const std::string seen = run.ask()["metrics"]["cursor"];
+  std::filesystem::rename(run.dir / "metrics.jsonl", run.dir / "aside");
+  std::filesystem::create_symlink("metrics.jsonl", run.dir / "metrics.jsonl");
+  const Json data = Json::parse(board_data(run.dir.path(), run.seen));
+  CHECK(data["metrics"] ==
+        Json{{"note", "metrics.jsonl: cannot be opened: Too many levels of symbolic links"}});
+  CHECK(data["samples"]["lines"].empty());
+  std::filesystem::rename(run.dir / "aside", run.dir / "metrics.jsonl");
+  CHECK(run.ask()["metrics"]["lines"].empty());
+  CHECK(run.seen.metrics == seen);
+}
+
 TEST_CASE("board: a run that is to replace a model is the one that is followed") {
   FollowedRun run;
   run.append("metrics.jsonl", std::string(kLine) + "\n");

@@ -116,6 +116,13 @@ TEST_CASE("growth: a cursor that was never given is the beginning") {
   }
 }
 
+TEST_CASE("growth: what the system does not let be read is an error") {
+  const TempDir dir;
+  std::filesystem::create_symlink("loop", dir / "loop");
+  CHECK_THROWS_WITH(read_growth(dir / "loop", ""),
+                    "cannot be opened: Too many levels of symbolic links");
+}
+
 TEST_CASE("growth: what is no ordinary file has no lines") {
   const TempDir dir;
   REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);

@@ -68,6 +68,36 @@ case_elastic() { # a run goes on with another number of ranks
   [ "$(find "$dir/m" -name 'events.out.tfevents.*' | wc -l)" = 3 ] || fail "a file of events for each start, of rank 0 alone"
 }
 
+case_sharded() { # each rank keeps its share of the optimizer's state: the same bits, and the same files
+  local optimizer n
+  for optimizer in adam muon; do
+    alone "$dir/$optimizer" "${recipe[@]}" --clip 1 --optimizer $optimizer --steps 24
+    for n in 1 2 3; do
+      train_on $n "$dir/$optimizer$n" "${recipe[@]}" --clip 1 --optimizer $optimizer --steps 24 --save-every 5 --shard-optimizer
+      for file in last best; do
+        same_tensors "$dir/$optimizer/$file.safetensors" "$dir/$optimizer$n/$file.safetensors" "$optimizer, $n ranks: $file"
+      done
+    done
+  done
+  # On with other ranks, and whole again.
+  train_on 4 "$dir/m" "${recipe[@]}" --clip 1 --optimizer adam --steps 10 --shard-optimizer
+  train_on 2 "$dir/m" --resume --steps 17
+  grep -q '^shard-optimizer = true$' "$dir/m/run.toml" || fail "the run forgot to shard"
+  train_on 3 "$dir/m" --resume --steps 21 --shard-optimizer=false
+  alone "$dir/m" --resume --steps 24
+  same_tensors "$dir/adam/last.safetensors" "$dir/m/last.safetensors" "an elastic sharded run differs"
+  # A signal, while a new run has no best model yet.
+  "${ranks[@]}" -n 2 "$program" train --model-dir "$dir/m" "${recipe[@]}" --steps 1000000 --validate-every 1000000 \
+    --overwrite --shard-optimizer >"$dir/out" 2>"$dir/log" &
+  local job=$! status=0 step
+  wait_for '"step":20' "$dir/m/new-run/metrics.jsonl"
+  kill -TERM "$(pgrep -P $job | tail -n 1)"
+  wait $job || status=$?
+  [ $status = 143 ] || fail "exit status $status; $(cat "$dir/log")"
+  step=$(sed -n "s/^interrupted by SIGTERM at step \([0-9]*\);.*/\1/p" "$dir/log")
+  train_on 3 "$dir/m" --resume --steps $((step + 2))
+}
+
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits
   local job status who signal step
   # Only the signal ends it: mpirun passes SIGTERM on after as long as it gives the ranks to obey it.
