@@ -157,7 +157,7 @@ std::vector<std::string> guess(const Data& data, const std::vector<Asked>& asked
 // the mean of its heads, and the sum over them.
 void draw_look(Answerer& model, const Data& data, const Asked& asked, const std::string& file) {
   const Batch batch = make_batch(data, {asked});
-  const AttentionResult result = model(batch.questions, batch.pictures, AttentionWeights::per_head);
+  const AttentionResult result = model(batch.questions, batch.pictures);
   const Tensor logits = select(result.output, 0, 0);
   const int64_t answer = argmax(logits, 0).item<int64_t>();
   const Tensor slope = grad(select(logits, 0, answer), result.weights);  // [1, H, T, P]

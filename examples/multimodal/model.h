@@ -3,9 +3,8 @@
 
 #include <weft/weft.h>
 
-// Question [B, T] and picture [B, P, pixels] -> logits of answers [B, A]; if asked for, which takes
-// longer, with the attention weights [B, H, T, P] of words on patches. Words are 48 wide, patches
-// 32.
+// Question [B, T] and picture [B, P, pixels] -> logits of answers [B, A], with the attention
+// weights [B, H, T, P] of words on patches. Words are 48 wide, patches 32.
 class Answerer : public weft::Layer<Answerer> {
  public:
   Answerer(int64_t words, int64_t pixels, int64_t answers, weft::Combine combine,
@@ -31,12 +30,12 @@ class Answerer : public weft::Layer<Answerer> {
         .add<weft::Linear>(64, kPatchWidth, gen);
   }
 
-  weft::AttentionResult forward(const weft::Tensor& question, const weft::Tensor& picture,
-                                weft::AttentionWeights asked = weft::AttentionWeights::none) {
+  weft::AttentionResult forward(const weft::Tensor& question, const weft::Tensor& picture) {
     const weft::Mask words = weft::Mask::padding(question, 0);
     const weft::Tensor text = read_(word_places_(words_(question)), {words});     // [B, T, 48]
     const weft::Tensor patches = patch_norm_(see_(1 - picture) + patch_places_);  // [B, P, 32]
-    const auto [found, weights] = look_(text, patches, {.weights = asked});
+    const auto [found, weights] =
+        look_(text, patches, {.weights = weft::AttentionWeights::per_head});
     return {answer_(select(think_(found, {words}), 1, 0)), weights};
   }
 
