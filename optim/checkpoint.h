@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace weft {
@@ -23,7 +24,7 @@ struct TrainingRun {
   WeightAverage* average = nullptr;
   /// To save in place of the optimizer's own: the whole state of one that is sharded
   /// (distributed/sharded_optimizer.h).
-  const NamedTensors* optimizer_state = nullptr;
+  std::optional<NamedTensors> optimizer_state = {};
 };
 
 /// Writes `run` and `progress`: where the run is (step, position in the data, best score ...), in

@@ -27,6 +27,23 @@ std::vector<int> share_out(const NamedTensors& parameters, int ranks) {
   return owners;
 }
 
+// The optimizer's, in its order: one of groups has another than the model.
+NamedTensors in_order_of(const Optimizer& optimizer, const NamedTensors& parameters) {
+  const Tensors of = optimizer.parameters();
+  check(of.size() == parameters.size(),
+        "ShardedOptimizer: parameters must be the optimizer's {}; got {}", of.size(),
+        parameters.size());
+  NamedTensors ordered;
+  for (const NamedTensor& p : parameters)
+    check(
+        std::any_of(of.begin(), of.end(), [&](const Tensor& t) { return t.same_handle(p.tensor); }),
+        "ShardedOptimizer: parameters must be the optimizer's; \"{}\" is not", p.name);
+  for (const Tensor& t : of)
+    ordered.push_back(*std::find_if(parameters.begin(), parameters.end(),
+                                    [&](const NamedTensor& p) { return p.tensor.same_handle(t); }));
+  return ordered;
+}
+
 // Of an entry of the state, as in "exp_avg.encoder.weight"; "" of what belongs to none.
 std::string parameter_of(const std::string& entry) {
   const size_t dot = entry.find('.');
@@ -57,20 +74,12 @@ std::vector<std::vector<std::byte>> gather_on_first(Communicator& communicator, 
 
 }  // namespace
 
-ShardedOptimizer::ShardedOptimizer(Communicator& communicator, NamedTensors parameters,
+ShardedOptimizer::ShardedOptimizer(Communicator& communicator, const NamedTensors& parameters,
                                    Optimizer& optimizer)
     : communicator_(communicator),
-      parameters_(std::move(parameters)),
+      parameters_(in_order_of(optimizer, parameters)),
       optimizer_(optimizer),
       owners_(share_out(parameters_, communicator.size())) {
-  const Tensors of = optimizer.parameters();
-  check(of.size() == parameters_.size(),
-        "ShardedOptimizer: parameters must be the optimizer's {}; got {}", of.size(),
-        parameters_.size());
-  for (size_t i = 0; i < of.size(); ++i)
-    check(parameters_[i].tensor.same_handle(of[i]),
-          "ShardedOptimizer: parameter {} must be the optimizer's; \"{}\" is not", i,
-          parameters_[i].name);
   load_state_dict(optimizer.state_dict());
 }
 

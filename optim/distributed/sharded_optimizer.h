@@ -19,10 +19,11 @@ namespace weft {
 class ShardedOptimizer {
  public:
   /// For any optimizer, which must outlive this, as must the communicator; `parameters` are those
-  /// that it was made with, in its order. State that it has is kept for this rank's share. Shares
+  /// that it was made with, in any order. State that it has is kept for this rank's share. Shares
   /// are whole parameters, the largest given out first, so no rank holds less than the largest.
   /// An Error unless the parameters are the optimizer's.
-  ShardedOptimizer(Communicator& communicator, NamedTensors parameters, Optimizer& optimizer);
+  ShardedOptimizer(Communicator& communicator, const NamedTensors& parameters,
+                   Optimizer& optimizer);
 
   /// optimizer.step(gradient_scale), to the same bits. All ranks must have the same gradients and
   /// parameters, and call this together.

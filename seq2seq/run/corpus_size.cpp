@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/text/subwords.h>
 #include <weft/seq2seq/text/utf8.h>
@@ -38,6 +39,16 @@ void fit_schedule(TrainConfig& config, std::span<const Pair> pairs) {
   const int64_t updates = (batches + config.accumulate - 1) / config.accumulate;
   fit(config.warmup, std::clamp(kWarmupPasses * updates, kLeastWarmup, kMostWarmup));
   if (updates < kShortPass) fit(config.patience, 20);
+}
+
+std::string fitted_settings(const TrainConfig& config) {
+  std::string fitted;
+  for (const AnySetting* setting : config.settings()) {
+    if (setting->fitted())
+      fitted += fmt::format("{} --{} {}", fitted.empty() ? "" : ",", setting->info().name,
+                            setting->text());
+  }
+  return fitted;
 }
 
 }  // namespace weft

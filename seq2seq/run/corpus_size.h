@@ -18,4 +18,8 @@ void fit_vocabulary(TrainConfig& config, std::span<const std::string> sentences)
 /// no say: a run that was stopped early and goes on is the run that was not.
 void fit_schedule(TrainConfig& config, std::span<const Pair> pairs);
 
+/// The settings that follow from the corpus's size, as " --NAME VALUE, --NAME VALUE"; empty if none
+/// does.
+std::string fitted_settings(const TrainConfig& config);
+
 }  // namespace weft

@@ -2,6 +2,7 @@
 #include <weft/core/checksum.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/metrics/exact_match.h>
+#include <weft/seq2seq/run/corpus_size.h>
 #include <weft/seq2seq/run/divergence.h>
 #include <weft/seq2seq/run/schedule_kind.h>
 #include <weft/seq2seq/settings/named.h>
@@ -51,17 +52,6 @@ std::ostream& nowhere() {
   return none;
 }
 
-// Which settings follow from the corpus's size; empty if none does.
-std::string fitted_settings(const TrainConfig& config) {
-  std::string fitted;
-  for (const AnySetting* setting : config.settings()) {
-    if (setting->fitted())
-      fitted += fmt::format("{} --{} {}", fitted.empty() ? "" : ",", setting->info().name,
-                            setting->text());
-  }
-  return fitted;
-}
-
 }  // namespace
 
 Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
@@ -80,7 +70,8 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       at_(config_.resume ? restore() : Position{}),
       gradients_(parts.communicator, parts.model.named_parameters()) {
   check_ranks();
-  if (config_.shard_optimizer && ranks_.several()) shard_optimizer();
+  if (config_.shard_optimizer && ranks_.several())
+    sharded_.emplace(parts.communicator, parts.model.named_parameters(), parts.optimizer);
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
                                [&](const Pair& pair) { return fits(pair, config_.max_tokens); });
   check(any, "train: no pair fits into --max-tokens {}", config_.max_tokens.value());

@@ -116,7 +116,6 @@ class Trainer {
   }
   Position restore();
   TrainingRun state();
-  void shard_optimizer();
   void check_ranks() const;
   void check_ranks(uint32_t sum, const char* what) const;
   void say_ready(int64_t skipped);

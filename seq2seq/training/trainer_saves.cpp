@@ -25,7 +25,7 @@ double Trainer::save_if_due(const GeneratorState& start) {
   const double wait = std::max(60 * config_.save_minutes, save_seconds_ / kSaveShare);
   const bool by_time = config_.save_minutes > 0 && since_save_.seconds() >= wait;
   // Clocks differ, and all ranks must come to save what they share.
-  const bool due = sharded_ ? ranks_.of_first(by_updates || by_time) : by_updates || by_time;
+  const bool due = ranks_.of_first(by_updates || by_time);
   if (at_.step == 0 || at_.step == saved_step_ || !due) return 0;
   const RandomReplay before({start});
   save_last();
@@ -43,10 +43,9 @@ void Trainer::save_interrupted(const Interrupted& why) {
 
 void Trainer::save(const char* name) {
   const Uninterrupted whole;
-  const NamedTensors gathered = sharded_ ? sharded_->state_dict() : NamedTensors();
-  if (!ranks_.first()) return;
   TrainingRun run = state();
-  if (sharded_) run.optimizer_state = &gathered;
+  if (sharded_) run.optimizer_state = sharded_->state_dict();
+  if (!ranks_.first()) return;
   save_checkpoint((parts_.directory.folder() / name).string(), run,
                   to_metadata(at_, settings_, run_));
   if (parts_.directory.replace()) open_records(at_.validated_step);

@@ -32,20 +32,6 @@ uint64_t seed_of_part(uint64_t seed, int64_t part) {
 
 }  // namespace
 
-// An optimizer of groups has another order of the parameters than the model.
-void Trainer::shard_optimizer() {
-  const NamedTensors named = parts_.model.named_parameters();
-  NamedTensors ordered;
-  for (const Tensor& p : parts_.optimizer.parameters()) {
-    const auto found = std::find_if(named.begin(), named.end(),
-                                    [&](const NamedTensor& n) { return n.tensor.same_handle(p); });
-    check(found != named.end(),
-          "train: --shard-optimizer: parameters must be the model's; got an optimizer of others");
-    ordered.push_back(*found);
-  }
-  sharded_.emplace(parts_.communicator, std::move(ordered), parts_.optimizer);
-}
-
 // One update from the next batches of the epoch. What interrupts it leaves the run as it was.
 void Trainer::update(const std::vector<Batch>& batches) {
   const Stopwatch watch;

@@ -208,7 +208,7 @@ TEST_CASE("sharded optimizer: wrong parameters and states are named") {
     CHECK(message_of([&] { ShardedOptimizer(c, {parameters[0]}, adam); }) ==
           "ShardedOptimizer: parameters must be the optimizer's 7; got 1");
     CHECK(message_of([&] { ShardedOptimizer(c, others, adam); }) ==
-          "ShardedOptimizer: parameter 0 must be the optimizer's; \"layer.w\" is not");
+          "ShardedOptimizer: parameters must be the optimizer's; \"layer.w\" is not");
     ShardedOptimizer sharded(c, parameters, adam);
     NamedTensors state = adam.state_dict();
     state.push_back({"step.nobody", scalar(1, kInt64)});
