@@ -30,6 +30,7 @@
 #include <weft/seq2seq/metrics/chrf.h>
 #include <weft/seq2seq/metrics/counts.h>
 #include <weft/seq2seq/metrics/exact_match.h>
+#include <weft/seq2seq/metrics/lexical_links.h>
 #include <weft/seq2seq/metrics/metric.h>
 #include <weft/seq2seq/metrics/significance.h>
 #include <weft/seq2seq/metrics/ter.h>
