@@ -214,7 +214,8 @@ std::vector<std::string> unknown_words(const Vocabulary& vocabulary, const std::
   for (std::string& part : parts) {
     if (!seen.insert(part).second) continue;
     const std::vector<int64_t> ids = vocabulary.encode(part);
-    if (std::find(ids.begin(), ids.end(), kUnknown) != ids.end()) unknown.push_back(std::move(part));
+    if (std::find(ids.begin(), ids.end(), kUnknown) != ids.end())
+      unknown.push_back(std::move(part));
   }
   return unknown;
 }
