@@ -1,6 +1,5 @@
 #include <weft/seq2seq/text/detail/protobuf.h>
 
-
 namespace weft::protobuf {
 namespace {
 
