@@ -1,14 +1,11 @@
 // A model directory says what is damaged, and what does not belong together.
 #include <weft/tests/catch.h>
 #include <weft/tests/flips.h>
-#include <weft/tests/sanitized.h>
 #include <weft/tests/seq2seq/training/tiny_run.h>
 #include <weft/tests/temp_dir.h>
 #include <weft/tests/unsealed.h>
 
 #include <algorithm>
-#include <string>
-#include <utility>
 
 using namespace weft;
 using Catch::Matchers::Contains;
@@ -45,8 +42,8 @@ TEST_CASE("saved model: no flipped bit of weights, settings or vocabulary goes u
   const TempDir dir;
   train_tiny(dir.path());
   REQUIRE_NOTHROW(load_model(dir.path()));
-  const std::pair<std::string, int64_t> files[] = {
-      {"config.json", kSanitized ? 5 : 1}, {"vocabulary.json", 1}, {kBestCheckpoint, 101}};
+  const std::pair<const char*, int64_t> files[] = {
+      {"config.json", 1}, {"vocabulary.json", 1}, {kBestCheckpoint, 101}};
   for (const auto& [file, step] : files) {
     int64_t flips = 0, refused = 0;
     const std::vector<std::pair<std::string, double>> before = tiny_translations(dir.path());
@@ -62,7 +59,7 @@ TEST_CASE("saved model: no flipped bit of weights, settings or vocabulary goes u
         step);
     INFO(file);
     CHECK(flips > 1000);
-    CHECK((file == kBestCheckpoint || refused == flips));
+    CHECK((step > 1 || refused == flips));
   }
 }
 
