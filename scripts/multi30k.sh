@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains a Transformer of the size of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, English to German,
-# in about 80 minutes (docs/results.md), then translates test_2016_flickr and scores it. Arguments go to
+# in one to two hours (docs/results.md), then translates test_2016_flickr and scores it. Arguments go to
 # `weft train`:
 #   scripts/multi30k.sh --minutes 1
 # The model goes to $MODEL_DIR (runs/multi30k unless set); that of an earlier run is replaced, unless

@@ -19,6 +19,12 @@ using Catch::Matchers::Contains;
 
 namespace {
 
+// Says so where the rest of a test has nothing to look at.
+bool without_bf16() {
+  if (!cpu_has_bf16()) WARN("skipped: this CPU has no dot products of bfloat16");
+  return !cpu_has_bf16();
+}
+
 struct InBf16 {
   InBf16() { set_float32_matmul_precision(MatmulPrecision::bf16); }
   ~InBf16() { set_float32_matmul_precision(MatmulPrecision::float32); }
@@ -69,7 +75,7 @@ TEST_CASE("bf16: without dot products of bfloat16 it is refused") {
 }
 
 TEST_CASE("bf16: a product is that of the rounded operands, summed in float32") {
-  if (!cpu_has_bf16()) return;
+  if (without_bf16()) return;
   const bool ta = GENERATE(false, true), tb = GENERATE(false, true);
   const Problem p = GENERATE_COPY(Problem{ta, tb, 65, 64, 61}, Problem{ta, tb, 131, 75, 700},
                                   Problem{ta, tb, 66, 601, 33}, Problem{ta, tb, 300, 100, 512});
@@ -95,7 +101,7 @@ TEST_CASE("bf16: a product is that of the rounded operands, summed in float32") 
 }
 
 TEST_CASE("bf16: the same bits at any number of threads, from a packed operand, of any rows") {
-  if (!cpu_has_bf16()) return;
+  if (without_bf16()) return;
   const InBf16 precision;
   const int before = num_threads();
   const Problem p{false, true, 700, 333, 257};
@@ -115,7 +121,7 @@ TEST_CASE("bf16: the same bits at any number of threads, from a packed operand, 
 }
 
 TEST_CASE("bf16: what is small, or must not depend on its neighbours, is not rounded") {
-  if (!cpu_has_bf16()) return;
+  if (without_bf16()) return;
   for (const auto& [p, independent] : {std::pair{Problem{false, false, 64, 128, 300}, false},
                                        {{false, false, 300, 63, 300}, false},
                                        {{false, false, 300, 300, 31}, false},
@@ -136,7 +142,7 @@ TEST_CASE("bf16: what is small, or must not depend on its neighbours, is not rou
 }
 
 TEST_CASE("bf16: infinities, NaN, ties and subnormal numbers") {
-  if (!cpu_has_bf16()) return;
+  if (without_bf16()) return;
   const InBf16 precision;
   const Problem p{false, false, 128, 64, 64};
   // Each row of A holds one number, which is multiplied by 1.

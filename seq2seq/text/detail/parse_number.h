@@ -1,7 +1,8 @@
-// Numbers from text, whatever the locale.
+// Numbers from text.
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -16,7 +17,8 @@ bool parse_number(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
 #else
-  // LLVM's library before version 20 reads only integers; strtod takes more than from_chars would.
+  // LLVM's library before version 20 reads only integers; strtod takes more than from_chars would,
+  // and makes infinity of what is too large.
   if constexpr (std::is_integral_v<T>) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc() && end == text.data() + text.size();
@@ -24,7 +26,9 @@ bool parse_number(std::string_view text, T& value) {
     const std::string copy(text);
     char* end = nullptr;
     value = std::strtod(copy.c_str(), &end);
-    return !copy.empty() && end == copy.c_str() + copy.size() &&
+    const bool too_large =
+        std::isinf(value) && copy.find_first_of("0123456789") != std::string::npos;
+    return !copy.empty() && end == copy.c_str() + copy.size() && !too_large &&
            copy.find_first_of("xX+ \t\n\v\f\r") == std::string::npos;
   }
 #endif
