@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, 12> kMonths{"January",   "February", "Mar
 
 int64_t days_of(int64_t year, unsigned month) {
   using namespace std::chrono;
-  const year_month_day_last last{std::chrono::year(static_cast<int>(year)) / month /
-                                 std::chrono::last};
+  const year_month_day_last last{std::chrono::year(static_cast<int>(year)) /
+                                 std::chrono::month(month) / std::chrono::last};
   return static_cast<unsigned>(last.day());
 }
 
