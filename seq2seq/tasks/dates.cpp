@@ -38,7 +38,7 @@ std::string to_iso(const std::string& source) {
   check(words.size() == 3, "dates: must be like 3 May 2021, or May 3, 2021; got '{}'", source);
   const bool day_first = std::isdigit(static_cast<unsigned char>(words[0][0])) != 0;
   const std::string day(words[day_first ? 0 : 1]);
-  const auto month = std::find(kMonths.begin(), kMonths.end(), words[day_first ? 1 : 0]);
+  const auto* const month = std::find(kMonths.begin(), kMonths.end(), words[day_first ? 1 : 0]);
   check(month != kMonths.end(), "dates: must name a month in full; got '{}'", source);
   return fmt::format("{}-{:02}-{:02}", words[2], month - kMonths.begin() + 1, std::stoll(day));
 }

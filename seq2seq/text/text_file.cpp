@@ -25,15 +25,18 @@ void check_utf8(const std::string& line, const std::string& name, size_t number)
   }
 }
 
+int open_to_read(const std::filesystem::path& file) {
+  std::error_code ignored;  // open() knows more
+  check(!std::filesystem::is_directory(file, ignored),
+        "read: expected a file; got the directory '{}'", file.string());
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  check(descriptor >= 0, "read: cannot open '{}': {}", file.string(), std::strerror(errno));
+  return descriptor;
+}
+
 class OpenFile {
  public:
-  explicit OpenFile(const std::filesystem::path& file) {
-    std::error_code ignored;  // open() knows more
-    check(!std::filesystem::is_directory(file, ignored),
-          "read: expected a file; got the directory '{}'", file.string());
-    descriptor_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    check(descriptor_ >= 0, "read: cannot open '{}': {}", file.string(), std::strerror(errno));
-  }
+  explicit OpenFile(const std::filesystem::path& file) : descriptor_(open_to_read(file)) {}
   ~OpenFile() { ::close(descriptor_); }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -78,7 +81,7 @@ std::vector<std::string> read_lines(const std::filesystem::path& file) {
   std::vector<std::string> lines;
   while (std::optional<std::string> line = reader.next()) {
     check_utf8(*line, name, lines.size() + 1);
-    held += sizeof *line + line->size();
+    held += sizeof(std::string) + line->size();
     check(held <= most, "read: {} holds more text than half of the memory ({:.1f} GB), at line {}",
           name, 1e-9 * static_cast<double>(most), lines.size() + 1);
     lines.push_back(std::move(*line));

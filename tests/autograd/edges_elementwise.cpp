@@ -63,8 +63,7 @@ Function smooth_activation(std::string name, std::function<Tensor(const Tensor&)
 
 // Allowed errors are a few units in the last place; more where a rounded number is an exponent:
 // e^-z makes z units of one in z, which is what a cubic polynomial has in the tanh form of gelu.
-std::vector<Function> functions() {
-  std::vector<Function> all;
+void add_activations(std::vector<Function>& all) {
   all.push_back({"tanh",
                  one<tanh>,
                  {[](Wide x) { return std::tanh(x); }, tanh_slope,
@@ -111,6 +110,9 @@ std::vector<Function> functions() {
                (kTanhScale * (2 + 12 * kCubic * x * x) - x * d * d * std::tanh(z / 2));
       },
       {300, 300, 300}, 1500));
+}
+
+void add_kinked(std::vector<Function>& all) {
   all.push_back({"relu",
                  one<relu>,
                  {[](Wide x) { return std::max<Wide>(x, 0); },
@@ -130,6 +132,9 @@ std::vector<Function> functions() {
        {[](Wide x) { return std::clamp(x, -2.0L, 8.0L); },
         [](Wide x) { return x >= -2 && x <= 8 ? 1.0L : 0.0L; }, [](Wide) { return 0.0L; }},
        {0, 0, 0}});
+}
+
+void add_powers(std::vector<Function>& all) {
   const auto e = [](Wide x) { return std::exp(x); };
   all.push_back({"exp", one<exp>, {e, e, e}, {2, 2, 2}, -kHuge, 11000, 1});
   all.push_back({"log",
@@ -174,6 +179,13 @@ std::vector<Function> functions() {
                  {[](Wide x) { return 1 / x; }, [](Wide x) { return -1 / (x * x); },
                   [](Wide x) { return 2 / (x * x * x); }},
                  {1, 2, 4}});
+}
+
+std::vector<Function> functions() {
+  std::vector<Function> all;
+  add_activations(all);
+  add_kinked(all);
+  add_powers(all);
   return all;
 }
 

@@ -216,8 +216,8 @@ ExperimentResult alignment_experiment(const Subject& subject, const AlignmentOpt
       if (const AgreementTable::Row* found = chosen(tables, m.name, step)) {
         rows.push_back(aligning_row(*found, tables));
         if (step == ReadAt::kConsumingStep) result.plot.names.push_back(m.name);
-        result.plot.series[step == ReadAt::kProducingStep].points.push_back(
-            {static_cast<double>(result.plot.names.size() - 1), 100 * found->counts.error_rate()});
+        result.plot.series[step == ReadAt::kProducingStep].points.emplace_back(
+            static_cast<double>(result.plot.names.size() - 1), 100 * found->counts.error_rate());
       }
   add_other_links(subject, o, tables, rows);
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {

@@ -79,7 +79,7 @@ void fill_table(const Curve& importance, const Curve& curvature, const std::vect
     result.table.rows.push_back(
         {fmt::format("{}", kept), numbers[0], numbers[1], numbers[2], deviation_of(values)});
     for (size_t s = 0; s < std::size(numbers); ++s)
-      result.plot.series[s].points.push_back({static_cast<double>(kept), numbers[s]});
+      result.plot.series[s].points.emplace_back(static_cast<double>(kept), numbers[s]);
   }
 }
 
@@ -91,7 +91,7 @@ double mean_value(const Plot::Series& curve) {
 
 std::string verdict(const Plot& plot) {
   std::string said;
-  const Plot::Series* best = &plot.series[0];
+  const Plot::Series* best = plot.series.data();
   for (const Plot::Series& curve : plot.series) {
     said += fmt::format("{}{:.1f} % ({})", said.empty() ? "" : ", ", mean_value(curve), curve.name);
     if (mean_value(curve) > mean_value(*best)) best = &curve;
