@@ -120,7 +120,7 @@ TEST_CASE("swap_sides: source and target change places in every split, and so do
     CHECK(s->text.target == std::vector<std::string>{"a b"});
     CHECK(s->gold == std::vector<std::vector<Link>>{{{0, 1}}});
   }
-  for (const Split* s : {&back.valid, &back.tests[0]}) {
+  for (const Split* s : {&back.valid, back.tests.data()}) {
     CHECK(s->text.source == std::vector<std::string>{"y z"});
     CHECK(s->gold.empty());
   }

@@ -78,7 +78,7 @@ TEST_CASE("tasks: SCAN commands mean what they mean in the paper") {
 TEST_CASE("tasks: SCAN's splits are of the sizes and the kind that the papers give") {
   const auto holds = [](const std::string& name, size_t train, size_t test, auto is_test) {
     INFO(name);
-    const Corpus corpus = task_of(name).corpus();
+    Corpus corpus = task_of(name).corpus();
     CHECK(corpus.train.text.source.size() + corpus.valid.text.source.size() == train);
     CHECK(corpus.held_out == std::ssize(corpus.valid.text.source));
     const Split& held_out = corpus.tests[0];
@@ -95,7 +95,7 @@ TEST_CASE("tasks: SCAN's splits are of the sizes and the kind that the papers gi
   };
   std::set<std::string> all;
   const Corpus scan = task_of("scan").corpus();
-  for (const Split* split : {&scan.train, &scan.valid, &scan.tests[0]})
+  for (const Split* split : {&scan.train, &scan.valid, scan.tests.data()})
     all.insert(split->text.source.begin(), split->text.source.end());
   CHECK(all.size() == 20910);
   CHECK(scan.tests[0].text.source.size() == 4182);
@@ -173,7 +173,7 @@ TEST_CASE("tasks: no source is in two splits or twice, and each has its answer")
     }
     std::set<std::string> seen;
     size_t sources = 0, wrong = 0;
-    for (const Split* split : {&corpus.train, &corpus.valid, &corpus.tests[0]}) {
+    for (const Split* split : {&corpus.train, &corpus.valid, corpus.tests.data()}) {
       const std::set<std::string> own(split->text.source.begin(), split->text.source.end());
       const bool jumps = task.name == "scan-jump" && split == &corpus.train;
       CHECK(own.size() + (jumps ? 1466 : 0) == split->text.source.size());
