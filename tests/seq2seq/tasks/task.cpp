@@ -81,7 +81,7 @@ TEST_CASE("tasks: SCAN's splits are of the sizes and the kind that the papers gi
     Corpus corpus = task_of(name).corpus();
     CHECK(corpus.train.text.source.size() + corpus.valid.text.source.size() == train);
     CHECK(corpus.held_out == std::ssize(corpus.valid.text.source));
-    const Split& held_out = corpus.tests[0];
+    Split& held_out = corpus.tests[0];
     CHECK(held_out.text.source.size() == test);
     size_t wrong = 0;
     for (const Split* split : {&corpus.train, &corpus.valid, &held_out})
