@@ -25,6 +25,9 @@ endif()
 
 if(WEFT_SANITIZE)
   add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  if(WEFT_SANITIZE MATCHES "address.*undefined")  # ASan stops at null too, and does not ask at every use
+    add_compile_options(-fno-sanitize=null)
+  endif()
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 endif()
 

@@ -47,6 +47,23 @@ std::string score_line(const Metric& metric, const ParallelText& text, const Sco
   return fmt::format("{} = {:.2f}\n", metric.title, metric.score(text.source, text.target));
 }
 
+// Of every metric its line. One that cannot score this text is left out with a word, where others
+// can.
+template <class LineOf>
+std::string lines_of(const std::vector<Metric>& metrics, LineOf line_of) {
+  std::string lines;
+  std::vector<std::pair<std::string, std::string>> faults;  // title, error
+  for (const Metric& metric : metrics) try {
+      lines += line_of(metric);
+    } catch (const Error& error) {
+      faults.emplace_back(metric.title, error.what());
+    }
+  check(!lines.empty(), "{}", faults.front().second);
+  for (const auto& [title, error] : faults)
+    warn(fmt::format("weft: score: no {}: {}", title, error));
+  return lines;
+}
+
 std::string with_interval(double score, const Interval& interval) {
   return fmt::format("{:6.2f} {:<18}", score,
                      fmt::format("[{:.2f}, {:.2f}]", interval.low, interval.high));
@@ -80,13 +97,13 @@ std::string table(const std::vector<Metric>& metrics, const ParallelText& text,
     lines = fmt::format("{:<15} {:<25} {:<25} {:>10}  {:<8} better in\n", "", "hypothesis",
                         "against", "difference", "p");
   std::string signature;
-  for (const Metric& metric : metrics) {
-    lines += other.empty() ? confidence_line(metric, text, options)
-                           : paired_line(metric, text, against, options);
-    lines.erase(lines.find_last_not_of(' ') + 1);
-    lines += "\n";
+  lines += lines_of(metrics, [&](const Metric& metric) {
     if (metric.name == "bleu") signature = "; BLEU|" + bleu_options(o).signature();
-  }
+    std::string line = other.empty() ? confidence_line(metric, text, options)
+                                     : paired_line(metric, text, against, options);
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+  });
   return lines + fmt::format("[95 % of {} resamples, seed {}]{}\n", options.resamples, options.seed,
                              signature);
 }
@@ -101,9 +118,7 @@ void score_command(const ScoreOptions& o, const Catalog& catalog) {
           setting->info().name, setting->info().name, setting->text());
   const ParallelText text = read_scored(o.hypothesis.value(), o);
   if (resample) return print(table(metrics, text, o));
-  std::string lines;
-  for (const Metric& metric : metrics) lines += score_line(metric, text, o);
-  print(lines);
+  print(lines_of(metrics, [&](const Metric& metric) { return score_line(metric, text, o); }));
 }
 
 }  // namespace weft

@@ -96,15 +96,16 @@ struct Case {
   Table table;
 };
 
-// Calls f(case) for models, penalties, widths and lists of many sorts.
-void for_each_case(const std::function<void(const Case&)>& f) {
+// Whether f(case) holds for one of models, penalties, widths and lists of many sorts.
+bool any_case(const std::function<bool(const Case&)>& f) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     const Table table = tempting_table(seed, seed % 4 == 0);
     for (const double alpha : {-1.0, 0.0, 0.6, 1.0, 2.5})
       for (const int64_t beam : {2, 4, 6})
         for (int64_t n = 1; n <= beam; ++n)
-          f({seed, {.beam = beam, .length_penalty = alpha, .n_best = n}, table});
+          if (f({seed, {.beam = beam, .length_penalty = alpha, .n_best = n}, table})) return true;
   }
+  return false;
 }
 
 std::vector<Hypothesis> whole(const Case& c) {
@@ -112,23 +113,21 @@ std::vector<Hypothesis> whole(const Case& c) {
                     Counted({.beam = c.options.beam, .length_penalty = c.options.length_penalty}));
 }
 
-// In how many cases an end by this rule finds other translations than the whole search.
-int64_t faults(const Hasty::Rule& rule) {
-  int64_t wrong = 0;
-  for_each_case([&](const Case& c) {
+// Whether there is a case where an end by this rule finds other translations than the whole search.
+bool is_found_out(const Hasty::Rule& rule) {
+  return any_case([&](const Case& c) {
     BeamOptions all = c.options;
     all.n_best = 0;
     const Hasty hasty(all, c.options.n_best, rule);
-    wrong += !same_first(decode_one(c.table, hasty), whole(c), c.options.n_best);
+    return !same_first(decode_one(c.table, hasty), whole(c), c.options.n_best);
   });
-  return wrong;
 }
 
 }  // namespace
 
 TEST_CASE("a search for the n best ends early, and finds those of the whole search") {
   int64_t steps = 0, whole_steps = 0;
-  for_each_case([&](const Case& c) {
+  any_case([&](const Case& c) {
     CAPTURE(c.seed, c.options.beam, c.options.n_best, c.options.length_penalty);
     BeamOptions all = c.options;
     all.n_best = 0;
@@ -138,24 +137,25 @@ TEST_CASE("a search for the n best ends early, and finds those of the whole sear
     if (c.options.n_best == c.options.beam) REQUIRE(early.steps == late.steps);
     steps += early.steps;
     whole_steps += late.steps;
+    return false;
   });
   CHECK(static_cast<double>(steps) < 0.95 * static_cast<double>(whole_steps));
 }
 
 TEST_CASE("ends of a beam search that are too early are found out here") {
-  CHECK(faults([](const auto&, double, double, const Penalty&) { return true; }) > 0);
+  CHECK(is_found_out([](const auto&, double, double, const Penalty&) { return true; }));
   // By the length so far, as if nothing could gain by going on.
-  CHECK(faults([](const auto& scores, double best, double length, const Penalty& penalty) {
-          return scores.back() >= best / penalty(length);
-        }) > 0);
+  CHECK(is_found_out([](const auto& scores, double best, double length, const Penalty& penalty) {
+    return scores.back() >= best / penalty(length);
+  }));
   // As if it always could.
-  CHECK(faults([](const auto& scores, double best, double, const Penalty& penalty) {
-          return scores.back() >= best / penalty(kDeep);
-        }) > 0);
+  CHECK(is_found_out([](const auto& scores, double best, double, const Penalty& penalty) {
+    return scores.back() >= best / penalty(kDeep);
+  }));
   // By the first of those wanted, with the right bound.
-  CHECK(faults([](const auto& scores, double best, double length, const Penalty& penalty) {
-          return scores[0] >= std::max(best / penalty(length), best / penalty(kDeep));
-        }) > 0);
+  CHECK(is_found_out([](const auto& scores, double best, double length, const Penalty& penalty) {
+    return scores[0] >= std::max(best / penalty(length), best / penalty(kDeep));
+  }));
 }
 
 TEST_CASE("a bound counts that rounded certainties may lie above 0") {

@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 mpirun=$(command -v "${3:-mpirun}") || { echo "skipped: there is no mpirun"; exit 77; }
-ranks=("$mpirun" --oversubscribe --bind-to none)
+ranks=("$mpirun" --oversubscribe --bind-to none --mca mpi_yield_when_idle 1)
 [ "$(id -u)" -ne 0 ] || ranks+=(--allow-run-as-root)
 export WEFT_NUM_THREADS=1
 
