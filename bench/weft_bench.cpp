@@ -37,8 +37,8 @@ constexpr AttentionCase kAttentionCases[] = {{"cross_toy", 16, 10, 12, 32, 2},
                                              {"cross_long", 1, 2048, 2048, 512, 8},
                                              {"cross_4k", 1, 4096, 4096, 256, 4}};
 
-// Whether an AttentionRecorder watches training steps; and whether all that it can make of them,
-// scores, weights and their gradients, is asked for after each.
+// Whether an AttentionRecorder watches training steps; and whether all that it can make of them is
+// asked for after each.
 enum class Record { none, run, all };
 const std::map<std::string, Record> kRecords{
     {"none", Record::none}, {"run", Record::run}, {"all", Record::all}};
@@ -72,8 +72,12 @@ void make_all(const AttentionRecorder& recorder) {
   for (const AttentionRecord& r : recorder.calls()) {
     r.scores();
     r.weights();
+    r.value_norms();
     r.dweights();
     r.dscores();
+    r.dqueries();
+    r.dkeys();
+    r.dvalues();
   }
 }
 

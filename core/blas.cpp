@@ -84,11 +84,10 @@ void scale(const Product<T>& p) {
     }
 }
 
-/// On this thread.
+/// On this thread, which flushes subnormal numbers.
 template <class T>
 void run_on_one(const Product<T>& p, GemmWay way) {
   if (way == GemmWay::scale) return scale(p);
-  const FlushSubnormals flush;
   if (way == GemmWay::in_place)
     return kernels::gemm_block<T>(p.m, p.n, p.k, p.alpha, p.left(), p.right(), p.beta, p.c, p.ldc);
   if constexpr (kHasBlas)
@@ -121,12 +120,14 @@ void in_pieces(const GemmPlan& plan, int64_t size, RowEpilogue done, F piece) {
 
 template <class T>
 void run_unpacked(const Product<T>& p, const GemmPlan& plan, RowEpilogue done) {
+  auto run = [&](const Product<T>& part) {
+    const FlushSubnormals flush;
+    run_on_one(part, plan.way);
+  };
   if (plan.cut == GemmCut::columns)
-    return in_pieces(plan, p.n, {}, [&](int64_t begin, int64_t end) {
-      run_on_one(p.columns(begin, end), plan.way);
-    });
-  in_pieces(plan, p.m, done,
-            [&](int64_t begin, int64_t end) { run_on_one(p.rows(begin, end), plan.way); });
+    return in_pieces(plan, p.n, {},
+                     [&](int64_t begin, int64_t end) { run(p.columns(begin, end)); });
+  in_pieces(plan, p.m, done, [&](int64_t begin, int64_t end) { run(p.rows(begin, end)); });
 }
 
 bool in_bf16(const Product<float>& p) {
@@ -267,6 +268,7 @@ void gemm_batched(bool ta, bool tb, int64_t outer, int64_t inner, int64_t m, int
     return;
   }
   in_pieces(planned, batch, {}, [&](int64_t begin, int64_t end) {
+    const FlushSubnormals flush;
     for (int64_t r = begin; r < end; ++r) run_on_one(at(r), planned.way);
   });
 }

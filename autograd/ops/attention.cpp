@@ -101,8 +101,9 @@ bool neighbours(const Tensor& x, const Tensor& y) {
 
 bool all_finite(const Tensor& x) {
   const OpScope inside;
-  const Tensor rows = permute(x, {0, 2, 1, 3});  // as projections lie in memory: long runs
-  const BroadcastLoop<1> loop(rows.shape(), {&rows});
+  const bool by_row = x.strides()[1] < x.strides()[2];  // as projections lie in memory, not caches
+  const Tensor dense = by_row ? permute(x, {0, 2, 1, 3}) : x;  // so runs are long
+  const BroadcastLoop<1> loop(dense.shape(), {&dense});
   std::atomic<bool> finite = true;
   dispatch_floating("attention", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -247,13 +247,15 @@ void scale(T alpha, const T* x, T* y, int64_t n) {
 // 0 times what is not finite is NaN.
 template <class T>
 bool all_finite(const T* x, int64_t sx, int64_t n) {
-  T total = 0;
-  if (sx == 1) {
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = 0; i < n; ++i) total += x[i] * T(0);
-  } else {
-    for (int64_t i = 0; i < n; ++i) total += x[i * sx] * T(0);
+  constexpr int64_t kCount = Lanes<T>::count;
+  int64_t i = 0;
+  typename Lanes<T>::type even{}, odd{};
+  for (; sx == 1 && i + 2 * kCount <= n; i += 2 * kCount) {
+    even += load(x + i) * T(0);
+    odd += load(x + i + kCount) * T(0);
   }
+  T total = sum_of_lanes<T>(even + odd);
+  for (; i < n; ++i) total += x[i * sx] * T(0);
   return total == T(0);
 }
 

@@ -217,20 +217,24 @@ WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
 /// vector.
 template <class T>
 void pack(int64_t k, int64_t width, const Strided<T>& b, T* out) {
-  constexpr int64_t kStep = kTileColumns<T>;
-  if (b.column == 1 && width == kStep) {
-    for (int64_t p = 0; p < k; ++p)
-      for (int64_t j = 0; j < kStep; ++j) out[p * kStep + j] = b.data[p * b.row + j];
+  constexpr int64_t kStep = kTileColumns<T>, kCount = Lanes<T>::count;
+  const int64_t whole = width / kCount * kCount;
+  if (b.column == 1) {
+    for (int64_t p = 0; p < k; ++p) {
+      const T* row = b.data + p * b.row;
+      for (int64_t j = 0; j < whole; j += kCount) store(out + p * kStep + j, load(row + j));
+      if (whole < width)
+        store(out + p * kStep + whole, load_some(row + whole, width - whole, T(0)));
+    }
     return;
   }
-  const int64_t padded = width > Lanes<T>::count ? kStep : Lanes<T>::count;
+  for (int64_t p = 0; p < k && whole < width; ++p)
+    store(out + p * kStep + whole, typename Lanes<T>::type{});
   int64_t j = 0;
   if (b.row == 1)
     for (; j + 8 <= width; j += 8) transpose<8, kStep>(k, b.data + j * b.column, b.column, out + j);
-  for (int64_t p = 0; p < k; ++p) {
-    for (int64_t l = j; l < width; ++l) out[p * kStep + l] = b.data[p * b.row + l * b.column];
-    for (int64_t l = width; l < padded; ++l) out[p * kStep + l] = T(0);
-  }
+  for (; j < width; ++j)
+    for (int64_t p = 0; p < k; ++p) out[p * kStep + j] = b.data[p * b.row + j * b.column];
 }
 
 /// The right operand of a product, ready for tiles: slivers of kTileColumns columns, `sliver`

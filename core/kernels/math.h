@@ -189,40 +189,52 @@ WEFT_INLINE typename Lanes<T>::type load(const T* x) {
   return v;
 }
 
-template <class T, std::size_t... kLane>
-WEFT_INLINE T sum_in_halves(typename Lanes<T>::type v, std::index_sequence<kLane...>) {
+/// The first n < count elements, and `rest` behind them.
+template <class T>
+WEFT_INLINE typename Lanes<T>::type load_some(const T* x, int64_t n, T rest) {
+  alignas(kVectorBytes) T lanes[Lanes<T>::count];
+#pragma omp simd
+  for (int64_t j = 0; j < Lanes<T>::count; ++j) lanes[j] = j < n ? x[j] : rest;
+  return load(lanes);
+}
+
+/// The lanes of v as one by f, which takes vectors: their halves, quarters and so on.
+template <class T, class F, std::size_t... kLane>
+WEFT_INLINE T fold_in_halves(typename Lanes<T>::type v, F f, std::index_sequence<kLane...>) {
   for (std::size_t width = sizeof...(kLane) / 2; width > 0; width /= 2) {
     const typename Lanes<T>::type other = {v[kLane ^ width]...};
-    v += other;
+    v = f(v, other);
   }
   return v[0];
 }
 
-/// The sum of a vector's lanes. Compilers add those of a reduction one after the other, which takes
-/// longer than a short row itself.
+/// Compilers fold the lanes of a reduction one after the other, which takes longer than a short row
+/// itself.
+template <class T, class F>
+WEFT_INLINE T fold_lanes(typename Lanes<T>::type v, F f) {
+  return fold_in_halves<T>(v, f, std::make_index_sequence<Lanes<T>::count>());
+}
+
+/// The sum of a vector's lanes.
 template <class T>
 WEFT_INLINE T sum_of_lanes(typename Lanes<T>::type v) {
-  return sum_in_halves<T>(v, std::make_index_sequence<Lanes<T>::count>());
+  return fold_lanes<T>(v, [](auto a, auto b) WEFT_INLINE_LAMBDA { return a + b; });
 }
 
 /// The largest (or least) of n >= 1 numbers; NaNs may be passed over.
 template <bool kLargest, class T>
 WEFT_INLINE T extreme_of(const T* x, int64_t n) {
   constexpr int64_t kCount = Lanes<T>::count;
-  typename Lanes<T>::type m0{}, m1;
-  for (int64_t j = 0; j < kCount; ++j) m0[j] = x[0];
-  m1 = m0;
-  int64_t i = 0;
-  for (; i + 2 * kCount <= n; i += 2 * kCount) {
-    const auto a = load(x + i), b = load(x + i + kCount);
-    m0 = (kLargest ? a > m0 : a < m0) ? a : m0;
-    m1 = (kLargest ? b > m1 : b < m1) ? b : m1;
+  const auto better = [](auto a, auto b)
+                          WEFT_INLINE_LAMBDA { return (kLargest ? a > b : a < b) ? a : b; };
+  if (n < kCount) return fold_lanes<T>(load_some(x, n, x[0]), better);
+  const T* const last = x + n - kCount;  // may overlap the one before
+  auto m0 = load(x), m1 = load(last);
+  for (int64_t i = kCount; i + kCount < n; i += 2 * kCount) {
+    m0 = better(load(x + i), m0);
+    m1 = better(load(i + 2 * kCount < n ? x + i + kCount : last), m1);
   }
-  m0 = (kLargest ? m1 > m0 : m1 < m0) ? m1 : m0;
-  T m = x[0];
-  for (; i < n; ++i) m = (kLargest ? x[i] > m : x[i] < m) ? x[i] : m;
-  for (int64_t j = 0; j < kCount; ++j) m = (kLargest ? m0[j] > m : m0[j] < m) ? m0[j] : m;
-  return m;
+  return fold_lanes<T>(better(m1, m0), better);
 }
 
 }  // namespace weft::kernels::WEFT_ISA

@@ -156,16 +156,21 @@ void var_columns(const T* x, T* y, int64_t n, int64_t width, int64_t stride, dou
 
 namespace {
 
+template <class T>
+WEFT_INLINE bool any_nan(const T* x, int64_t n) {
+  int any = 0;
+#pragma omp simd reduction(| : any)
+  for (int64_t i = 0; i < n; ++i) any |= x[i] != x[i];
+  return any != 0;
+}
+
 template <bool kLargest, class T>
 WEFT_INLINE int64_t extreme_index(const T* x, int64_t n, int64_t stride) {
   int64_t at = 0;
   for (int64_t i = 0; i < n && x[at * stride] == x[at * stride]; ++i) {
     if (stride == 1 && i % kBlock == 0 && i + kBlock <= n) {  // skip blocks that hold no better one
       const T best = extreme_of<kLargest>(x + i, kBlock);
-      int any_nan = 0;
-#pragma omp simd reduction(| : any_nan)
-      for (int64_t j = i; j < i + kBlock; ++j) any_nan |= x[j] != x[j];
-      if (!any_nan && !(kLargest ? best > x[at] : best < x[at])) {
+      if (!any_nan(x + i, kBlock) && !(kLargest ? best > x[at] : best < x[at])) {
         i += kBlock - 1;
         continue;
       }
@@ -180,6 +185,10 @@ WEFT_INLINE int64_t extreme_index(const T* x, int64_t n, int64_t stride) {
 
 template <class T>
 void extreme(bool largest, const T* x, int64_t n, int64_t stride, T* y, int64_t* index) {
+  if (!index && stride == 1 && !any_nan(x, n)) {
+    *y = largest ? extreme_of<true>(x, n) : extreme_of<false>(x, n);
+    return;
+  }
   const int64_t at =
       largest ? extreme_index<true>(x, n, stride) : extreme_index<false>(x, n, stride);
   *y = x[at * stride];

@@ -3,19 +3,37 @@
 #include <weft/core/kernels/softmax.h>
 
 namespace weft::kernels::WEFT_ISA {
+namespace {
+
+/// y_i = exp(x_i - m) for i < n, less than a vector; the same with zeros behind.
+template <class T>
+WEFT_INLINE typename Lanes<T>::type exp_of_rest(const T* x, T m, T* y, int64_t n) {
+  alignas(kVectorBytes) T e[Lanes<T>::count];
+#pragma omp simd
+  for (int64_t j = 0; j < Lanes<T>::count; ++j) e[j] = j < n ? exp_of(x[j] - m) : T(0);
+#pragma omp simd
+  for (int64_t j = 0; j < Lanes<T>::count; ++j)
+    if (j < n) y[j] = e[j];
+  return load(e);
+}
+
+}  // namespace
 
 template <class T>
 void softmax_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  constexpr int64_t kCount = Lanes<T>::count;
   if (n == 0) return;
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const T m = extreme_of<true>(x, n);
-    T total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = 0; i < n; ++i) {
-      y[i] = exp_of(x[i] - m);
-      total += y[i];
+    typename Lanes<T>::type totals{};
+    int64_t whole = 0;
+    for (; whole + kCount <= n; whole += kCount) {
+#pragma omp simd
+      for (int64_t i = whole; i < whole + kCount; ++i) y[i] = exp_of(x[i] - m);
+      totals += load(y + whole);
     }
-    const T inverse = T(1) / total;
+    if (whole < n) totals += exp_of_rest(x + whole, m, y + whole, n - whole);
+    const T inverse = T(1) / sum_of_lanes<T>(totals);
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) y[i] *= inverse;
   }

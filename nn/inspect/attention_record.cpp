@@ -105,6 +105,8 @@ Tensor AttentionRecord::weights() const {
 // x [B, H, Tq, Tk] times the dropout mask of the run: addressed by index into all rows and heads.
 Tensor AttentionRecord::with_dropout(const Tensor& x) const {
   if (options_.dropout == 0) return x;
+  if (x.size(0) == whole_[0] && x.size(1) == whole_[1])
+    return dropout(x, options_.dropout, options_.key);
   const Tensor dense = contiguous(x), y(dense.shape(), dense.dtype());
   const int64_t map = x.size(2) * x.size(3);
   dispatch_floating("attention record", x.dtype(), [&](auto tag) {

@@ -52,11 +52,15 @@ void shuffle(std::vector<Head>& heads, Generator& generator) {
 }
 
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
-                                          const std::function<double()>& value) {
+                                          const std::function<double()>& value,
+                                          PruningShare share) {
   check(points >= 1, "take_out: points must be positive; got {}", points);
+  check(share.index >= 0 && share.index < share.of,
+        "take_out: a share must be one of 0 to {}; got {}", share.of - 1, share.index);
   std::vector<PruningCurve::Point> found;
   const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
-  for (size_t gone = 0; gone < n + step; gone += step) {
+  const size_t first = step * static_cast<size_t>(share.index);
+  for (size_t gone = first; gone < n + step; gone += step * static_cast<size_t>(share.of)) {
     const std::span<const Head> removed = heads.first(std::min(gone, n));
     found.push_back({static_cast<int64_t>(n - removed.size()), value_without(removed, value)});
   }
@@ -76,7 +80,8 @@ PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs) {
 }
 
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
-                                std::span<const PruningScore> scores, int64_t points) {
+                                std::span<const PruningScore> scores, int64_t points,
+                                PruningShare share) {
   std::vector<Head> heads = heads_of(study, table);
   if (heads.empty()) return {};
   sort_by_importance(heads);
@@ -85,9 +90,19 @@ std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, Prun
   if (at_random) shuffle(heads, generator);
   std::vector<PruningCurve> curves;
   for (const PruningScore& score : scores)
-    curves.push_back(
-        {at_random ? "random" : "importance", score.metric, take_out(heads, points, score.value)});
+    curves.push_back({at_random ? "random" : "importance", score.metric,
+                      take_out(heads, points, score.value, share)});
   return curves;
+}
+
+std::vector<PruningCurve> joined(const std::vector<std::vector<PruningCurve>>& shares) {
+  std::vector<PruningCurve> whole = shares.at(0);
+  for (size_t c = 0; c < whole.size(); ++c) {
+    whole[c].points.clear();
+    for (size_t i = 0; i / shares.size() < shares[i % shares.size()][c].points.size(); ++i)
+      whole[c].points.push_back(shares[i % shares.size()][c].points[i / shares.size()]);
+  }
+  return whole;
 }
 
 }  // namespace weft

@@ -235,3 +235,20 @@ TEST_CASE("add_inplace and scale", "[kernels]") {
   kernels::scale<float>(2.0f, y.data(), y.data(), 37);
   for (size_t i = 0; i < 37; ++i) REQUIRE(y[i] == 4 + 2 * x[i]);
 }
+
+TEST_CASE("all_finite sees a NaN or an infinity anywhere, and nothing between steps", "[kernels]") {
+  for (int64_t n : {1, 7, 16, 31, 32, 33, 64, 100})
+    for (int64_t step : {1, 2})
+      for (const float bad : {kInf, -kInf, std::nanf("")}) {
+        CAPTURE(n, step, bad);
+        std::vector<float> x(static_cast<size_t>(n * step), 3e38f);
+        if (step == 2)
+          for (size_t i = 1; i < x.size(); i += 2) x[i] = bad;
+        REQUIRE(kernels::all_finite<float>(x.data(), step, n));
+        for (size_t i = 0; i < x.size(); i += static_cast<size_t>(step)) {
+          x[i] = bad;
+          REQUIRE(!kernels::all_finite<float>(x.data(), step, n));
+          x[i] = -3e38f;
+        }
+      }
+}

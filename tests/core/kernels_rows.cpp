@@ -172,6 +172,24 @@ TEST_CASE("max and min find the first extreme; a NaN wins", "[kernels]") {
   }
 }
 
+TEST_CASE("max and min find the extreme wherever it stands; a NaN wins there", "[kernels]") {
+  for (int64_t n : {1, 3, 8, 15, 16, 17, 32, 33, 50, 100})
+    for (size_t at = 0; at < static_cast<size_t>(n); ++at) {
+      CAPTURE(n, at);
+      auto x = random_vector<float>(n, 5);
+      float y = 0;
+      x[at] = 9;
+      kernels::max(x.data(), &y, nullptr, 1, n, 1);
+      REQUIRE(y == 9);
+      x[at] = -9;
+      kernels::min(x.data(), &y, nullptr, 1, n, 1);
+      REQUIRE(y == -9);
+      x[at] = NAN;
+      kernels::max(x.data(), &y, nullptr, 1, n, 1);
+      REQUIRE(std::isnan(y));
+    }
+}
+
 TEST_CASE("logsumexp neither overflows nor loses -inf", "[kernels]") {
   const Row x = {1000, 1001, -kInf, -kInf, -5, -kInf};
   Row y(2), top(2), log_total(2);

@@ -246,15 +246,18 @@ class Lab {
     row.taken.clear();
   }
 
-  // Both orders of all scores, one beside the other.
+  // Both orders of all scores, in shares, one beside the other.
   void prune_heads(const std::vector<Row>& rows) {
-    std::array<std::vector<PruningCurve>, 2> curves;
-    copies_.for_each(2, [&](Seq2SeqModel& model, int64_t i) {
+    constexpr int64_t kShares = 3;
+    std::vector<std::vector<PruningCurve>> by_importance(kShares), random(kShares);
+    copies_.for_each(2 * kShares, [&](Seq2SeqModel& model, int64_t i) {
       const Study study(model, rows[0].pair.source, rows[0].pair.target);
-      curves[static_cast<size_t>(i)] =
-          prune(study, report_.heads, i == 0 ? PruningOrder::importance : PruningOrder::random,
-                pruning_scores(model, rows));
+      const PruningShare share{i / 2, kShares};
+      const auto order = i % 2 == 0 ? PruningOrder::importance : PruningOrder::random;
+      (i % 2 == 0 ? by_importance : random)[static_cast<size_t>(share.index)] =
+          prune(study, report_.heads, order, pruning_scores(model, rows), kPruningPoints, share);
     });
+    std::array curves{joined(by_importance), joined(random)};
     for (size_t score = 0; score < curves[0].size(); ++score)
       for (auto& of_order : curves) report_.pruning.push_back(std::move(of_order[score]));
   }

@@ -1,6 +1,8 @@
 #include <weft/core/parallel.h>
 #include <weft/seq2seq/program/detail/model_copies.h>
 
+#include <atomic>
+
 namespace weft {
 namespace {
 
@@ -17,10 +19,13 @@ ModelCopies::ModelCopies(const LoadedModel& first, std::function<LoadedModel()> 
 }
 
 void ModelCopies::for_each(int64_t n, const std::function<void(Seq2SeqModel&, int64_t)>& f) {
-  parallel_for(n, at_once_ > 1 ? 1 : n, [&](int64_t begin, int64_t end) {
+  std::atomic<int64_t> next = 0;  // some take much longer than others
+  parallel_for(n, at_once_ > 1 ? 1 : n, [&](int64_t, int64_t) {
+    int64_t i = next++;
+    if (i >= n) return;
     Seq2SeqModel* model = take();
     if (model == nullptr) model = another();
-    for (int64_t i = begin; i < end; ++i) f(*model, i);
+    for (; i < n; i = next++) f(*model, i);
     give_back(model);
   });
 }
