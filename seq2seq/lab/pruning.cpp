@@ -52,14 +52,19 @@ void shuffle(std::vector<Head>& heads, Generator& generator) {
 }
 
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
-                                          const std::function<double()>& value) {
+                                          const std::function<double()>& value,
+                                          const ShareOut& share) {
   check(points >= 1, "take_out: points must be positive; got {}", points);
-  std::vector<PruningCurve::Point> found;
   const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
-  for (size_t gone = 0; gone < n + step; gone += step) {
-    const std::span<const Head> removed = heads.first(std::min(gone, n));
-    found.push_back({static_cast<int64_t>(n - removed.size()), value_without(removed, value)});
-  }
+  std::vector<std::span<const Head>> removed;
+  for (size_t gone = 0; gone < n + step; gone += step)
+    removed.push_back(heads.first(std::min(gone, n)));
+  const std::vector<double> values = share_numbers(share, std::ssize(removed), [&](int64_t i) {
+    return value_without(removed[static_cast<size_t>(i)], value);
+  });
+  std::vector<PruningCurve::Point> found;
+  for (size_t i = 0; i < removed.size(); ++i)
+    found.push_back({static_cast<int64_t>(n - removed[i].size()), values[i]});
   return found;
 }
 
@@ -76,7 +81,8 @@ PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs) {
 }
 
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
-                                std::span<const PruningScore> scores, int64_t points) {
+                                std::span<const PruningScore> scores, int64_t points,
+                                const ShareOut& share) {
   std::vector<Head> heads = heads_of(study, table);
   if (heads.empty()) return {};
   sort_by_importance(heads);
@@ -85,8 +91,8 @@ std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, Prun
   if (at_random) shuffle(heads, generator);
   std::vector<PruningCurve> curves;
   for (const PruningScore& score : scores)
-    curves.push_back(
-        {at_random ? "random" : "importance", score.metric, take_out(heads, points, score.value)});
+    curves.push_back({at_random ? "random" : "importance", score.metric,
+                      take_out(heads, points, score.value, share)});
   return curves;
 }
 

@@ -1,6 +1,7 @@
 // How a model does with ever fewer of its heads.
 #pragma once
 
+#include <weft/seq2seq/lab/share.h>
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/text/batching.h>
 
@@ -35,9 +36,10 @@ struct PruningCurve {
 };
 
 /// `value` of the model without the first heads (nn/inspect/head_importance.h), for ever more of
-/// them: at about `points` numbers, none and all among them.
+/// them: at about `points` numbers, none and all among them, which may be shared out.
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
-                                          const std::function<double()>& value);
+                                          const std::function<double()>& value,
+                                          const ShareOut& share = all_here);
 
 /// What a model is judged by while it loses heads.
 struct PruningScore {
@@ -53,6 +55,7 @@ enum class PruningOrder { importance, random };
 /// A curve of each score, of the model that `study` is of. Nothing if its attention is no
 /// MultiheadAttention.
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
-                                std::span<const PruningScore> scores, int64_t points = 8);
+                                std::span<const PruningScore> scores, int64_t points = 8,
+                                const ShareOut& share = all_here);
 
 }  // namespace weft

@@ -5,7 +5,6 @@ namespace weft {
 namespace {
 
 constexpr int64_t kSmallModel = 1 << 24;  // parameters
-constexpr size_t kAtOnce = 16;
 
 }  // namespace
 
@@ -13,11 +12,11 @@ ModelCopies::ModelCopies(const LoadedModel& first, std::function<LoadedModel()> 
     : first_(*first.model), load_(std::move(load)), free_{&first_} {
   int64_t parameters = 0;
   for (const Tensor& p : first_.parameters()) parameters += p.numel();
-  if (parameters <= kSmallModel) at_once_ = kAtOnce;
+  is_small_ = parameters <= kSmallModel;
 }
 
 void ModelCopies::for_each(int64_t n, const std::function<void(Seq2SeqModel&, int64_t)>& f) {
-  parallel_for(n, at_once_ > 1 ? 1 : n, [&](int64_t begin, int64_t end) {
+  parallel_for(n, is_small_ ? 1 : n, [&](int64_t begin, int64_t end) {
     Seq2SeqModel* model = take();
     if (model == nullptr) model = another();
     for (int64_t i = begin; i < end; ++i) f(*model, i);
