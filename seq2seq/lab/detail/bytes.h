@@ -4,6 +4,7 @@
 #include <weft/core/detail/check.h>
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,6 +21,11 @@ inline void append_bytes(std::string& bytes, const PlainValue auto& value) {
 inline void append_bytes(std::string& bytes, const std::string& text) {
   append_bytes(bytes, text.size());
   bytes += text;
+}
+template <class T>
+void append_bytes(std::string& bytes, const std::optional<T>& value) {
+  append_bytes(bytes, value.has_value());
+  if (value) append_bytes(bytes, *value);
 }
 template <class T>
 void append_bytes(std::string& bytes, const std::vector<T>& values) {
@@ -62,6 +68,10 @@ class FromBytes {
     std::memcpy(static_cast<void*>(&value), next(sizeof value).data(), sizeof value);
   }
   void take(std::string& text) { text = next(get<size_t>()); }
+  template <class T>
+  void take(std::optional<T>& value) {
+    if (get<bool>()) value = get<T>();
+  }
   template <class T>
   void take(std::vector<T>& values) {
     for (auto n = get<size_t>(); n > 0; --n) values.push_back(get<T>());
