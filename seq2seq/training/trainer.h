@@ -13,6 +13,7 @@
 #include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
@@ -20,7 +21,6 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 
 #include <chrono>
