@@ -23,6 +23,8 @@
 #include <weft/seq2seq/lab/measure.h>
 #include <weft/seq2seq/lab/pruning.h>
 #include <weft/seq2seq/lab/report.h>
+#include <weft/seq2seq/lab/sentence_tables.h>
+#include <weft/seq2seq/lab/share.h>
 #include <weft/seq2seq/lab/study.h>
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/metrics/alignment.h>
@@ -59,6 +61,7 @@
 #include <weft/seq2seq/run/freeze.h>
 #include <weft/seq2seq/run/interrupt.h>
 #include <weft/seq2seq/run/line_log.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/seq2seq/run/optimizer_kind.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
@@ -90,6 +93,5 @@
 #include <weft/seq2seq/text/utf8.h>
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
-#include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 #include <weft/seq2seq/training/trainer.h>

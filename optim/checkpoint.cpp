@@ -1,6 +1,8 @@
 #include <weft/core/detail/check.h>
 #include <weft/core/detail/shortened.h>
 #include <weft/optim/checkpoint.h>
+#include <weft/optim/detail/prefixed.h>
+#include <weft/optim/distributed/local_sgd.h>
 
 #include <charconv>
 #include <string_view>
@@ -14,19 +16,6 @@ constexpr const char* kFormatKey = "weft.checkpoint";
 constexpr const char* kFormat = "2";
 constexpr const char* kWithoutChecksums = "1";          // what weft wrote before
 constexpr uint64_t kMostCount = 1'000'000'000'000'000;  // of steps and random keys: out of reach
-
-void append(NamedTensors& all, const char* prefix, const NamedTensors& part) {
-  for (const NamedTensor& t : part) all.push_back({fmt::format("{}{}", prefix, t.name), t.tensor});
-}
-
-// The entries whose names start with `prefix`, without it.
-NamedTensors without_prefix(const NamedTensors& all, std::string_view prefix) {
-  NamedTensors part;
-  for (const NamedTensor& t : all)
-    if (t.name.compare(0, prefix.size(), prefix) == 0)
-      part.push_back({t.name.substr(prefix.size()), t.tensor});
-  return part;
-}
 
 template <class Integer>
 Integer parse(const Metadata& metadata, const std::string& key) {
@@ -70,12 +59,19 @@ void restore(const SafetensorsFile& file, const TrainingRun& run) {
                           {parse<uint64_t>(file.metadata, seed_key(name)),
                            parse_count(file.metadata, position_key(name))}});
   const NamedTensors optimizer = without_prefix(file.tensors, "optimizer.");
-  if (run.optimizer) run.optimizer->check_state_dict(optimizer);
+  if (run.local)
+    run.local->check_state_dict(optimizer, *run.optimizer);
+  else if (run.optimizer)
+    run.optimizer->check_state_dict(optimizer);
   const NamedTensors average = without_prefix(file.tensors, "average.");
   if (run.average) run.average->check_state_dict(average);
   run.model.load_state_dict(without_prefix(file.tensors, "model."));
-  if (run.optimizer) run.optimizer->load_state_dict(optimizer);
+  if (run.local)
+    run.local->load_state_dict(optimizer, *run.optimizer);
+  else if (run.optimizer)
+    run.optimizer->load_state_dict(optimizer);
   if (run.average) run.average->load_state_dict(average);
+  if (run.local) run.local->restart();
   if (run.schedule) run.schedule->set_steps(static_cast<int64_t>(steps));
   for (auto& [generator, state] : generators) generator.set_state(state.first, state.second);
 }

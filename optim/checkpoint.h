@@ -14,6 +14,8 @@
 
 namespace weft {
 
+class LocalSgd;
+
 /// The objects of a run. Those left out are not saved; in loading, what the file has of them is
 /// passed over.
 struct TrainingRun {
@@ -23,8 +25,11 @@ struct TrainingRun {
   std::map<std::string, Generator> generators = {};  ///< by name: of dropout, of the data
   WeightAverage* average = nullptr;
   /// To save in place of the optimizer's own: the whole state of one that is sharded
-  /// (distributed/sharded_optimizer.h).
+  /// (distributed/sharded_optimizer.h), or of ranks that train alone (`local`).
   std::optional<NamedTensors> optimizer_state = {};
+  /// Where ranks train alone (distributed/local_sgd.h), each takes its optimizer's state from that
+  /// of all, and goes on from the parameters.
+  LocalSgd* local = nullptr;
 };
 
 /// Writes `run` and `progress`: where the run is (step, position in the data, best score ...), in

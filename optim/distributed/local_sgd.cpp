@@ -1,16 +1,30 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
+#include <weft/optim/detail/prefixed.h>
 #include <weft/optim/distributed/detail/equal_ranks.h>
 #include <weft/optim/distributed/detail/exchange.h>
+#include <weft/optim/distributed/detail/gather_state.h>
 #include <weft/optim/distributed/local_sgd.h>
 
 #include <cstring>
+#include <string>
 
 namespace weft {
 namespace {
 
 constexpr int64_t kBucketBytes = int64_t{4} << 20;
+constexpr const char* kOuter = "outer.";
+constexpr const char* kRanks = "ranks";
+
+std::string prefix_of_rank(size_t rank) { return fmt::format("rank{}.", rank); }
+
+int64_t ranks_of(const NamedTensors& state) {
+  for (const NamedTensor& entry : state)
+    if (entry.name == kRanks && entry.tensor.shape() == Shape{} && entry.tensor.dtype() == kInt64)
+      return entry.tensor.item<int64_t>();
+  fail("LocalSgd: the state must say how many ranks it is of");
+}
 
 NamedTensors moving(const NamedTensors& parameters) {
   NamedTensors those;
@@ -79,6 +93,38 @@ void LocalSgd::meet() {
 void LocalSgd::restart() {
   copy_values(parameters_, shared_);
   taken_ = 0;
+}
+
+void LocalSgd::check_equal() { check_equal_values("LocalSgd", communicator_, parameters_); }
+
+NamedTensors LocalSgd::state_dict(const Optimizer& inner) {
+  const std::vector<NamedTensors> of_ranks = gather_on_first(communicator_, inner.state_dict());
+  if (of_ranks.empty()) return {};
+  NamedTensors state{{kRanks, from_vector<int64_t>({std::ssize(of_ranks)}, {})}};
+  append(state, kOuter, outer_.state_dict());
+  for (size_t rank = 0; rank < of_ranks.size(); ++rank)
+    append(state, prefix_of_rank(rank), of_ranks[rank]);
+  return state;
+}
+
+NamedTensors LocalSgd::own_part(const NamedTensors& state) const {
+  return without_prefix(state, prefix_of_rank(static_cast<size_t>(communicator_.rank())));
+}
+
+void LocalSgd::check_state_dict(const NamedTensors& state, const Optimizer& inner) const {
+  const int64_t ranks = ranks_of(state);
+  check(ranks == communicator_.size(),
+        "LocalSgd: each rank goes on with an optimizer of its own; the state has those of {} "
+        "ranks, and there are {}",
+        ranks, communicator_.size());
+  outer_.check_state_dict(without_prefix(state, kOuter));
+  inner.check_state_dict(own_part(state));
+}
+
+void LocalSgd::load_state_dict(const NamedTensors& state, Optimizer& inner) {
+  check_state_dict(state, inner);
+  outer_.load_state_dict(without_prefix(state, kOuter));
+  inner.load_state_dict(own_part(state));
 }
 
 }  // namespace weft

@@ -45,9 +45,24 @@ class LocalSgd {
   Sgd& outer() { return outer_; }
   /// Parameters were loaded that are the same on all ranks: local steps count from here.
   void restart();
+  /// Throws an Error that names the first parameter whose bits are not those of rank 0, as none is
+  /// right after an outer step. All ranks must call this together.
+  void check_equal();
+
+  /// What ranks that have just met go on from, beside their parameters: the outer optimizer's state
+  /// as `outer.<name>`, that of each rank's own one as `rank<k>.<name>`, and their number, `ranks`;
+  /// on rank 0, nothing on others. All ranks must call this together.
+  NamedTensors state_dict(const Optimizer& inner);
+  /// Takes such a state, of as many ranks; parameters are loaded apart, and then comes restart().
+  /// All is checked first: an Error names the numbers of ranks, or is as of
+  /// Optimizer::load_state_dict().
+  void load_state_dict(const NamedTensors& state, Optimizer& inner);
+  /// Throws what load_state_dict would throw, and changes nothing.
+  void check_state_dict(const NamedTensors& state, const Optimizer& inner) const;
 
  private:
   void meet();
+  NamedTensors own_part(const NamedTensors& state) const;
 
   Communicator& communicator_;
   NamedTensors parameters_;  // those that move

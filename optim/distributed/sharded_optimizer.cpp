@@ -1,5 +1,6 @@
 #include <weft/core/detail/check.h>
 #include <weft/optim/distributed/detail/equal_ranks.h>
+#include <weft/optim/distributed/detail/gather_state.h>
 #include <weft/optim/distributed/sharded_optimizer.h>
 
 #include <algorithm>
@@ -52,24 +53,6 @@ std::string parameter_of(const std::string& entry) {
 
 void append(std::vector<std::byte>& bytes, ConstBytes more) {
   bytes.insert(bytes.end(), more.begin(), more.end());
-}
-
-// What each rank has, one after the other, on rank 0; nothing on others.
-std::vector<std::vector<std::byte>> gather_on_first(Communicator& communicator, ConstBytes mine) {
-  const auto ranks = static_cast<size_t>(communicator.size());
-  std::vector<size_t> sent(ranks), received(ranks);
-  sent[0] = mine.size();
-  const std::vector<size_t> sizes = gather_numbers(communicator, std::vector{mine.size()});
-  if (communicator.rank() == 0) received = sizes;
-  std::vector<std::byte> all(std::accumulate(received.begin(), received.end(), size_t{0}));
-  communicator.all_to_all(mine, sent, all, received);
-  std::vector<std::vector<std::byte>> parts;
-  auto at = all.begin();
-  for (const size_t size : received) {
-    parts.emplace_back(at, at + static_cast<ptrdiff_t>(size));
-    at += static_cast<ptrdiff_t>(size);
-  }
-  return parts;
 }
 
 }  // namespace
@@ -145,7 +128,7 @@ void ShardedOptimizer::load_state_dict(const NamedTensors& state) {
 
 NamedTensors ShardedOptimizer::state_dict() {
   const NamedTensors mine = own_part(optimizer_.state_dict());
-  const std::vector<NamedTensors> parts = parts_on_first(mine);
+  const std::vector<NamedTensors> parts = gather_on_first(communicator_, mine);
   if (communicator_.rank() > 0) return {};
   NamedTensors state;
   for (const NamedTensor& entry : mine)
@@ -154,38 +137,6 @@ NamedTensors ShardedOptimizer::state_dict() {
     for (const NamedTensor& entry : parts[static_cast<size_t>(owners_[i])])
       if (parameter_of(entry.name) == parameters_[i].name) state.push_back(entry);
   return state;
-}
-
-// Names travel as text; the rest follows from them: a step is a number, what else there is has the
-// parameter's dtype.
-std::vector<NamedTensors> ShardedOptimizer::parts_on_first(const NamedTensors& mine) {
-  std::string names;
-  std::vector<std::byte> values;
-  for (const NamedTensor& entry : mine) {
-    if (parameter_of(entry.name).empty()) continue;
-    names += entry.name + '\0';
-    append(values, bytes_of(entry.tensor));
-  }
-  const auto all_names = gather_on_first(communicator_, std::as_bytes(std::span(names)));
-  const auto all_values = gather_on_first(communicator_, values);
-  std::vector<NamedTensors> parts(all_names.size());
-  for (size_t rank = 0; rank < parts.size(); ++rank) {
-    const std::string text(reinterpret_cast<const char*>(all_names[rank].data()),
-                           all_names[rank].size());
-    const std::byte* from = all_values[rank].data();
-    for (size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
-      const std::string name = text.c_str() + at;
-      const Tensor& p = parameters_[index_of(parameter_of(name))].tensor;
-      const std::string buffer = name.substr(0, name.find('.'));
-      Tensor t = buffer == "step" ? Tensor({}, kInt64)
-                                  : Tensor(optimizer_.buffer_shape(buffer, p.shape()), p.dtype());
-      const size_t size = bytes_of(t).size();
-      std::memcpy(t.raw(), from, size);
-      from += size;
-      parts[rank].push_back({name, t});
-    }
-  }
-  return parts;
 }
 
 }  // namespace weft

@@ -39,7 +39,6 @@ class ShardedOptimizer {
   bool is_mine(size_t parameter) const { return owners_[parameter] == communicator_.rank(); }
   NamedTensors own_part(const NamedTensors& state) const;
   void gather_values(const std::vector<size_t>& moved);
-  std::vector<NamedTensors> parts_on_first(const NamedTensors& mine);
   size_t index_of(const std::string& parameter) const;
 
   Communicator& communicator_;

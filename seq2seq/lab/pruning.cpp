@@ -53,17 +53,18 @@ void shuffle(std::vector<Head>& heads, Generator& generator) {
 
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
                                           const std::function<double()>& value,
-                                          PruningShare share) {
+                                          const ShareOut& share) {
   check(points >= 1, "take_out: points must be positive; got {}", points);
-  check(share.index >= 0 && share.index < share.of,
-        "take_out: a share must be one of 0 to {}; got {}", share.of - 1, share.index);
-  std::vector<PruningCurve::Point> found;
   const size_t n = heads.size(), step = std::max<size_t>(1, n / static_cast<size_t>(points));
-  const size_t first = step * static_cast<size_t>(share.index);
-  for (size_t gone = first; gone < n + step; gone += step * static_cast<size_t>(share.of)) {
-    const std::span<const Head> removed = heads.first(std::min(gone, n));
-    found.push_back({static_cast<int64_t>(n - removed.size()), value_without(removed, value)});
-  }
+  std::vector<std::span<const Head>> removed;
+  for (size_t gone = 0; gone < n + step; gone += step)
+    removed.push_back(heads.first(std::min(gone, n)));
+  const std::vector<double> values = share_numbers(share, std::ssize(removed), [&](int64_t i) {
+    return value_without(removed[static_cast<size_t>(i)], value);
+  });
+  std::vector<PruningCurve::Point> found;
+  for (size_t i = 0; i < removed.size(); ++i)
+    found.push_back({static_cast<int64_t>(n - removed[i].size()), values[i]});
   return found;
 }
 
@@ -81,7 +82,7 @@ PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs) {
 
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
                                 std::span<const PruningScore> scores, int64_t points,
-                                PruningShare share) {
+                                const ShareOut& share) {
   std::vector<Head> heads = heads_of(study, table);
   if (heads.empty()) return {};
   sort_by_importance(heads);
@@ -93,16 +94,6 @@ std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, Prun
     curves.push_back({at_random ? "random" : "importance", score.metric,
                       take_out(heads, points, score.value, share)});
   return curves;
-}
-
-std::vector<PruningCurve> joined(const std::vector<std::vector<PruningCurve>>& shares) {
-  std::vector<PruningCurve> whole = shares.at(0);
-  for (size_t c = 0; c < whole.size(); ++c) {
-    whole[c].points.clear();
-    for (size_t i = 0; i / shares.size() < shares[i % shares.size()][c].points.size(); ++i)
-      whole[c].points.push_back(shares[i % shares.size()][c].points[i / shares.size()]);
-  }
-  return whole;
 }
 
 }  // namespace weft

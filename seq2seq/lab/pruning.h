@@ -1,6 +1,7 @@
 // How a model does with ever fewer of its heads.
 #pragma once
 
+#include <weft/seq2seq/lab/share.h>
 #include <weft/seq2seq/lab/tables.h>
 #include <weft/seq2seq/text/batching.h>
 
@@ -34,17 +35,11 @@ struct PruningCurve {
   std::vector<Point> points;
 };
 
-/// Every so many points of a curve, so that several threads can share it: `index`, `index + of`,
-/// ...
-struct PruningShare {
-  int64_t index = 0, of = 1;
-};
-
 /// `value` of the model without the first heads (nn/inspect/head_importance.h), for ever more of
-/// them: at about `points` numbers, none and all among them, or at a share of these.
+/// them: at about `points` numbers, none and all among them, which may be shared out.
 std::vector<PruningCurve::Point> take_out(std::span<const Head> heads, int64_t points,
                                           const std::function<double()>& value,
-                                          PruningShare share = {});
+                                          const ShareOut& share = all_here);
 
 /// What a model is judged by while it loses heads.
 struct PruningScore {
@@ -54,17 +49,13 @@ struct PruningScore {
 /// The mean log-probability, in nats, of a target token of `pairs` (one batch).
 PruningScore log_probability(Seq2SeqModel& model, std::span<const Pair> pairs);
 
-inline constexpr int64_t kPruningPoints = 8;  ///< of a curve, about
-
 /// Which heads go first.
 enum class PruningOrder { importance, random };
 
 /// A curve of each score, of the model that `study` is of. Nothing if its attention is no
 /// MultiheadAttention.
 std::vector<PruningCurve> prune(const Study& study, const HeadTable& table, PruningOrder order,
-                                std::span<const PruningScore> scores,
-                                int64_t points = kPruningPoints, PruningShare share = {});
-/// Curves of all shares as whole ones; shares[i] is share i of shares.size().
-std::vector<PruningCurve> joined(const std::vector<std::vector<PruningCurve>>& shares);
+                                std::span<const PruningScore> scores, int64_t points = 8,
+                                const ShareOut& share = all_here);
 
 }  // namespace weft

@@ -37,8 +37,7 @@ SubsetScore looked_up(const Tensor& scores) {
   };
 }
 
-void add_to(HeadTable::Layers& sums, size_t layer, const Tensor& by_head) {
-  const std::vector<double> values = by_head.to_vector<double>();
+void add_to(HeadTable::Layers& sums, size_t layer, const std::vector<double>& values) {
   if (sums.size() <= layer) sums.emplace_back(values.size(), 0.);
   for (size_t h = 0; h < values.size(); ++h) sums[layer][h] += values[h];
 }
@@ -76,6 +75,10 @@ void AgreementTable::add(const Study& study, std::span<const Measured> taken,
   }
 }
 
+void AgreementTable::add(const AgreementTable& next) {
+  for (const Row& r : next.rows_) counts(r.measure, r.layer, r.head, r.step).add(r.counts);
+}
+
 // What rows of one sentence share.
 struct FaithfulnessTable::Game {
   int64_t units;
@@ -99,6 +102,22 @@ void FaithfulnessTable::add(const Study& study, std::span<const Measured> taken)
   }
 }
 
+FaithfulnessTable::Row& FaithfulnessTable::row(const std::string& measure, Index layer) {
+  for (Row& r : rows_)
+    if (r.measure == measure && r.layer == layer) return r;
+  return rows_.emplace_back(Row{measure, layer});
+}
+
+void FaithfulnessTable::add(const FaithfulnessTable& next) {
+  for (const Row& r : next.rows_) {
+    Row& sum = row(r.measure, r.layer);
+    for (size_t i = 0; i < kNumbers; ++i) {
+      sum.sums[i] += r.sums[i];
+      sum.counts[i] += r.counts[i];
+    }
+  }
+}
+
 void FaithfulnessTable::add_row(const std::string& measure, Index layer, const Tensor& values,
                                 const Game& game) {
   const int64_t n = game.units, third = (n + 2) / 3;
@@ -116,13 +135,11 @@ void FaithfulnessTable::add_row(const std::string& measure, Index layer, const T
                                              area,
                                              (area - lower) / (upper - lower),
                                              spearman(by_unit, game.shapley)};
-  auto row = std::find_if(rows_.begin(), rows_.end(),
-                          [&](const Row& r) { return r.measure == measure && r.layer == layer; });
-  if (row == rows_.end()) row = rows_.insert(row, Row{measure, layer});
+  Row& sum = row(measure, layer);
   for (size_t i = 0; i < kNumbers; ++i) {
     if (!std::isfinite(numbers[i])) continue;
-    row->sums[i] += numbers[i];
-    ++row->counts[i];
+    sum.sums[i] += numbers[i];
+    ++sum.counts[i];
   }
 }
 
@@ -136,11 +153,22 @@ void HeadTable::add(const Study& study) {
     for (size_t l = 0; l < layers.size(); ++l) {
       const Tensor& a = layers[l];  // [1, H, Tq, Tk]
       auto& sums = sums_[place];
-      add_to(sums[kImportance], l, head_importance(a, (study.gradients.*list)[l]));
-      add_to(sums[kEntropy], l, mean(entropy(a), {0, 2}));
-      add_to(sums[kDistance], l, mean(expected_distance(a), {0, 2}));
+      const auto add = [&](Number number, const Tensor& by_head) {
+        add_to(sums[number], l, by_head.to_vector<double>());
+      };
+      add(kImportance, head_importance(a, (study.gradients.*list)[l]));
+      add(kEntropy, mean(entropy(a), {0, 2}));
+      add(kDistance, mean(expected_distance(a), {0, 2}));
     }
   }
+}
+
+void HeadTable::add(const HeadTable& next) {
+  studies_ += next.studies_;
+  for (const auto& [place, numbers] : next.sums_)
+    for (size_t number = 0; number < kNumbers; ++number)
+      for (size_t l = 0; l < numbers[number].size(); ++l)
+        add_to(sums_[place][number], l, numbers[number][l]);
 }
 
 std::vector<Place> HeadTable::places() const {

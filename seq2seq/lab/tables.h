@@ -13,6 +13,8 @@
 
 namespace weft {
 
+struct SentenceTables;
+
 /// How well the strongest source token of each target token matches gold links, all of them sure.
 class AgreementTable {
  public:
@@ -24,9 +26,12 @@ class AgreementTable {
   };
   /// `gold` links the words of source and target; every token is a word.
   void add(const Study& study, std::span<const Measured> taken, std::span<const Link> gold);
+  /// Adds a table of the sentences that follow.
+  void add(const AgreementTable& next);
   const std::vector<Row>& rows() const { return rows_; }
 
  private:
+  friend SentenceTables;
   AlignmentCounts& counts(const std::string& measure, std::optional<int64_t> layer,
                           std::optional<int64_t> head, ReadAt step);
   std::vector<Row> rows_;
@@ -63,10 +68,14 @@ class FaithfulnessTable {
   /// Comprehensiveness and sufficiency are those of the first third of the tokens, the soft ones of
   /// as many on average.
   void add(const Study& study, std::span<const Measured> taken);
+  /// Adds a table of the sentences that follow.
+  void add(const FaithfulnessTable& next);
   const std::vector<Row>& rows() const { return rows_; }
 
  private:
+  friend SentenceTables;
   struct Game;
+  Row& row(const std::string& measure, std::optional<int64_t> layer);
   void add_row(const std::string& measure, std::optional<int64_t> layer, const Tensor& values,
                const Game& game);
   std::vector<Row> rows_;
@@ -81,11 +90,14 @@ class HeadTable {
   using Layers = std::vector<std::vector<double>>;  ///< [layer][head]
 
   void add(const Study& study);
+  /// Adds a table of the sentences that follow, of the same model.
+  void add(const HeadTable& next);
   /// Of the places that the model has.
   std::vector<Place> places() const;
   Layers average(Place place, Number number) const;
 
  private:
+  friend SentenceTables;
   std::map<Place, std::array<Layers, kNumbers>> sums_;
   int64_t studies_ = 0;
 };

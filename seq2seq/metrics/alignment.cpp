@@ -40,6 +40,13 @@ void AlignmentCounts::add(std::span<const Link> found_links, std::span<const Lin
   found_possible += count_common(found_set, possible_set);
 }
 
+void AlignmentCounts::add(const AlignmentCounts& more) {
+  found += more.found;
+  sure += more.sure;
+  found_sure += more.found_sure;
+  found_possible += more.found_possible;
+}
+
 double AlignmentCounts::error_rate() const {
   if (found + sure == 0) return 0;
   return 1 - static_cast<double>(found_sure + found_possible) / static_cast<double>(found + sure);

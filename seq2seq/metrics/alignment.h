@@ -35,6 +35,7 @@ struct AlignmentCounts {
 
   void add(std::span<const Link> found_links, std::span<const Link> sure_links,
            std::span<const Link> possible_links);
+  void add(const AlignmentCounts& more);
   /// In [0, 1]; 0 when there is nothing to find and nothing was found.
   double error_rate() const;
 };

@@ -127,12 +127,12 @@ void add_export(CLI::App& app, const Catalog& catalog, ExportOptions& o) {
   command->callback([&] { export_command(o, catalog); });
 }
 
-void add_lab(CLI::App& app, const Catalog& catalog, LabOptions& o) {
+void add_lab(CLI::App& app, const Catalog& catalog, Communicator& communicator, LabOptions& o) {
   CLI::App* command =
       app.add_subcommand("lab", "Write a report of what attention does: maps, measures, tables");
   add_settings(*command, o.settings());
   name_choices(*command, "--experiment", catalog.experiments);
-  command->callback([&] { lab_command(o, catalog); });
+  command->callback([&] { lab_command(o, catalog, communicator); });
 }
 
 void add_board(CLI::App& app, BoardOptions& o) {
@@ -210,12 +210,12 @@ int Program::run_unchecked(int argc, char** argv) const {
   add_score(app, catalog_, score);
   add_show(app, catalog_, show);
   add_export(app, catalog_, exported);
-  add_lab(app, catalog_, lab);
+  add_lab(app, catalog_, *communicator_, lab);
   add_board(app, board);
   add_leaderboard(app, catalog_, leaderboard, status);
   const bool first = communicator_->rank() == 0;
   if (!first)  // these need no others
-    for (const char* name : {"tasks", "score", "show", "export", "lab", "board", "leaderboard"})
+    for (const char* name : {"tasks", "score", "show", "export", "board", "leaderboard"})
       app.get_subcommand(name)->callback([] {});
   try {
     app.parse(argc, argv);

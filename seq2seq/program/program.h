@@ -27,8 +27,9 @@ class Program {
   void add_measure(Measure measure);
   void add_experiment(Experiment experiment);
 
-  /// Trains and translates on all ranks of the communicator, which must outlive the program; rank 0
-  /// alone writes, prints and does what else there is. Every rank runs the same program:
+  /// Trains, translates and looks at sentences (lab) on all ranks of the communicator, which must
+  /// outlive the program; rank 0 alone writes, prints and does what else there is. Every rank runs
+  /// the same program:
   ///
   ///   std::optional<MpiCommunicator> ranks;  // weft::mpi; mpirun -n 4 my_program train ...
   ///   if (started_ranks() > 1) program.distribute(ranks.emplace());

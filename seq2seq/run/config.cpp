@@ -21,6 +21,11 @@ void validate(const TrainConfig& c) {
   check(c.ema == 0 || c.average == 0,
         "train: --ema and --average exclude each other; got {} and {}", c.ema.value(),
         c.average.value());
+  check(
+      c.local_steps == 1 || !c.shard_optimizer,
+      "train: --local-steps and --shard-optimizer exclude each other: ranks that train alone have "
+      "optimizers of their own; got {} and {}",
+      c.local_steps.value(), c.shard_optimizer.text());
 }
 
 }  // namespace weft

@@ -63,6 +63,10 @@ struct TrainConfig : SettingGroup {
   Setting<bool> shard_optimizer{*this, false, {"shard-optimizer", "Training",
       "Each rank keeps its share of the optimizer's state alone, and gets the others' new weights; the "
       "result is the same", {}, kChange}};
+  Setting<int64_t> local_steps{*this, 1, {"local-steps", "Training",
+      "Updates that each rank makes alone, of its share of the batches, before all go on from where an "
+      "outer optimizer takes the mean of their ways (DiLoCo; 50 say); 1: all make each update together",
+      kPositive, kSame, {}, kNewer}};
   Setting<double> learning_rate{*this, 5e-3, {"lr", "Training",
       "Learning rate at the end of warm-up", kAboveZero, kChange}};
   Setting<int64_t> warmup{*this, 2000, {"warmup", "Training",

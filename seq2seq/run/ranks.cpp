@@ -82,6 +82,13 @@ std::vector<std::string> Ranks::in_order(const std::vector<std::string>& mine,
   return all;
 }
 
+double Ranks::sum(double mine) const {
+  const Counts one_each(static_cast<size_t>(count()), 1);
+  const std::vector<double> all =
+      gather(communicator_, std::span<const double>(&mine, 1), one_each);
+  return std::accumulate(all.begin(), all.end(), 0.);
+}
+
 std::vector<double> Ranks::of_parts(const std::vector<double>& numbers) const {
   if (!several()) return numbers;
   Counts counts;

@@ -45,6 +45,9 @@ class Ranks {
     return in_order(mine, n);
   }
 
+  /// The sum of what the ranks have, on every rank, in the order of ranks.
+  double sum(double mine) const;
+
   /// Texts on every rank, each in the place of its number: f(group) gives those of the numbers in a
   /// group. Each rank computes its share of the groups, which hold every number once.
   template <class F>

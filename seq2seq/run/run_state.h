@@ -21,12 +21,13 @@ struct Position {
   int64_t validations_since_best = 0;
   int64_t validated_step = 0;  ///< of the last validation
   int64_t plateaus = 0;        ///< at which the learning rate was halved
-  struct {
+  struct Interval {
     double loss = 0;  ///< sum over its tokens
     double seconds = 0;
     int64_t tokens = 0;
     int64_t skipped = 0;  ///< updates; they are in none of the sums but that of seconds
-  } interval{};           ///< since the last line of the log
+  };
+  Interval interval{};  ///< since the last line of the log
 };
 
 /// What a run's weights and its choice of the best follow from: its corpus, and the settings that a

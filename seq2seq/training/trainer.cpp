@@ -43,6 +43,17 @@ std::unique_ptr<WeightAverage> make_average(const TrainConfig& c, const NamedTen
   return nullptr;
 }
 
+// Gives the ranks the parameters of rank 0.
+std::unique_ptr<LocalSgd> make_local(const TrainConfig& c, const TrainingParts& parts) {
+  if (c.local_steps == 1) return nullptr;
+  const int ranks = parts.communicator.size();
+  check(c.accumulate >= ranks,
+        "train: --local-steps needs a batch for each of {} ranks: --accumulate {} or more; got {}",
+        ranks, ranks, c.accumulate.value());
+  return std::make_unique<LocalSgd>(parts.communicator, parts.model.named_parameters(),
+                                    LocalSgdOptions{.steps = c.local_steps});
+}
+
 bool fits(const Pair& pair, int64_t max_tokens) {
   return std::max(std::ssize(pair.source), std::ssize(pair.target)) <= max_tokens;
 }
@@ -67,9 +78,11 @@ Trainer::Trainer(const RunConfig& config, const TrainingParts& parts)
       settings_(run_settings(config, parts.corpus.train.text, parts.corpus.valid.text)),
       progress_(ranks_.first() ? std::cerr : nowhere(), isatty(STDERR_FILENO) != 0),
       average_(make_average(config_, parts.model.named_parameters())),
+      local_(make_local(config_, parts)),
       at_(config_.resume ? restore() : Position{}),
-      gradients_(parts.communicator, parts.model.named_parameters()) {
+      gradients_(local_ ? one_rank() : parts.communicator, parts.model.named_parameters()) {
   check_ranks();
+  if (local_) check_equal();  // what each of them has loaded
   if (config_.shard_optimizer && ranks_.several())
     sharded_.emplace(parts.communicator, parts.model.named_parameters(), parts.optimizer);
   const bool any = std::any_of(pairs_.begin(), pairs_.end(),
@@ -171,11 +184,17 @@ void Trainer::train_epoch() {
       validate();
     else
       update(epoch.batches);
-    ranks_.heed_signals();
+    if (met()) heed_signals();
   }
   if (at_.batch < count) return;
   at_.batch = 0;
   ++at_.epoch;
+}
+
+// Of a rank alone, ops do it, but not those of local steps.
+void Trainer::heed_signals() const {
+  ranks_.heed_signals();
+  if (local_) throw_if_interrupted();
 }
 
 TrainingBatches Trainer::batches_of_pass() const {
@@ -197,8 +216,9 @@ TrainingBatches Trainer::batches_of_pass() const {
 }
 
 bool Trainer::validation_due() const {
-  if (at_.step == at_.validated_step) return false;
-  return config_.validate_every > 0 ? at_.step % config_.validate_every == 0 : at_.batch == 0;
+  if (!met() || at_.step == at_.validated_step) return false;
+  if (config_.validate_every > 0) return passed(config_.validate_every);
+  return at_.batch < config_.local_steps * config_.accumulate;  // the epoch began since they met
 }
 
 void Trainer::say_ready(int64_t skipped) {
@@ -239,8 +259,9 @@ void Trainer::say_left_out(const char* what, const Split& split, int64_t skipped
 int64_t Trainer::total_steps() const {
   const int64_t by_epochs =
       config_.epochs * ((batches_per_epoch_ + config_.accumulate - 1) / config_.accumulate);
-  if (!config_.steps || !by_epochs) return std::max(config_.steps.value(), by_epochs);
-  return std::min(config_.steps.value(), by_epochs);
+  const bool both = config_.steps > 0 && by_epochs > 0;
+  return to_meeting(both ? std::min(config_.steps.value(), by_epochs)
+                         : std::max(config_.steps.value(), by_epochs));
 }
 
 double Trainer::fraction() const {
@@ -253,7 +274,7 @@ double Trainer::fraction() const {
 // Of the average, where there is one, which is then what is kept. It has this step's weights
 // already where the step is validated again.
 void Trainer::validate() {
-  gradients_.check_equal();
+  check_equal();
   if (average_ && at_.validated_step != at_.step) average_->before_validation();
   {
     const AverageScope average(average_.get());
@@ -322,9 +343,12 @@ bool Trainer::is_best(double score, double loss) const {
 // The next one included. Minutes may bring it earlier.
 int64_t Trainer::updates_to_validation(int64_t batches) const {
   const TrainConfig& c = config_;
-  const int64_t next = c.validate_every ? c.validate_every - at_.step % c.validate_every
-                                        : (batches - at_.batch + c.accumulate - 1) / c.accumulate;
-  return c.steps > 0 ? std::min(next, c.steps - at_.step) : next;
+  const int64_t begin = at_.step - at_.step % c.local_steps;
+  int64_t next = c.validate_every
+                     ? begin + c.validate_every - begin % c.validate_every
+                     : at_.step + (batches - at_.batch + c.accumulate - 1) / c.accumulate;
+  if (c.steps > 0) next = std::min(next, c.steps.value());
+  return to_meeting(next) - at_.step;
 }
 
 }  // namespace weft

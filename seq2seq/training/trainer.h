@@ -3,6 +3,7 @@
 
 #include <weft/optim/checkpoint.h>
 #include <weft/optim/distributed/data_parallel.h>
+#include <weft/optim/distributed/local_sgd.h>
 #include <weft/optim/distributed/sharded_optimizer.h>
 #include <weft/optim/schedules.h>
 #include <weft/seq2seq/lab/film_recorder.h>
@@ -12,6 +13,7 @@
 #include <weft/seq2seq/run/curriculum_kind.h>
 #include <weft/seq2seq/run/event_file.h>
 #include <weft/seq2seq/run/interrupt.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/run/run_directory.h>
 #include <weft/seq2seq/run/run_state.h>
@@ -19,7 +21,6 @@
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/batching.h>
 #include <weft/seq2seq/text/vocabulary.h>
-#include <weft/seq2seq/training/metrics_log.h>
 #include <weft/seq2seq/training/progress.h>
 
 #include <chrono>
@@ -51,10 +52,12 @@ struct TrainingParts {
   Curriculum curriculum = {};  ///< by default that of the setting curriculum
   Stopwatch since_start{};     ///< tells the user how long it took to get ready
   /// To the ranks that train the same model with the same parts. Only rank 0 writes and prints; the
-  /// result has the same bits at any number of ranks.
+  /// result has the same bits at any number of ranks, unless they take local steps.
   Communicator& communicator = one_rank();
 };
 
+/// Where ranks take local steps, each update is one of every rank, and what else there is to do
+/// waits until they meet: limits, validations, lines of the log, saves and signals.
 class Trainer {
  public:
   /// Goes on from the newest checkpoint that is whole if `config` says so, and writes nothing yet.
@@ -74,10 +77,20 @@ class Trainer {
 
  private:
   std::string why_finished() const;
-  bool finished() const { return !why_finished().empty(); }
+  bool finished() const { return met() && !why_finished().empty(); }
+  /// Whether all ranks have the same parameters: always, unless they take local steps.
+  bool met() const { return at_.step % config_.local_steps == 0; }
+  /// The first step from this one on at which they meet.
+  int64_t to_meeting(int64_t step) const {
+    const int64_t h = config_.local_steps;
+    return (step + h - 1) / h * h;
+  }
+  /// Whether a multiple of `every` was passed since ranks met last.
+  bool passed(int64_t every) const { return at_.step % every < config_.local_steps; }
   void train();
   void say_end();
   void train_epoch();
+  void heed_signals() const;
   TrainingBatches batches_of_pass() const;
   void update(const std::vector<Batch>& batches);
   int64_t updates_to_validation(int64_t batches) const;
@@ -87,14 +100,21 @@ class Trainer {
     int64_t tokens = 0;  ///< target tokens
     double norm = 0;
   };
-  Pass pass(std::span<const Batch> batches, const GeneratorState& start);
+  /// Batches of an update, and the number among them of the first one's random draws.
+  struct Parts {
+    std::span<const Batch> batches;
+    int64_t first_draw;
+  };
+  Parts own_parts(std::span<const Batch> batches) const;
+  Pass pass(const Parts& parts, const GeneratorState& start);
   ObjectiveOptions objective_options() const;
-  double add_part(std::span<const Batch> batches, int64_t part, const GeneratorState& start);
-  std::string cause(std::span<const Batch> batches, const GeneratorState& start);
-  void diverged(const std::string& fault, std::span<const Batch> batches,
-                const GeneratorState& start);
+  double add_part(const Parts& parts, int64_t part, const GeneratorState& start);
+  std::string cause(const Parts& parts, const GeneratorState& start);
+  void diverged(const std::string& fault, const Parts& parts, const GeneratorState& start);
   [[noreturn]] void stop_diverged(int64_t step, const std::string& fault) const;
-  void note(TrainingRecord record, bool skipped, const Pass& pass, double seconds);
+  void step_optimizer(const Pass& pass);
+  Position::Interval of_all_ranks(Position::Interval mine);
+  void note(TrainingRecord record);
   int64_t total_steps() const;
   double fraction() const;
   bool validation_due() const;
@@ -104,7 +124,7 @@ class Trainer {
   void slow_down_if_due();
   void set_rate(int64_t plateaus);
   bool is_best(double score, double loss) const;
-  double save_if_due(const GeneratorState& start);
+  double save_if_due(const GeneratorState& start, bool sound);
   void save_interrupted(const Interrupted& why);
   void save(const char* name);
   void save_last();
@@ -116,6 +136,7 @@ class Trainer {
   }
   Position restore();
   TrainingRun state();
+  void check_equal() { local_ ? local_->check_equal() : gradients_.check_equal(); }
   void check_ranks() const;
   void check_ranks(uint32_t sum, const char* what) const;
   void say_ready(int64_t skipped);
@@ -132,10 +153,12 @@ class Trainer {
   Settings settings_;
   Progress progress_;
   std::unique_ptr<WeightAverage> average_;  // null: none is asked for
+  std::unique_ptr<LocalSgd> local_;         // null: all ranks make each update together
   bool lacks_best_ = false;                 // for it was lost
   int64_t saved_step_ = -1;                 // of the last checkpoint; -1: none
   Position at_;
-  DataParallel gradients_;
+  Position::Interval round_{};               // of this rank, since all met last
+  DataParallel gradients_;                   // of all ranks, or of this one's local steps
   std::optional<ShardedOptimizer> sharded_;  // if asked for, where there are several ranks
   std::optional<MetricsLog> metrics_;        // of rank 0, once it runs
   std::optional<EventFile> events_;          // likewise, if asked for

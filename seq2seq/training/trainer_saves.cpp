@@ -14,19 +14,27 @@ constexpr double kSaveShare = 0.01;
 }  // namespace
 
 TrainingRun Trainer::state() {
-  return {
-      parts_.model, &parts_.optimizer, &schedule_, {{"dropout", parts_.generator}}, average_.get()};
+  return {.model = parts_.model,
+          .optimizer = &parts_.optimizer,
+          .schedule = &schedule_,
+          .generators = {{"dropout", parts_.generator}},
+          .average = average_.get(),
+          .local = local_.get()};
 }
 
 // Now and then between validations. Weights are saved only once loss and gradient of the update
-// after them have shown that they are sound, as of where that update began. The seconds it took.
-double Trainer::save_if_due(const GeneratorState& start) {
-  const bool by_updates = config_.save_every > 0 && at_.step % config_.save_every == 0;
+// after them have shown that they are sound, on all ranks, as of where that update began. The
+// seconds it took.
+double Trainer::save_if_due(const GeneratorState& start, bool sound) {
+  if (!met()) return 0;
+  const bool by_updates = config_.save_every > 0 && passed(config_.save_every);
   const double wait = std::max(60 * config_.save_minutes, save_seconds_ / kSaveShare);
   const bool by_time = config_.save_minutes > 0 && since_save_.seconds() >= wait;
   // Clocks differ, and all ranks must come to save what they share.
   const bool due = ranks_.of_first(by_updates || by_time);
   if (at_.step == 0 || at_.step == saved_step_ || !due) return 0;
+  if (local_) sound = ranks_.sum(sound ? 0 : 1) == 0;
+  if (!sound) return 0;
   const RandomReplay before({start});
   save_last();
   return save_seconds_;
@@ -45,6 +53,7 @@ void Trainer::save(const char* name) {
   const Uninterrupted whole;
   TrainingRun run = state();
   if (sharded_) run.optimizer_state = sharded_->state_dict();
+  if (local_) run.optimizer_state = local_->state_dict(parts_.optimizer);
   if (!ranks_.first()) return;
   save_checkpoint((parts_.directory.folder() / name).string(), run,
                   to_metadata(at_, settings_, run_));

@@ -6,6 +6,7 @@
 #include <weft/tests/catch.h>
 #include <weft/tests/thread_ranks.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -146,6 +147,77 @@ TEST_CASE("local SGD: a run goes on from its parameters and the state of the out
     run(resumed, sgd_again, again, 4);
     const std::lock_guard lock(one_at_a_time());
     CHECK(bits_of(p) == bits_of(resumed));
+  });
+}
+
+TEST_CASE("local SGD: the state of all ranks is saved by rank 0, and each goes on with its own") {
+  NamedTensors saved;  // of rank 0
+  on_ranks(3, [&](Communicator& c) {
+    const NamedTensors p = make_parameters(1), resumed = make_parameters(2);
+    Adam adam(p, {.lr = 0.01}), adam_again(resumed, {.lr = 0.01});
+    LocalSgd local(c, p, {.steps = 2}), again(c, resumed, {.steps = 2});
+    const auto run = [&](const NamedTensors& on, Adam& inner, LocalSgd& outer, int first) {
+      for (int step = first; step < first + 4; ++step) {
+        backward(on, c.rank(), step);
+        inner.step();
+        inner.zero_grad();
+        outer.step();
+      }
+    };
+    run(p, adam, local, 0);
+    local.check_equal();
+    const NamedTensors state = local.state_dict(adam);
+    expect(state.empty() == (c.rank() > 0));
+    if (c.rank() == 0)
+      for (const NamedTensor& t : state) saved.push_back({t.name, clone(t.tensor)});
+    uint8_t done = 0;
+    c.broadcast(std::as_writable_bytes(std::span(&done, 1)));  // until it is saved
+    for (size_t i = 0; i < p.size(); ++i)
+      Tensor(resumed[i].tensor).set_data(clone(p[i].tensor.detach()));
+    again.load_state_dict(saved, adam_again);
+    again.restart();
+    run(p, adam, local, 4);
+    run(resumed, adam_again, again, 4);
+    const std::lock_guard lock(one_at_a_time());
+    CHECK(bits_of(p) == bits_of(resumed));
+  });
+  const auto holds = [&](const char* name) {
+    return std::any_of(saved.begin(), saved.end(),
+                       [&](const NamedTensor& t) { return t.name == name; });
+  };
+  for (const char* name : {"outer.momentum_buffer.double", "rank0.exp_avg.w", "rank2.step.b"})
+    CHECK(holds(name));
+  CHECK_FALSE(holds("rank3.exp_avg.w"));
+  on_ranks(2, [&](Communicator& c) {
+    const NamedTensors p = make_parameters(1);
+    Adam adam(p, {.lr = 0.01});
+    LocalSgd local(c, p);
+    const std::string ranks = message_of([&] { local.load_state_dict(saved, adam); });
+    const std::string none = message_of([&] { local.load_state_dict({}, adam); });
+    NamedTensors part = saved;
+    std::erase_if(part, [](const NamedTensor& t) { return t.name == "outer.lr_factor"; });
+    for (NamedTensor& t : part)
+      if (t.name == "ranks") t.tensor = from_vector<int64_t>({2}, {});
+    const std::string lacks = message_of([&] { local.load_state_dict(part, adam); });
+    const std::lock_guard lock(one_at_a_time());
+    CHECK(ranks ==
+          "LocalSgd: each rank goes on with an optimizer of its own; the state has those of 3 "
+          "ranks, and there are 2");
+    CHECK(none == "LocalSgd: the state must say how many ranks it is of");
+    CHECK(lacks == "Sgd: the state lacks \"lr_factor\"");
+  });
+}
+
+TEST_CASE("local SGD: ranks that are apart are found") {
+  on_ranks(2, [](Communicator& c) {
+    const NamedTensors p = make_parameters(1);
+    LocalSgd local(c, p, {.steps = 2});
+    backward(p, c.rank(), 0);
+    Adam(p, {.lr = 0.01}).step();
+    local.step();
+    const std::string apart = message_of([&] { local.check_equal(); });
+    const std::lock_guard lock(one_at_a_time());
+    CHECK(apart == "LocalSgd: values of rank 1 must be values of rank 0; w [6, 5] float32 is not");
   });
 }
 

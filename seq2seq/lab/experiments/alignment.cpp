@@ -3,7 +3,7 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/experiments/alignment.h>
 #include <weft/seq2seq/lab/experiments/detail/word_links.h>
-#include <weft/seq2seq/lab/tables.h>
+#include <weft/seq2seq/lab/sentence_tables.h>
 #include <weft/seq2seq/metrics/lexical_links.h>
 
 #include <algorithm>
@@ -34,19 +34,33 @@ std::vector<Link> one_of_each(const std::vector<Link>& gold) {
   return found;
 }
 
-// Of some sentences; faithfulness, if it is wanted, of the first short ones.
-void add_sentences(const Subject& subject, int64_t begin, int64_t end, AgreementTable& agreement,
-                   FaithfulnessTable* faithfulness, int64_t faithful) {
+SentenceTables tables_of(const Subject& subject, size_t i, bool with_faithfulness) {
   const Split& split = subject.sentences;
+  const Study study(subject.model, encode_source(subject.vocabulary, split.text.source[i]),
+                    encode_target(subject.vocabulary, split.text.target[i]));
+  const std::vector<Measured> taken = take(subject.measures, study, with_faithfulness);
+  SentenceTables tables;
+  tables.agreement.add(study, taken, split.gold[i]);
+  if (with_faithfulness) tables.faithfulness.add(study, taken);
+  return tables;
+}
+
+// Of sentences [begin, end); faithfulness of so many, the first short ones.
+SentenceTables tables_of(const Subject& subject, int64_t begin, int64_t end, int64_t faithful) {
+  std::vector<size_t> chosen;
   for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-    const Study study(subject.model, encode_source(subject.vocabulary, split.text.source[i]),
-                      encode_target(subject.vocabulary, split.text.target[i]));
-    const bool is_short = faithful > 0 && study.units() >= 2 && study.units() <= kFaithfulUnits;
-    const std::vector<Measured> taken = take(subject.measures, study, is_short);
-    agreement.add(study, taken, split.gold[i]);
-    if (is_short) faithfulness->add(study, taken);
-    faithful -= is_short;
+    const auto units =
+        std::ssize(encode_source(subject.vocabulary, subject.sentences.text.source[i])) - 1;
+    if (std::ssize(chosen) < faithful && units >= 2 && units <= kFaithfulUnits) chosen.push_back(i);
   }
+  const auto one = [&](int64_t i) {
+    const auto at = static_cast<size_t>(begin + i);
+    return tables_of(subject, at, std::count(chosen.begin(), chosen.end(), at) > 0).bytes();
+  };
+  SentenceTables all;
+  for (const std::string& bytes : subject.share(end - begin, one))
+    all.add(SentenceTables::from_bytes(bytes));
+  return all;
 }
 
 void check_subject(const Subject& subject) {
@@ -64,8 +78,10 @@ Tables fill_tables(const Subject& subject, const AlignmentOptions& o) {
   Tables tables;
   tables.count = n;
   tables.seen = std::min(2 * n, all);
-  add_sentences(subject, 0, n, tables.agreement, &tables.faithfulness, o.faithful);
-  add_sentences(subject, n, tables.seen, tables.choosing, nullptr, 0);
+  SentenceTables first = tables_of(subject, 0, n, o.faithful);
+  tables.agreement = std::move(first.agreement);
+  tables.faithfulness = std::move(first.faithfulness);
+  tables.choosing = tables_of(subject, n, tables.seen, 0).agreement;
   if (n == all) tables.choosing = tables.agreement;
   for (size_t i = 0; i < static_cast<size_t>(n); ++i)
     tables.all_right.add(one_of_each(split.gold[i]), split.gold[i], split.gold[i]);
@@ -144,10 +160,8 @@ AgreementTable::Row chosen_in_reverse(const Subject& reverse, const AgreementTab
                                       const Tables& tables) {
   Subject alone = reverse;
   alone.measures = measure_called(reverse, best.measure);
-  AgreementTable table;
   const int64_t begin = tables.seen > tables.count ? tables.count : 0;
-  add_sentences(alone, begin, tables.seen, table, nullptr, 0);
-  std::vector<AgreementTable::Row> rows = table.rows();
+  std::vector<AgreementTable::Row> rows = tables_of(alone, begin, tables.seen, 0).agreement.rows();
   std::erase_if(rows, [&](const AgreementTable::Row& row) { return row.step != best.step; });
   check(!rows.empty(), "alignment: the reverse model has no {}", best.measure);
   return lowest(rows);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <weft/seq2seq/lab/measure.h>
+#include <weft/seq2seq/lab/share.h>
 #include <weft/seq2seq/pictures/plot.h>
 #include <weft/seq2seq/tasks/corpus.h>
 #include <weft/seq2seq/text/vocabulary.h>
@@ -21,6 +22,7 @@ struct Subject {
   const Vocabulary& vocabulary;
   const Split& sentences;
   std::span<const Measure> measures;
+  ShareOut share = all_here;  ///< who looks at which sentence
 };
 
 struct ExperimentInput {
@@ -50,6 +52,8 @@ struct Experiment {
   std::string name;               ///< on the command line: "depth"
   std::string help;               ///< one line
   std::vector<std::string> uses;  ///< of "model-dir", "reverse-model-dir", "over", "seed"
+  /// One that uses "model-dir" is run by all processes that work together, which get equal inputs
+  /// and may share its work out (Subject::share); others by the first alone.
   std::function<ExperimentResult(const ExperimentInput&)> run;
 };
 

@@ -3,6 +3,7 @@
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/experiments/heads.h>
 #include <weft/seq2seq/lab/head_curvature.h>
+#include <weft/seq2seq/lab/sentence_tables.h>
 #include <weft/seq2seq/metrics/exact_match.h>
 
 #include <algorithm>
@@ -25,14 +26,19 @@ std::vector<Pair> first_pairs(const Subject& subject, int64_t count) {
 }
 
 // With |dL/dxi| of each sentence, a mean.
-std::vector<Head> measured_heads(Seq2SeqModel& model, std::span<const Pair> pairs) {
-  HeadTable table;
-  std::optional<Study> study;
-  for (const Pair& pair : pairs) {
-    study.emplace(model, pair.source, pair.target);
-    table.add(*study);
-  }
-  return study ? heads_of(*study, table) : std::vector<Head>{};
+std::vector<Head> measured_heads(const Subject& subject, std::span<const Pair> pairs) {
+  const auto study = [&](size_t i) {
+    return Study(subject.model, pairs[i].source, pairs[i].target);
+  };
+  const auto one = [&](int64_t i) {
+    SentenceTables tables;
+    tables.heads.add(study(static_cast<size_t>(i)));
+    return tables.bytes();
+  };
+  SentenceTables all;
+  for (const std::string& bytes : subject.share(std::ssize(pairs), one))
+    all.add(SentenceTables::from_bytes(bytes));
+  return pairs.empty() ? std::vector<Head>{} : heads_of(study(0), all.heads);
 }
 
 using Curve = std::vector<PruningCurve::Point>;
@@ -47,9 +53,10 @@ class Removal {
         targets_(std::span(subject.sentences.text.target).first(sentences)) {}
 
   Curve operator()(const std::vector<Head>& heads) const {
-    return take_out(heads, points_, [this] {
+    const auto value = [this] {
       return exact_match(translate_all(subject_.model, subject_.vocabulary, sources_), targets_);
-    });
+    };
+    return take_out(heads, points_, value, subject_.share);
   }
 
  private:
@@ -109,7 +116,7 @@ ExperimentResult heads_experiment(const Subject& subject, const HeadsOptions& o)
   check(o.points >= 1, "heads: points must be positive; got {}", o.points);
   check(o.orders > 1, "heads: orders must be at least 2; got {}", o.orders);
   const std::vector<Pair> pairs = first_pairs(subject, o.sentences);
-  std::vector<Head> heads = measured_heads(subject.model, pairs);
+  std::vector<Head> heads = measured_heads(subject, pairs);
   check(!heads.empty(), "heads: the model has no MultiheadAttention");
   const Removal remove(subject, o, pairs.size());
   ExperimentResult result;

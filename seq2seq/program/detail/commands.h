@@ -7,6 +7,7 @@
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/run/catalog.h>
 #include <weft/seq2seq/run/config.h>
+#include <weft/seq2seq/run/ranks.h>
 
 #include <string>
 #include <vector>
@@ -177,12 +178,13 @@ struct LabOptions : SettingGroup {
   // clang-format on
 };
 /// Writes a report of what attention does in a model (docs/lab.md): of one sentence or of some of
-/// the validation set, and tables over more of them. Errors: a sentence without words, options that
+/// the validation set, and tables over more of them. Ranks share out what the tables are over, and
+/// make the call together; rank 0 alone writes. Errors: a sentence without words, options that
 /// contradict each other, a model directory or a file that cannot be read or written.
-void lab_command(const LabOptions& options, const Catalog& catalog);
+void lab_command(const LabOptions& options, const Catalog& catalog, Communicator& communicator);
 /// The same where an experiment is asked for (docs/experiments.md): prints its table and verdict
 /// and, if `out` is given, writes its plot. Errors: an option that the experiment does not use; a
 /// model directory that it needs and that cannot be read.
-void experiment_command(const LabOptions& options, const Catalog& catalog);
+void experiment_command(const LabOptions& options, const Catalog& catalog, const Ranks& ranks);
 
 }  // namespace weft

@@ -4,9 +4,11 @@
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/lab/formats.h>
+#include <weft/seq2seq/lab/sentence_tables.h>
 #include <weft/seq2seq/program/detail/commands.h>
 #include <weft/seq2seq/program/detail/model_copies.h>
 #include <weft/seq2seq/program/detail/output.h>
+#include <weft/seq2seq/program/detail/sharing.h>
 #include <weft/seq2seq/program/detail/trained_on.h>
 #include <weft/seq2seq/run/saved_model.h>
 #include <weft/seq2seq/settings/named.h>
@@ -25,6 +27,7 @@ constexpr int64_t kLongest = 128;
 // Faithfulness goes through all subsets of a source: over so many sentences, of so few tokens.
 constexpr int64_t kFaithfulSentences = 10, kFaithfulUnits = 8;
 constexpr size_t kPruningSentences = 100;  // in one batch
+constexpr int64_t kPruningPoints = 8;
 
 // A pair to be looked at. Without a target it is the model's own translation.
 struct Text {
@@ -58,41 +61,61 @@ void check_length(const char* what, const Ids& ids) {
 }
 
 // What the model was trained on, if its directory says so and it is still there.
-std::optional<Corpus> find_corpus(const RunConfig& run, const Catalog& catalog) try {
+std::optional<Corpus> find_corpus(const RunConfig& run, const Catalog& catalog,
+                                  const Ranks& ranks) try {
   return trained_on(run, catalog);
 } catch (const Error& e) {
-  warn(fmt::format("weft: lab: no validation sentences: {}", e.what()));
+  if (ranks.first()) warn(fmt::format("weft: lab: no validation sentences: {}", e.what()));
   return {};
 }
 
+// Ranks share out the tables' sentences, and the points of pruning; what is shown is rank 0's.
 class Lab {
  public:
-  Lab(const LabOptions& options, const Catalog& catalog)
+  Lab(const LabOptions& options, const Catalog& catalog, const Ranks& ranks)
       : options_(options),
         catalog_(catalog),
+        ranks_(ranks),
         directory_(options.model_dir.value()),
         loaded_(load_model(directory_, catalog.models)),
         copies_(loaded_, [this] { return load_model(directory_, catalog_.models); }),
         run_(trained_by(directory_)) {
     if (options.over > 0 || !options.sentence.given())
       corpus_soon_ = std::async(num_threads() > 1 ? std::launch::async : std::launch::deferred,
-                                [this] { return find_corpus(run_, catalog_); });
+                                [this] { return find_corpus(run_, catalog_, ranks_); });
   }
 
+  // Whole on rank 0.
   Report report() {
     describe_model();
-    for (const Text& text : shown()) show(text);
-    for (const Measure& m : catalog_.measures)
-      if (is_shown(m)) report_.measures.push_back(m);
+    const std::vector<Text> texts = shown();
+    for (const Text& text : texts) check_text(text);
+    if (ranks_.first()) show(texts);
     fill_tables();
-    std::vector<std::string> notes;
-    report_.history = read_history(directory_ / "metrics.jsonl", notes);
-    report_.film = read_film(directory_ / kFilm, notes);
-    for (const std::string& note : notes) warn("weft: lab: " + note);
+    if (ranks_.first()) read_records();
     return std::move(report_);
   }
 
  private:
+  void show(const std::vector<Text>& texts) {
+    for (const Text& text : texts) show(text);
+    for (const Measure& m : catalog_.measures)
+      if (is_shown(m)) report_.measures.push_back(m);
+  }
+
+  void read_records() {
+    std::vector<std::string> notes;
+    report_.history = read_history(directory_ / "metrics.jsonl", notes);
+    report_.film = read_film(directory_ / kFilm, notes);
+    for (const std::string& note : notes) warn("weft: lab: " + note);
+  }
+
+  // On every rank, so that they fail together.
+  void check_text(const Text& text) const {
+    const Ids source = source_of(text);
+    if (text.target) target_of(text, source);
+  }
+
   Ids source_of(const Text& text) const {
     Ids ids = loaded_.vocabulary->encode(text.source);
     ids.push_back(kEnd);
@@ -190,13 +213,11 @@ class Lab {
     return false;
   }
 
-  // A sentence of the tables, and what is seen of it.
+  // A sentence of the tables.
   struct Row {
     Text text;
     Pair pair;
     bool is_short = false;  // so that faithfulness is asked for
-    std::optional<Study> study = {};
-    std::vector<Measured> taken = {};
   };
 
   // Of validation sentences, or of what is shown where there are none.
@@ -216,48 +237,52 @@ class Lab {
     return rows;
   }
 
-  // The same bits at any number of threads: rows are looked at in any order, and added in theirs.
+  // The same bits at any number of threads and ranks: rows are looked at in any order, and added
+  // in theirs.
   void fill_tables() {
     std::vector<Row> all = rows();
-    for (size_t begin = 0; begin < all.size();) {
-      const std::span<Row> some =
-          std::span(all).subspan(begin).first(std::min(all.size() - begin, copies_.at_once()));
-      copies_.for_each(std::ssize(some), [&](Seq2SeqModel& model, int64_t i) {
-        look_at(some[static_cast<size_t>(i)], model);
+    const auto seen = ranks_.map(dealt(std::ssize(all), ranks_), [&](const Batch& own) {
+      std::vector<std::string> found(own.size());
+      copies_.for_each(std::ssize(own), [&](Seq2SeqModel& model, int64_t i) {
+        const auto at = static_cast<size_t>(i);
+        found[at] = tables_of(all[static_cast<size_t>(own[at])], model).bytes();
       });
-      for (Row& row : some) add(row);
-      begin += some.size();
-    }
+      return found;
+    });
+    SentenceTables tables;
+    for (const std::string& bytes : seen) tables.add(SentenceTables::from_bytes(bytes));
+    report_.heads = std::move(tables.heads);
+    report_.agreement = std::move(tables.agreement);
+    report_.faithfulness = std::move(tables.faithfulness);
     all.resize(std::min(all.size(), kPruningSentences));
     prune_heads(all);
   }
 
-  void look_at(Row& row, Seq2SeqModel& model) const {
-    row.study.emplace(model, row.pair.source, row.pair.target);
-    if (row.text.gold || row.is_short)
-      row.taken = take(catalog_.measures, *row.study, row.is_short);
+  SentenceTables tables_of(const Row& row, Seq2SeqModel& model) const {
+    const Study study(model, row.pair.source, row.pair.target);
+    std::vector<Measured> taken;
+    if (row.text.gold || row.is_short) taken = take(catalog_.measures, study, row.is_short);
+    SentenceTables tables;
+    tables.heads.add(study);
+    if (row.text.gold) tables.agreement.add(study, taken, *row.text.gold);
+    if (row.is_short) tables.faithfulness.add(study, taken);
+    return tables;
   }
 
-  void add(Row& row) {
-    report_.heads.add(*row.study);
-    if (row.text.gold) report_.agreement.add(*row.study, row.taken, *row.text.gold);
-    if (row.is_short) report_.faithfulness.add(*row.study, row.taken);
-    row.study.reset();  // a graph, and maps
-    row.taken.clear();
-  }
-
-  // Both orders of all scores, in shares, one beside the other.
+  // Both orders of all scores, one beside the other; or one after the other, and points of each
+  // shared out among ranks.
   void prune_heads(const std::vector<Row>& rows) {
-    constexpr int64_t kShares = 3;
-    std::vector<std::vector<PruningCurve>> by_importance(kShares), random(kShares);
-    copies_.for_each(2 * kShares, [&](Seq2SeqModel& model, int64_t i) {
+    std::array<std::vector<PruningCurve>, 2> curves;
+    const auto take_curve = [&](Seq2SeqModel& model, int64_t i, const ShareOut& share) {
       const Study study(model, rows[0].pair.source, rows[0].pair.target);
-      const PruningShare share{i / 2, kShares};
-      const auto order = i % 2 == 0 ? PruningOrder::importance : PruningOrder::random;
-      (i % 2 == 0 ? by_importance : random)[static_cast<size_t>(share.index)] =
+      const auto order = i == 0 ? PruningOrder::importance : PruningOrder::random;
+      curves[static_cast<size_t>(i)] =
           prune(study, report_.heads, order, pruning_scores(model, rows), kPruningPoints, share);
-    });
-    std::array curves{joined(by_importance), joined(random)};
+    };
+    if (ranks_.several())
+      for (int64_t i = 0; i < 2; ++i) take_curve(*loaded_.model, i, share_among(ranks_));
+    else
+      copies_.for_each(2, [&](Seq2SeqModel& model, int64_t i) { take_curve(model, i, all_here); });
     for (size_t score = 0; score < curves[0].size(); ++score)
       for (auto& of_order : curves) report_.pruning.push_back(std::move(of_order[score]));
   }
@@ -284,6 +309,7 @@ class Lab {
 
   const LabOptions& options_;
   const Catalog& catalog_;
+  const Ranks& ranks_;
   std::filesystem::path directory_;
   LoadedModel loaded_;
   ModelCopies copies_;
@@ -295,14 +321,18 @@ class Lab {
 
 }  // namespace
 
-void lab_command(const LabOptions& o, const Catalog& catalog) {
+void lab_command(const LabOptions& o, const Catalog& catalog, Communicator& communicator) {
   set_num_threads(static_cast<int>(o.threads));
-  if (o.experiment.given()) return experiment_command(o, catalog);
+  const Ranks ranks(communicator);
+  if (o.experiment.given()) return experiment_command(o, catalog, ranks);
   check_options(o);
-  const Report report = Lab(o, catalog).report();
+  const Report report = Lab(o, catalog, ranks).report();
+  if (!ranks.first()) return;
   const std::string& format = o.format;
   const bool to_terminal = format == "text" && !o.out.given();
-  if (to_terminal) return print(to_text(report, isatty(STDOUT_FILENO) != 0));
+  // mpirun gives ranks a terminal, whatever the user has.
+  const bool colours = isatty(STDOUT_FILENO) != 0 && !ranks.several();
+  if (to_terminal) return print(to_text(report, colours));
   std::string bytes;
   if (format == "html") bytes = to_html(report);
   if (format == "json") bytes = to_json(report);

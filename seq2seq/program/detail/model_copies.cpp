@@ -7,7 +7,6 @@ namespace weft {
 namespace {
 
 constexpr int64_t kSmallModel = 1 << 24;  // parameters
-constexpr size_t kAtOnce = 16;
 
 }  // namespace
 
@@ -15,12 +14,12 @@ ModelCopies::ModelCopies(const LoadedModel& first, std::function<LoadedModel()> 
     : first_(*first.model), load_(std::move(load)), free_{&first_} {
   int64_t parameters = 0;
   for (const Tensor& p : first_.parameters()) parameters += p.numel();
-  if (parameters <= kSmallModel) at_once_ = kAtOnce;
+  is_small_ = parameters <= kSmallModel;
 }
 
 void ModelCopies::for_each(int64_t n, const std::function<void(Seq2SeqModel&, int64_t)>& f) {
   std::atomic<int64_t> next = 0;  // some take much longer than others
-  parallel_for(n, at_once_ > 1 ? 1 : n, [&](int64_t, int64_t) {
+  parallel_for(n, is_small_ ? 1 : n, [&](int64_t, int64_t) {
     int64_t i = next++;
     if (i >= n) return;
     Seq2SeqModel* model = take();

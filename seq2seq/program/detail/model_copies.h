@@ -18,9 +18,6 @@ class ModelCopies {
   /// `load` gives another of the same kind, and may be called by several threads at once.
   ModelCopies(const LoadedModel& first, std::function<LoadedModel()> load);
 
-  /// How many results it is worth while to hold at once.
-  size_t at_once() const { return at_once_; }
-
   /// Calls f(model, i) for each i in [0, n), in any order.
   void for_each(int64_t n, const std::function<void(Seq2SeqModel&, int64_t)>& f);
 
@@ -31,7 +28,7 @@ class ModelCopies {
 
   Seq2SeqModel& first_;
   std::function<LoadedModel()> load_;
-  size_t at_once_ = 1;
+  bool is_small_;
   std::mutex mutex_;
   std::vector<Seq2SeqModel*> free_;
   std::vector<LoadedModel> copies_;

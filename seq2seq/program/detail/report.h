@@ -3,9 +3,9 @@
 
 #include <weft/seq2seq/program/detail/output.h>
 #include <weft/seq2seq/run/catalog.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/seq2seq/run/ranks.h>
 #include <weft/seq2seq/tasks/corpus.h>
-#include <weft/seq2seq/training/metrics_log.h>
 
 #include <filesystem>
 

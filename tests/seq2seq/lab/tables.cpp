@@ -172,14 +172,5 @@ TEST_CASE("pruning goes from all heads to none, whatever the order") {
   for (const PruningCurve& curve : curves) CHECK(curve.points[0].value == Approx(whole));
   CHECK(curves[0].points.back().value == Approx(curves[1].points.back().value));
   CHECK(curves[0].points.back().value != Approx(whole));
-  std::vector<std::vector<PruningCurve>> shares;
-  for (int64_t i = 0; i < 3; ++i)
-    shares.push_back(prune(study, heads, PruningOrder::random, {scores.data(), 1}, 5, {i, 3}));
-  const PruningCurve together = joined(shares)[0];
-  REQUIRE(together.points.size() == curves[1].points.size());
-  for (size_t i = 0; i < together.points.size(); ++i) {
-    CHECK(together.points[i].kept == curves[1].points[i].kept);
-    CHECK(together.points[i].value == curves[1].points[i].value);
-  }
   CHECK(-p.loss(p.source) == Approx(study.score() / 4).epsilon(1e-5));  // no mask stayed
 }

@@ -98,6 +98,50 @@ case_sharded() { # each rank keeps its share of the optimizer's state: the same 
   train_on 3 "$dir/m" --resume --steps $((step + 2))
 }
 
+case_local() { # ranks that take local steps: the same bits again, and on from where they meet
+  local steps=("${recipe[@]}" --steps 48 --local-steps 8) n step
+  for n in 1 2 3; do
+    train_on $n "$dir/m$n" "${steps[@]}"
+    train_on $n "$dir/again$n" "${steps[@]}"
+    same_run "$dir/m$n" "$dir/again$n"
+  done
+  cmp -s "$dir/m1/last.safetensors" "$dir/m2/last.safetensors" && fail "ranks that trained alone are one rank"
+  [ "$(grep -c 'validation: loss' "$dir/log")" = 6 ] || fail "ranks must speak as one: $(cat "$dir/log")"
+  # A limit in the middle is one at the next meeting, and so is a save.
+  train_on 3 "$dir/m" "${steps[@]}" --steps 20 --save-every 5
+  grep -q '^stopped at step 24: --steps 20$' "$dir/log" || fail "where it stopped: $(cat "$dir/log")"
+  expect_once ".*LocalSgd: each rank goes on with an optimizer of its own; the state has those of 3 ranks, and there are 2$" \
+    "$dir/m" --resume
+  train_on 3 "$dir/m" --resume --steps 48
+  same_tensors "$dir/m3/last.safetensors" "$dir/m/last.safetensors" "a run of local steps went on differently"
+  expect_once "train: --resume needs the run's --local-steps 8; got 1" "$dir/m" --resume --local-steps 1
+  expect_once "train: --local-steps needs a batch for each of 2 ranks: --accumulate 2 or more; got 1" \
+    "$dir/n" "${recipe[@]}" --accumulate 1 --local-steps 8
+  expect_once "train: --local-steps and --shard-optimizer exclude each other: .*; got 8 and true" \
+    "$dir/n" "${recipe[@]}" --local-steps 8 --shard-optimizer
+  # A signal to one rank, which waits for the meeting.
+  local run=("${recipe[@]}" --steps 1000000 --local-steps 8 --validate-every 200 --patience 1000000)
+  "${ranks[@]}" -n 2 "$program" train --model-dir "$dir/s" "${run[@]}" >"$dir/out" 2>"$dir/log" &
+  local job=$! status=0
+  wait_for '"step":40' "$dir/s/metrics.jsonl"
+  kill -TERM "$(pgrep -P $job | tail -n 1)"
+  wait $job || status=$?
+  [ $status = 143 ] || fail "exit status $status; $(cat "$dir/log")"
+  step=$(sed -n "s/^interrupted by SIGTERM at step \([0-9]*\);.*/\1/p" "$dir/log")
+  [ $((step % 8)) = 0 ] || fail "interrupted at step $step, where ranks are apart"
+  train_on 2 "$dir/s" --resume --steps $((step + 16))
+  train_on 2 "$dir/whole" "${run[@]}" --steps $((step + 16))
+  same_tensors "$dir/whole/last.safetensors" "$dir/s/last.safetensors" "after a signal the run went on differently"
+  # A rank whose loss leaves the numbers says so, and ends all.
+  if "${ranks[@]}" -n 2 "$program" train --model-dir "$dir/d" "${recipe[@]}" --steps 50 --warmup 1 --lr 1e30 --local-steps 8 \
+    >"$dir/out" 2>"$dir/log"; then fail "no error"; fi
+  grep -q '^weft: .*train: diverged at step ' "$dir/log" || fail "diverged: $(cat "$dir/log")"
+  # Frozen, averaged, skipping and sharing no batch at the end of an epoch.
+  train_on 3 "$dir/e" "${recipe[@]}" --accumulate 3 --max-tokens 512 --local-steps 4 --ema 0.9 --on-divergence skip --epochs 3
+  train_on 3 "$dir/e2" "${recipe[@]}" --accumulate 3 --max-tokens 512 --local-steps 4 --ema 0.9 --on-divergence skip --epochs 3
+  same_run "$dir/e" "$dir/e2"
+}
+
 case_signals() { # to all ranks or to one: saved, and on from there to the same bits
   local job status who signal step
   # Only the signal ends it: mpirun passes SIGTERM on after as long as it gives the ranks to obey it.
@@ -185,6 +229,38 @@ case_run() { # lines are shared out, and come back in their order
     done
   done
   [ "$(echo "a house" | "${ranks[@]}" -n 3 "$program" run --model-dir "$dir/m" | wc -l)" = 1 ] || fail "fewer lines than ranks"
+}
+
+case_lab() { # tables are shared out; the files are those of one process
+  alone "$dir/m" --task german "${small[@]}" --steps 4
+  alone "$dir/back" --task german-back "${small[@]}" --steps 2
+  local n format of=(lab --model-dir "$dir/m")
+  lab_on 2 --sentences 2 --over 7 --format html
+  lab_on 3 --over 4 --format npz
+  lab_on 2 --over 2 --sentence "the dog sleeps ." --target "der Hund" --token 2 --format json
+  lab_on 2 --experiment alignment --over 3 --reverse-model-dir "$dir/back"
+  lab_on 2 --experiment heads --over 2
+  "$program" "${of[@]}" --over 3 --format text >"$dir/expected" 2>"$dir/log"
+  "${ranks[@]}" -n 2 "$program" "${of[@]}" --over 3 --format text >"$dir/out" 2>"$dir/log" || fail "lab on 2 ranks"
+  cmp "$dir/expected" "$dir/out" || fail "the text of 2 ranks"
+  rm "$dir/m/run.toml" # as of a model that was saved without a run
+  "${ranks[@]}" -n 2 "$program" "${of[@]}" --sentence "the dog" --format json --out "$dir/r" >"$dir/out" 2>"$dir/log" || fail "no run"
+  [ "$(grep -c 'no validation sentences' "$dir/log")" = 1 ] || fail "said once: $(cat "$dir/log")"
+  if "${ranks[@]}" -n 2 "$program" "${of[@]}" --sentence "$(printf 'a %.0s' $(seq 200))" >"$dir/out" 2>"$dir/log"; then fail "no error"; fi
+  [ "$(grep -c '^weft: ' "$dir/log")" = 1 ] || fail "more than one error: $(cat "$dir/log")"
+  if "${ranks[@]}" -n 2 "$program" "${of[@]}" --sentence abc --target ab --token 9 >"$dir/out" 2>"$dir/log"; then fail "no error"; fi
+  grep -q '^weft: .*token must be in' "$dir/log" || fail "an error of rank 0 alone: $(cat "$dir/log")"
+}
+
+# A report by that many ranks must be that of one process, and so must what is printed.
+lab_on() { # RANKS ARGS...
+  local n=$1
+  shift
+  "$program" "${of[@]}" "$@" --out "$dir/one" >"$dir/expected" 2>"$dir/log" || { cat "$dir/log" >&2; fail "lab $*"; }
+  "${ranks[@]}" -n "$n" "$program" "${of[@]}" "$@" --out "$dir/several" >"$dir/out" 2>"$dir/log" ||
+    { cat "$dir/log" >&2; fail "lab on $n ranks: $*"; }
+  cmp "$dir/one" "$dir/several" || fail "lab on $n ranks: $*"
+  cmp <(sed "s:$dir/one:$dir/several:" "$dir/expected") "$dir/out" || fail "lab on $n ranks printed something else: $*"
 }
 
 case_own_program() { # two lines of main give it the same

@@ -1,7 +1,7 @@
 // What is written is read back by a reader that shares nothing with the writer.
 #include <sys/resource.h>
 #include <weft/seq2seq/run/event_file.h>
-#include <weft/seq2seq/training/metrics_log.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/training/tiny_run.h>
 #include <weft/tests/temp_dir.h>

@@ -82,7 +82,8 @@ class TinyRun {
     if (!s.resume) begin(s.overwrite);
   }
 
-  void train() { trainer_->run(); }
+  int train() { return trainer_->run(); }
+  NamedTensors parameters() const { return model_->named_parameters(); }
   const Position& position() const { return trainer_->position(); }
 
  private:

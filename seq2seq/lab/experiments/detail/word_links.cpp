@@ -2,6 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
+#include <weft/seq2seq/lab/detail/bytes.h>
 #include <weft/seq2seq/lab/experiments/detail/word_links.h>
 #include <weft/seq2seq/metrics/lexical_links.h>
 
@@ -40,11 +41,17 @@ std::span<const Measure> measure_called(const Subject& subject, const std::strin
 WordLinks word_links(const Subject& subject, const AgreementTable::Row& at, int64_t count) {
   const std::span<const Measure> measure = measure_called(subject, at.measure);
   const ParallelText& text = subject.sentences.text;
-  std::vector<WordMap> maps;
-  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+  const auto one = [&](int64_t sentence) {
+    const auto i = static_cast<size_t>(sentence);
     const Study study(subject.model, encode_source(subject.vocabulary, text.source[i]),
                       encode_target(subject.vocabulary, text.target[i]));
-    maps.push_back(word_map(study, take(measure, study, false)[0], at));
+    const WordMap m = word_map(study, take(measure, study, false)[0], at);
+    return to_bytes(m.source, m.target, m.map.rows, m.map.columns, m.map.weights);
+  };
+  std::vector<WordMap> maps;
+  for (const std::string& bytes : subject.share(count, one)) {
+    WordMap& m = maps.emplace_back();
+    FromBytes(bytes).take_all(m.source, m.target, m.map.rows, m.map.columns, m.map.weights);
   }
   WordLinks found;
   for (const WordMap& m : maps) found.strongest.push_back(links_of(m.map));

@@ -1,5 +1,5 @@
 #include <sys/resource.h>
-#include <weft/seq2seq/training/metrics_log.h>
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/tests/catch.h>
 #include <weft/tests/temp_dir.h>
 

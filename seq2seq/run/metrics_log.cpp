@@ -1,6 +1,6 @@
 // metrics.jsonl and summary.json; keys keep their order, so that people can read the files.
+#include <weft/seq2seq/run/metrics_log.h>
 #include <weft/seq2seq/text/text_file.h>
-#include <weft/seq2seq/training/metrics_log.h>
 
 namespace weft {
 namespace {
