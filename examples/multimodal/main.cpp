@@ -110,7 +110,7 @@ void draw_look(Answerer& model, const Data& data, const Asked& asked, const std:
 
 int main(int argc, char** argv) {
   const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
-  const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 5000;
+  const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 6000;
   const uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;  // of the models
   const Data data = draw_data(Generator(1));
   std::printf("%zu questions to train on, %zu of other scenes, %zu more never asked in training\n",
