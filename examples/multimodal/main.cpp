@@ -1,7 +1,7 @@
 // Text that attends to pictures: a model answers questions about little scenes. What its words
 // find in the picture is concatenated with what they were in one run, and added in a second. Then
 // an SVG shows where it looked, and what that did to the answer.
-//   multimodal [PICTURE.svg [UPDATES]]
+//   multimodal [PICTURE.svg [UPDATES [SEED]]]
 #include <weft/seq2seq.h>
 #include <weft/weft.h>
 
@@ -9,91 +9,33 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <set>
 
+#include "data.h"
 #include "model.h"
 #include "picture.h"
-#include "scenes.h"
 
 using namespace weft;
 using namespace scenes;
 
 namespace {
 
-constexpr size_t kTrainScenes = 6000, kTestScenes = 1000, kQuestions = 10;  // of a scene
-
-struct Asked {
-  int64_t scene;
-  Question question;
-};
-
-struct Data {
-  Tensor pictures;                           // [scenes, patches, pixels]
-  std::vector<Asked> train, test, new_test;  // tests of other scenes; new: never asked in training
-  std::unique_ptr<Vocabulary> words, answers;
-};
-
-// No scene twice. One question in ten is held out of training; how-many questions are too few.
-Data draw_data(Generator random) {
-  std::set<Scene> scenes;
-  Tensors pictures;
-  std::vector<Asked> all;
-  std::map<std::string, bool> held_out;
-  std::vector<std::string> texts, answers;
-  while (scenes.size() < kTrainScenes + kTestScenes) {
-    const Scene scene = draw_scene(random);
-    if (!scenes.insert(scene).second) continue;
-    for (size_t i = 0; i < kQuestions; ++i) {
-      all.push_back({std::ssize(pictures), ask(scene, random)});
-      const auto& [kind, text, answer] = all.back().question;
-      if (!held_out.contains(text)) held_out[text] = kind != "how many" && random.below(10) == 0;
-      texts.push_back(text);
-      answers.push_back(answer);
-    }
-    pictures.push_back(paint(scene, random));
-  }
-  Data data{stack(pictures, 0), {}, {}, {}, word_vocabulary(texts), word_vocabulary(answers)};
-  for (const Asked& asked : all) {
-    const bool trains = asked.scene < static_cast<int64_t>(kTrainScenes);
-    const bool held = held_out[asked.question.text];
-    if (!trains) (held ? data.new_test : data.test).push_back(asked);
-    if (trains && !held) data.train.push_back(asked);
-  }
-  return data;
-}
-
-struct Batch {
-  Tensor questions, pictures, answers;  // [B, T], [B, patches, pixels], [B]
-};
-
-Batch make_batch(const Data& data, const std::vector<Asked>& asked) {
-  std::vector<Ids> questions;
-  Ids scenes, answers;
-  for (const Asked& a : asked) {
-    questions.push_back(data.words->encode(a.question.text));
-    answers.push_back(data.answers->encode(a.question.answer).at(0));
-    scenes.push_back(a.scene);
-  }
-  const Shape rows{std::ssize(asked)};
-  return {to_tensor(pad_ids(questions)), index_select(data.pictures, 0, from_vector(scenes, rows)),
-          from_vector(answers, rows)};
-}
-
 void train(Answerer& model, const Data& data, int64_t updates, Generator random) {
   const auto start = std::chrono::steady_clock::now();
-  Adam adam(model.named_parameters(), {.lr = 4e-3, .beta2 = 0.98});
+  Adam adam(model.named_parameters(), {.lr = 2e-3, .beta2 = 0.98});
   Schedule schedule(adam, [cosine = schedules::cosine(updates)](int64_t step) {
-    return std::min(1.0, static_cast<double>(step + 1) / 500) * cosine(step);
+    return std::min(1.0, static_cast<double>(step + 1) / 200) * cosine(step);
   });
+  Teacher teacher;
   for (int64_t update = 1; update <= updates; ++update) {
-    std::vector<Asked> asked;
-    for (int i = 0; i < 64; ++i) asked.push_back(draw(data.train, random));
-    const Batch batch = make_batch(data, asked);
-    const Tensor loss = cross_entropy(model(batch.questions, batch.pictures).output, batch.answers);
+    const std::vector<Asked> asked = teacher.ask(data, random);
+    const QuestionBatch batch = make_batch(data, asked);
+    const Tensor logits = model(batch.questions, batch.ink).output;
+    const Tensor loss = cross_entropy(logits, batch.answers);
     loss.backward();
     adam.step(clip_factor(grad_norm(adam.parameters()), 1));
     adam.zero_grad();
     schedule.step();
+    teacher.mark(asked, argmax(logits, -1).to_vector<int64_t>());
     if (update % 1000 != 0) continue;
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
     std::printf("  update %5lld: loss %.3f, %.1f s\n", static_cast<long long>(update), loss.item(),
@@ -127,10 +69,9 @@ Scores judge(const Data& data, const Answers& answer) {
 
 std::vector<std::string> look(Answerer& model, const Data& data, const std::vector<Asked>& asked) {
   const NoGrad no_grad;
-  const Batch batch = make_batch(data, asked);
+  const QuestionBatch batch = make_batch(data, asked);
   std::vector<std::string> found;
-  for (const int64_t id :
-       argmax(model(batch.questions, batch.pictures).output, -1).to_vector<int64_t>())
+  for (const int64_t id : argmax(model(batch.questions, batch.ink).output, -1).to_vector<int64_t>())
     found.push_back(data.answers->piece(id));
   return found;
 }
@@ -156,12 +97,12 @@ std::vector<std::string> guess(const Data& data, const std::vector<Asked>& asked
 // Draws the attention of each word of a question, and how the logit of the answer changes with it:
 // the mean of its heads, and the sum over them.
 void draw_look(Answerer& model, const Data& data, const Asked& asked, const std::string& file) {
-  const Batch batch = make_batch(data, {asked});
-  const AttentionResult result = model(batch.questions, batch.pictures);
+  const QuestionBatch batch = make_batch(data, {asked});
+  const AttentionResult result = model(batch.questions, batch.ink, AttentionWeights::per_head);
   const Tensor logits = select(result.output, 0, 0);
   const int64_t answer = argmax(logits, 0).item<int64_t>();
   const Tensor slope = grad(select(logits, 0, answer), result.weights);  // [1, H, T, P]
-  draw_svg(file, {select(batch.pictures, 0, 0), asked.question.text, data.answers->piece(answer),
+  draw_svg(file, {1 - select(batch.ink, 0, 0), asked.question.text, data.answers->piece(answer),
                   select(mean(result.weights, {1}), 0, 0), select(sum(slope, {1}), 0, 0)});
 }
 
@@ -170,13 +111,14 @@ void draw_look(Answerer& model, const Data& data, const Asked& asked, const std:
 int main(int argc, char** argv) {
   const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
   const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 6000;
+  const uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;  // of the models
   const Data data = draw_data(Generator(1));
   std::printf("%zu questions to train on, %zu of other scenes, %zu more never asked in training\n",
               data.train.size(), data.test.size(), data.new_test.size());
   std::vector<Scores> scores{judge(data, [&](const auto& asked) { return guess(data, asked); })};
   for (const Combine combine : {Combine::concatenate, Combine::add}) {
     std::puts(combine == Combine::add ? "add" : "concatenate");
-    Generator generator(1);
+    Generator generator(seed);
     Answerer model(data.words->size(), kPixelsOfPatch, data.answers->size(), combine, generator);
     train(model, data, updates, generator);
     scores.push_back(judge(data, [&](const auto& asked) { return look(model, data, asked); }));

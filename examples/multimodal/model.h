@@ -3,8 +3,9 @@
 
 #include <weft/weft.h>
 
-// Question [B, T] and picture [B, P, pixels] -> logits of answers [B, A], with the attention
-// weights [B, H, T, P] of words on patches. Words are 48 wide, patches 32.
+// Question [B, T] and the ink of a picture [B, P, pixels] -> logits of answers [B, A]; if asked
+// for, which takes longer, with the attention weights [B, H, T, P] of words on patches. Words are
+// 48 wide, patches 32. A patch is what is seen there plus what its row and its column stand for.
 class Answerer : public weft::Layer<Answerer> {
  public:
   Answerer(int64_t words, int64_t pixels, int64_t answers, weft::Combine combine,
@@ -13,11 +14,12 @@ class Answerer : public weft::Layer<Answerer> {
         word_places_(child<weft::SinusoidalPositions>("word_places", true)),
         read_(child<weft::TransformerEncoderLayer>("read", kLayer, gen)),
         see_(child<weft::Sequential>("see")),
-        patch_places_(parameter("patch_places", weft::randn({16, kPatchWidth}, gen))),
-        patch_norm_(child<weft::LayerNorm>("patch_norm", kPatchWidth)),
+        seen_norm_(child<weft::LayerNorm>("seen_norm", kPatchWidth)),
+        rows_(parameter("rows", weft::randn({kSide, 1, kPatchWidth}, gen))),
+        columns_(parameter("columns", weft::randn({1, kSide, kPatchWidth}, gen))),
         look_(child<weft::CrossAttention>("look",
                                           weft::CrossAttentionOptions{.embed_dim = kWidth,
-                                                                      .num_heads = 4,
+                                                                      .num_heads = 2,
                                                                       .kdim = kPatchWidth,
                                                                       .vdim = kPatchWidth,
                                                                       .combine = combine,
@@ -28,19 +30,23 @@ class Answerer : public weft::Layer<Answerer> {
     see_.add<weft::Linear>(pixels, 64, gen)
         .add<weft::Activation>([](const weft::Tensor& x) { return relu(x); })
         .add<weft::Linear>(64, kPatchWidth, gen);
+    if (combine == weft::Combine::concatenate)  // what it learns begins as a sum
+      weft::init::copy(look_.find("projection.weight"),
+                       weft::cat({weft::eye(kWidth), weft::eye(kWidth)}, 1));
   }
 
-  weft::AttentionResult forward(const weft::Tensor& question, const weft::Tensor& picture) {
+  weft::AttentionResult forward(const weft::Tensor& question, const weft::Tensor& ink,
+                                weft::AttentionWeights asked = weft::AttentionWeights::none) {
     const weft::Mask words = weft::Mask::padding(question, 0);
-    const weft::Tensor text = read_(word_places_(words_(question)), {words});     // [B, T, 48]
-    const weft::Tensor patches = patch_norm_(see_(1 - picture) + patch_places_);  // [B, P, 32]
-    const auto [found, weights] =
-        look_(text, patches, {.weights = weft::AttentionWeights::per_head});
+    const weft::Tensor text = read_(word_places_(words_(question)), {words});  // [B, T, 48]
+    const weft::Tensor places = reshape(rows_ + columns_, {-1, kPatchWidth});  // [P, 32]
+    const weft::Tensor patches = seen_norm_(see_(ink)) + places;               // [B, P, 32]
+    const auto [found, weights] = look_(text, patches, {.weights = asked});
     return {answer_(select(think_(found, {words}), 1, 0)), weights};
   }
 
  private:
-  static constexpr int64_t kWidth = 48, kPatchWidth = 32;
+  static constexpr int64_t kSide = 4, kWidth = 48, kPatchWidth = 32;
   static constexpr weft::TransformerLayerOptions kLayer{.d_model = kWidth,
                                                         .nhead = 4,
                                                         .dim_feedforward = 128,
@@ -52,8 +58,8 @@ class Answerer : public weft::Layer<Answerer> {
   weft::SinusoidalPositions& word_places_;
   weft::TransformerEncoderLayer& read_;
   weft::Sequential& see_;
-  weft::Tensor patch_places_;
-  weft::LayerNorm& patch_norm_;
+  weft::LayerNorm& seen_norm_;
+  weft::Tensor rows_, columns_;
   weft::CrossAttention& look_;
   weft::TransformerEncoderLayer& think_;
   weft::Linear& answer_;
