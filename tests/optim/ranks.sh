@@ -2,7 +2,7 @@
 # A program gives the same output at 1, 2, 3 and 4 ranks; a rank that dies ends the others.
 # usage: ranks.sh MPIRUN PROGRAM
 set -euo pipefail
-mpirun=("$1" --oversubscribe --bind-to none)
+mpirun=("$1" --oversubscribe --bind-to none --mca mpi_yield_when_idle 1)
 [ "$(id -u)" -ne 0 ] || mpirun+=(--allow-run-as-root)
 program=$2
 export WEFT_NUM_THREADS=1
