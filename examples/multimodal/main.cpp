@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <map>
 
 #include "data.h"
@@ -108,7 +109,7 @@ void draw_look(Answerer& model, const Data& data, const Asked& asked, const std:
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
   const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 6000;
   const uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;  // of the models
@@ -130,4 +131,7 @@ int main(int argc, char** argv) {
   for (const auto& [name, guessed] : scores[0])
     std::printf("%-14s %8.1f %12.1f %9.1f\n", name.c_str(), guessed.percent(),
                 scores[1][name].percent(), scores[2][name].percent());
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "multimodal: %s\n", error.what());
+  return 1;
 }

@@ -14,8 +14,9 @@ namespace scenes {
 
 using weft::Generator;
 
-constexpr int64_t kSide = 4, kPatches = kSide * kSide;      // patches of a board
-constexpr int64_t kPixels = 8, kPixelsOfPatch = 8 * 8 * 3;  // of a patch's side; with 3 colours
+constexpr int64_t kSide = 4, kPatches = kSide * kSide;  // patches of a board
+constexpr int64_t kPixels = 8,
+                  kPixelsOfPatch = kPixels * kPixels * 3;  // of a patch's side; with 3 colours
 
 constexpr std::array kColours{"red", "green", "blue", "yellow"};
 constexpr std::array kShapes{"circle", "square", "triangle"};

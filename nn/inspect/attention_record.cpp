@@ -91,7 +91,8 @@ Tensor AttentionRecord::scores() const {
 
 Tensor AttentionRecord::softmax_of_scores() const {
   return once(made_.softmax, [&] {
-    const Tensor s = scores(), a = softmax(s, -1);
+    const Tensor s = scores();
+    Tensor a = softmax(s, -1);
     if (!options_.mask.defined() || s.numel() == 0) return a;
     const Tensor all_hidden = eq(max(s, {-1}, true), -kInfinity);  // there the softmax is 0/0
     return max(to(all_hidden, s.dtype())).item() == 0 ? a : masked_fill(a, all_hidden, 0);
@@ -107,7 +108,8 @@ Tensor AttentionRecord::with_dropout(const Tensor& x) const {
   if (options_.dropout == 0) return x;
   if (x.size(0) == whole_[0] && x.size(1) == whole_[1])
     return dropout(x, options_.dropout, options_.key);
-  const Tensor dense = contiguous(x), y(dense.shape(), dense.dtype());
+  const Tensor dense = contiguous(x);
+  Tensor y(dense.shape(), dense.dtype());
   const int64_t map = x.size(2) * x.size(3);
   dispatch_floating("attention record", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -65,7 +65,7 @@ template <class F>
 auto same_at_any_threads(F f) {
   const int before = num_threads();
   set_num_threads(1);
-  const auto one = f();
+  auto one = f();
   for (int threads : {2, 3}) {
     set_num_threads(threads);
     const auto other = f();

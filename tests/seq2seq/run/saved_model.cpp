@@ -47,7 +47,9 @@ TEST_CASE("saved model: no flipped bit of weights, settings or vocabulary goes u
   REQUIRE_NOTHROW(load_model(dir.path()));
   const std::pair<const char*, int64_t> files[] = {
       {"config.json", kEach}, {"vocabulary.json", kEach}, {kBestCheckpoint, 101 * kEach}};
-  for (const auto& [file, step] : files) {
+  for (const auto& entry : files) {
+    const char* const file = entry.first;
+    const int64_t step = entry.second;
     int64_t flips = 0, refused = 0;
     const std::vector<std::pair<std::string, double>> before = tiny_translations(dir.path());
     with_flips(

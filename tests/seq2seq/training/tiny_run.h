@@ -1,6 +1,7 @@
 // A training run of a few milliseconds, as the program makes it: words in two orders.
 #pragma once
 
+#include <fmt/format.h>
 #include <weft/optim/adam.h>
 #include <weft/seq2seq/decoding/translator.h>
 #include <weft/seq2seq/metrics/metric.h>
@@ -26,8 +27,8 @@ inline Corpus tiny_corpus() {
   for (const std::string& x : words)
     for (const std::string& y : words) {
       ParallelText& text = x == y ? corpus.valid.text : corpus.train.text;
-      text.source.push_back(x + " " + y);
-      text.target.push_back(y + " " + x);
+      text.source.push_back(fmt::format("{} {}", x, y));
+      text.target.push_back(fmt::format("{} {}", y, x));
     }
   return corpus;
 }
@@ -152,7 +153,7 @@ inline std::vector<std::string> contents(const std::filesystem::path& checkpoint
   }
   for (const auto& [key, value] : file.metadata)
     if (key.find("milliseconds") == std::string::npos && key != "progress.run")
-      all.push_back(key + " = " + value);
+      all.push_back(fmt::format("{} = {}", key, value));
   return all;
 }
 
