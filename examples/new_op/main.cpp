@@ -71,7 +71,7 @@ int main() {
   for (int64_t i = 0; i < x.numel(); ++i) {
     std::printf("%5.1f", x.at({i}));
     for (const double p : {softmax(x, 0).at({i}), sparsemax(x, 0).at({i})})
-      std::printf("  %4.2f %-13s", p, std::string(std::lround(20 * p), '#').c_str());
+      std::printf("  %4.2f %-13s", p, std::string(static_cast<size_t>(20 * p + 0.5), '#').c_str());
     for (double slope : select(slopes, 0, i).to_vector<double>())
       slope == 0 ? std::printf("      .") : std::printf("  %+.2f", slope);
     std::puts("");

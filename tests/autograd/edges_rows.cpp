@@ -222,6 +222,7 @@ TEST_CASE("edges: what stands in hidden keys and values reaches nobody") {
             };
             const Tensors want = slopes(0), got = slopes(junk);
             for (size_t i = 0; i < 4; ++i) check_near(numbers(got[i]), numbers(want[i]), dtype, 64);
-            for (size_t i : {1, 2}) CHECK(max(abs(slice(got[i].detach(), 2, 3))).item() == 0);
+            for (size_t i : {size_t{1}, size_t{2}})
+              CHECK(max(abs(slice(got[i].detach(), 2, 3))).item() == 0);
           }
 }
