@@ -26,6 +26,7 @@ if [ "${1:-}" = --full ]; then
   build/release/tests/fuzz/fuzz_graphs --seconds 600 --seed "$(date +%s)"
   tests/fuzz/readers/run.sh 60
   tests/faults/run.py build/release/bin/weft build/release/tests/faults/libfail_calls.so
+  tests/faults/directories.py build/release/bin/weft --count 1000 --seed "$(date +%s)"
   tests/valgrind.sh
   tests/mutations/run.py chosen --fresh
 fi
