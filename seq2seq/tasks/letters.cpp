@@ -29,7 +29,7 @@ std::string sorted(std::string text) {
 
 Task copy_task() {
   return drawn_task("copy", "5 to 12 letters as they are", draw_letters, std::identity(),
-                    {{"epochs", "8"}, {"label-smoothing", "0"}});
+                    {{"epochs", "12"}, {"label-smoothing", "0"}, {"lr", "0.003"}});
 }
 
 Task reverse_task() {
