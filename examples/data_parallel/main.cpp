@@ -8,6 +8,7 @@
 #include <weft/weft.h>
 
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 
@@ -56,6 +57,8 @@ int main(int argc, char** argv) {
     });
     adam.step();
     adam.zero_grad();
+    if (update % 50 == 0 && communicator.rank() == 0)
+      std::fprintf(stderr, "update %" PRId64 ": loss %.4f\n", update + 1, loss);
   }
   ranks.check_equal();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;

@@ -1,4 +1,4 @@
-#include <weft/seq2seq/lab/detail/bytes.h>
+#include <weft/core/detail/bytes.h>
 #include <weft/seq2seq/lab/share.h>
 
 namespace weft {

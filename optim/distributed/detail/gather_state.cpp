@@ -1,82 +1,58 @@
-// A rank's tensors travel as one row of bytes: of each its name, dtype, shape and values.
+#include <weft/core/detail/bytes.h>
 #include <weft/optim/distributed/detail/equal_ranks.h>
 #include <weft/optim/distributed/detail/gather_state.h>
 
 #include <cstring>
 #include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace weft {
 namespace {
 
-class Packed {
- public:
-  void add(const NamedTensor& entry) {
-    number(std::ssize(entry.name));
-    append(std::as_bytes(std::span(entry.name)));
-    number(static_cast<int64_t>(entry.tensor.dtype()));
-    number(entry.tensor.dim());
-    for (const int64_t size : entry.tensor.shape()) number(size);
-    append(bytes_of(entry.tensor));
+// Of each tensor its name, dtype, shape and values.
+std::string pack(const NamedTensors& tensors) {
+  std::string bytes;
+  for (const auto& [name, tensor] : tensors) {
+    const Shape& shape = tensor.shape();
+    bytes += to_bytes(name, tensor.dtype(), std::vector<int64_t>(shape.begin(), shape.end()));
+    const ConstBytes values = bytes_of(tensor);
+    bytes.append(reinterpret_cast<const char*>(values.data()), values.size());
   }
-  ConstBytes bytes() const { return bytes_; }
+  return bytes;
+}
 
- private:
-  void number(int64_t n) { append(std::as_bytes(std::span(&n, 1))); }
-  void append(ConstBytes more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
-
-  std::vector<std::byte> bytes_;
-};
-
-class Unpacking {
- public:
-  explicit Unpacking(ConstBytes bytes) : rest_(bytes) {}
-
-  bool done() const { return rest_.empty(); }
-  NamedTensor next() {
-    NamedTensor entry;
-    entry.name.resize(static_cast<size_t>(number()));
-    take(std::as_writable_bytes(std::span(entry.name)));
-    const auto dtype = static_cast<DType>(number());
-    Shape shape = Shape::filled(static_cast<int>(number()), 0);
-    for (int d = 0; d < shape.rank(); ++d) shape[d] = number();
-    entry.tensor = Tensor(shape, dtype);
-    take({static_cast<std::byte*>(entry.tensor.raw()), bytes_of(entry.tensor).size()});
-    return entry;
+NamedTensors unpack(std::string_view bytes) {
+  NamedTensors tensors;
+  for (FromBytes rest(bytes); !rest.done();) {
+    NamedTensor& entry = tensors.emplace_back();
+    entry.name = rest.get<std::string>();
+    const auto dtype = rest.get<DType>();
+    const auto sizes = rest.get<std::vector<int64_t>>();
+    entry.tensor = Tensor(Shape(sizes), dtype);
+    const std::string_view values = rest.next(bytes_of(entry.tensor).size());
+    if (!values.empty()) std::memcpy(entry.tensor.raw(), values.data(), values.size());
   }
-
- private:
-  int64_t number() {
-    int64_t n = 0;
-    take(std::as_writable_bytes(std::span(&n, 1)));
-    return n;
-  }
-  void take(Bytes into) {
-    if (!into.empty()) std::memcpy(into.data(), rest_.data(), into.size());
-    rest_ = rest_.subspan(into.size());
-  }
-
-  ConstBytes rest_;
-};
+  return tensors;
+}
 
 }  // namespace
 
 std::vector<NamedTensors> gather_on_first(Communicator& communicator, const NamedTensors& mine) {
-  Packed packed;
-  for (const NamedTensor& entry : mine) packed.add(entry);
+  const std::string packed = pack(mine);
   const auto ranks = static_cast<size_t>(communicator.size());
   std::vector<size_t> sent(ranks), received(ranks);
-  sent[0] = packed.bytes().size();
+  sent[0] = packed.size();
   const std::vector<size_t> sizes = gather_numbers(communicator, std::vector{sent[0]});
   if (communicator.rank() == 0) received = sizes;
-  std::vector<std::byte> all(std::accumulate(received.begin(), received.end(), size_t{0}));
-  communicator.all_to_all(packed.bytes(), sent, all, received);
+  std::string all(std::accumulate(received.begin(), received.end(), size_t{0}), '\0');
+  communicator.all_to_all(std::as_bytes(std::span(packed)), sent,
+                          std::as_writable_bytes(std::span(all)), received);
   std::vector<NamedTensors> states;
-  ConstBytes rest = all;
-  for (size_t rank = 0; communicator.rank() == 0 && rank < ranks; ++rank) {
-    NamedTensors& state = states.emplace_back();
-    for (Unpacking one(rest.first(received[rank])); !one.done();) state.push_back(one.next());
-    rest = rest.subspan(received[rank]);
-  }
+  FromBytes rest(all);
+  for (size_t rank = 0; communicator.rank() == 0 && rank < ranks; ++rank)
+    states.push_back(unpack(rest.next(received[rank])));
   return states;
 }
 

@@ -2,7 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/seq2seq/lab/detail/bytes.h>
+#include <weft/core/detail/bytes.h>
 #include <weft/seq2seq/lab/experiments/detail/word_links.h>
 #include <weft/seq2seq/metrics/lexical_links.h>
 

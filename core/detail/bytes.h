@@ -56,14 +56,15 @@ class FromBytes {
   void take_all(Values&... values) {
     (take(values), ...);
   }
-
- private:
+  bool done() const { return rest_.empty(); }
   std::string_view next(size_t n) {
     invariant(n <= rest_.size(), "bytes of another process end too soon");
     const std::string_view front = rest_.substr(0, n);
     rest_.remove_prefix(n);
     return front;
   }
+
+ private:
   void take(PlainValue auto& value) {
     std::memcpy(static_cast<void*>(&value), next(sizeof value).data(), sizeof value);
   }
