@@ -113,6 +113,7 @@ int main(int argc, char** argv) try {
   const std::string file = argc > 1 ? argv[1] : "multimodal.svg";
   const int64_t updates = argc > 2 ? std::atoll(argv[2]) : 6000;
   const uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;  // of the models
+  open_picture(file);  // that it can be written is known before the training
   const Data data = draw_data(Generator(1));
   std::printf("%zu questions to train on, %zu of other scenes, %zu more never asked in training\n",
               data.train.size(), data.test.size(), data.new_test.size());

@@ -68,11 +68,16 @@ inline void draw_large_board(std::ostream& svg, size_t x, size_t y) {
   }
 }
 
+inline std::ofstream open_picture(const std::string& file) {
+  std::ofstream svg(file);
+  if (!svg) throw weft::Error("the picture cannot be written to " + file);
+  return svg;
+}
+
 inline void draw_svg(const std::string& file, const Look& look) {
   constexpr size_t kLeft = 340, kPitch = 96, kTop = 84;
   const size_t width = kLeft + kPitch * static_cast<size_t>(look.attention.size(0));
-  std::ofstream svg(file);
-  if (!svg) throw weft::Error("the picture cannot be written to " + file);
+  std::ofstream svg = open_picture(file);
   svg << "<svg xmlns='http://www.w3.org/2000/svg' width='" << width << "' height='320' "
       << "font-family='Helvetica, Arial, sans-serif' font-size='14' fill='#1d2333'>\n"
       << "<rect width='100%' height='100%' fill='#fff'/>\n";
@@ -81,7 +86,8 @@ inline void draw_svg(const std::string& file, const Look& look) {
   draw_large_board(svg, 35, kTop);
   draw_text(svg, kLeft - 78, kTop + 45, "attention");
   draw_text(svg, kLeft - 78, kTop + 157, "gradient");
-  const weft::Tensor slopes = look.gradient / max(abs(look.gradient));
+  const double steepest = max(abs(look.gradient)).item();  // 0 where attention is saturated
+  const weft::Tensor slopes = steepest > 0 ? look.gradient / steepest : look.gradient;
   draw_text(svg, kLeft, kTop + 222, "blue raises the logit of the answer, red lowers it",
             "font-size='12'");
   std::istringstream words(look.question);
