@@ -44,8 +44,8 @@ void add_settings(CLI::App& command, const std::vector<AnySetting*>& settings) {
     const SettingInfo& info = setting->info();
     CLI::Option* option = nullptr;
     if (setting->is_switch()) {
-      option = command.add_flag_callback(
-          "--" + info.name, [setting] { setting->give("true"); }, info.help);
+      option = command.add_flag("--" + info.name, info.help);
+      option->each([setting](const std::string& text) { setting->give(text); });
     } else {
       option = command.add_option_function<std::string>(
           "--" + info.name, [setting](const std::string& text) { setting->give(text); }, info.help);

@@ -45,6 +45,12 @@ void note(int signal) {
   }
 }
 
+void forget() {
+  g_since = 0;
+  g_signal = 0;
+  g_pending = false;
+}
+
 }  // namespace
 
 const char* Interrupted::what() const noexcept {
@@ -54,11 +60,7 @@ const char* Interrupted::what() const noexcept {
 }
 
 InterruptScope::InterruptScope() {
-  if (g_scopes++ == 0) {
-    g_since = 0;
-    g_signal = 0;
-    g_pending = false;
-  }
+  if (g_scopes++ == 0) forget();
   const auto handle = [&](int signal, void (*handler)(int), bool even_if_ignored) {
     struct sigaction old {
     }, action{};
@@ -74,7 +76,7 @@ InterruptScope::InterruptScope() {
 
 InterruptScope::~InterruptScope() {
   for (const auto& [signal, action] : before_) sigaction(signal, &action, nullptr);
-  --g_scopes;
+  if (--g_scopes == 0) forget();
 }
 
 void InterruptScope::op_ran(const Op&, std::span<const Tensor>, std::span<const Tensor>) {

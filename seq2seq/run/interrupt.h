@@ -54,7 +54,7 @@ class Uninterrupted {
 /// What every op does: throws Interrupted, once, if a signal came. For what waits between ops.
 void throw_if_interrupted();
 
-/// The signal that came since the outermost scope began; 0: none.
+/// The signal that came in the outermost scope that lives; 0: none.
 int interrupting_signal();
 
 }  // namespace weft

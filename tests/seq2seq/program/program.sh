@@ -216,9 +216,13 @@ case_config() { # a file of settings says what flags say, and flags come before 
     >/dev/null 2>&1 || fail "flags"
   same_tensors "$dir/file/last.safetensors" "$dir/flags/last.safetensors" "a file of settings differs from flags"
   diff <(head -n -1 "$dir/file/run.toml") <(head -n -1 "$dir/flags/run.toml") || fail "the saved settings differ"
+  echo 'tensorboard = true' >>"$dir/c.toml"  # a flag also takes back what the file says
+  "$program" train --config "$dir/c.toml" "${corpus[@]}" --steps 1 --overwrite --tensorboard=false >/dev/null 2>&1 || fail "a switch"
+  grep -q '^tensorboard = false$' "$dir/file/run.toml" || fail "--tensorboard=false says nothing"
+  expect_error "tensorboard: must be true or false; got 'maybe'" train --task copy --model-dir "$dir/m" --tensorboard=maybe
   # What a run saved makes the same run again.
-  "$program" train --config "$dir/file/run.toml" --model-dir "$dir/again" >/dev/null 2>&1 || fail "run.toml"
-  same_tensors "$dir/file/last.safetensors" "$dir/again/last.safetensors" "run.toml makes another run"
+  "$program" train --config "$dir/flags/run.toml" --model-dir "$dir/again" >/dev/null 2>&1 || fail "run.toml"
+  same_tensors "$dir/flags/last.safetensors" "$dir/again/last.safetensors" "run.toml makes another run"
   # Also where settings say nothing to tokens and model.
   "$program" train --data "$dir/pairs.tsv" --tokens char --model gru --d-model 16 --steps 4 --model-dir "$dir/gru" >/dev/null 2>&1 ||
     fail "gru"

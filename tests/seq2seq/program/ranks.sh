@@ -84,6 +84,7 @@ case_sharded() { # each rank keeps its share of the optimizer's state: the same 
   train_on 2 "$dir/m" --resume --steps 17
   grep -q '^shard-optimizer = true$' "$dir/m/run.toml" || fail "the run forgot to shard"
   train_on 3 "$dir/m" --resume --steps 21 --shard-optimizer=false
+  grep -q '^shard-optimizer = false$' "$dir/m/run.toml" || fail "the run went on sharding"
   alone "$dir/m" --resume --steps 24
   same_tensors "$dir/adam/last.safetensors" "$dir/m/last.safetensors" "an elastic sharded run differs"
   # A signal, while a new run has no best model yet.

@@ -81,6 +81,15 @@ TEST_CASE("interrupt: scopes nest, and the outer one remembers") {
   CHECK(interrupting_signal() == SIGTERM);
 }
 
+TEST_CASE("interrupt: a signal is forgotten with the outermost scope") {
+  {
+    const InterruptScope scope;
+    std::raise(SIGTERM);
+  }
+  CHECK(interrupting_signal() == 0);
+  CHECK_NOTHROW(throw_if_interrupted());
+}
+
 TEST_CASE("interrupt: the same request twice is one; a second one ends the process") {
   const auto twice = [](std::chrono::milliseconds pause) {
     return status_of_child([&] {
