@@ -1,4 +1,5 @@
 #include <weft/core/detail/check.h>
+#include <weft/core/kernels/reduce.h>
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
@@ -21,28 +22,49 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.choice.from < b.choice.from;
 }
 
+// The best few of the candidates that it is given.
+class Best {
+ public:
+  explicit Best(size_t most) : most_(most) {}
+
+  // Whether one of this log-probability, and of a larger id than all before it, is left out.
+  bool leaves_out(double log_prob) const {
+    return heap_.size() == most_ && !(log_prob > heap_[0].log_prob);
+  }
+  void add(const Candidate& c) {
+    if (heap_.size() == most_) {
+      std::pop_heap(heap_.begin(), heap_.end(), better);
+      heap_.pop_back();
+    }
+    heap_.push_back(c);
+    std::push_heap(heap_.begin(), heap_.end(), better);
+  }
+  const std::vector<Candidate>& found() const { return heap_; }
+
+ private:
+  size_t most_;
+  std::vector<Candidate> heap_;  // the worst on top
+};
+
 // The end of a hypothesis and its best `beam` continuations: an end is no beginning and takes none
 // of their places. A model has no business writing other specials.
 void add_candidates(const SentenceState& sentence, size_t row, size_t beam,
                     std::vector<Candidate>& all) {
+  constexpr size_t kBlock = 256;  // ids: most blocks hold no good one, as their largest tells
   const std::span<const float> log_probs = sentence.next(row);
-  auto candidate = [&](size_t id) {
-    return Candidate{{row, static_cast<int64_t>(id)},
-                     sentence.live[row].log_prob + static_cast<double>(log_probs[id])};
+  const auto sum = [&](float log_prob) {
+    return sentence.live[row].log_prob + static_cast<double>(log_prob);
   };
-  all.push_back(candidate(kEnd));
-  const auto first = static_cast<std::ptrdiff_t>(all.size());  // a heap, its worst on top
-  for (size_t id = kEnd + 1; id < log_probs.size(); ++id) {
-    const Candidate c = candidate(id);
-    if (all.size() - static_cast<size_t>(first) < beam) {
-      all.push_back(c);
-      std::push_heap(all.begin() + first, all.end(), better);
-    } else if (better(c, all[static_cast<size_t>(first)])) {
-      std::pop_heap(all.begin() + first, all.end(), better);
-      all.back() = c;
-      std::push_heap(all.begin() + first, all.end(), better);
-    }
+  Best best(beam);
+  for (size_t first = kEnd + 1; first < log_probs.size(); first += kBlock) {
+    const auto block = log_probs.subspan(first, std::min(kBlock, log_probs.size() - first));
+    if (best.leaves_out(sum(kernels::largest<float>(block)))) continue;
+    for (size_t i = 0; i < block.size(); ++i)
+      if (!best.leaves_out(sum(block[i])))
+        best.add({{row, static_cast<int64_t>(first + i)}, sum(block[i])});
   }
+  all.push_back({{row, kEnd}, sum(log_probs[kEnd])});
+  all.insert(all.end(), best.found().begin(), best.found().end());
 }
 
 // Where a step may go, the best first.

@@ -2,6 +2,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/kernels/reduce.h>
 #include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
@@ -74,9 +75,8 @@ class Search {
  private:
   // A model has no business writing specials other than kEnd: theirs may be anything.
   void check_row(std::span<const float> row) const {
-    bool good = true;
-    for (size_t id = kEnd; id < row.size(); ++id) good &= row[id] <= kMostLogProb;
-    for (size_t id = kEnd; id < row.size() && !good; ++id)
+    if (kernels::largest<float>(row.subspan(kEnd)) <= kMostLogProb) return;
+    for (size_t id = kEnd; id < row.size(); ++id)
       check_log_prob(row[id], static_cast<int64_t>(id), number_);
   }
 
