@@ -35,9 +35,16 @@ inline double gflop(const DecodeCase& c) {
   return 2e-9 * total;
 }
 
+/// Beam search in which no translation ends before it is cut off.
 class FixedLengths : public BeamSearch {
  public:
   explicit FixedLengths(const DecodeCase& c) : BeamSearch({.beam = c.beam}), case_(c) {}
+  std::vector<Choice> choose(const SentenceState& sentence) const override {
+    std::vector<Choice> choices = BeamSearch::choose(sentence);
+    for (Choice& c : choices)
+      if (c.id == kEnd) c.id = kSpecials;
+    return choices;
+  }
   int64_t longest(int64_t, int64_t number) const override { return case_.length(number); }
 
  private:
@@ -53,14 +60,11 @@ class DecodeWork {
                                           .dim_feedforward = c.ffn},
                                 .num_encoder_layers = static_cast<int>(c.encoder),
                                 .num_decoder_layers = static_cast<int>(c.decoder)},
-                .tied_embeddings = false,
-                .output_bias = true},
+                .tied_embeddings = false},
                gen),
         strategy_(c),
         sources_(static_cast<size_t>(c.sentences)) {
     model_.eval();
-    for (const NamedTensor& p : model_.named_parameters())
-      if (p.name == "output_bias") never_ends(p.tensor);
     for (size_t i = 0; i < sources_.size(); ++i) {
       while (std::ssize(sources_[i]) + 1 < c.source)
         sources_[i].push_back(kSpecials + gen.below(c.vocabulary - kSpecials));
@@ -78,8 +82,6 @@ class DecodeWork {
   }
 
  private:
-  static void never_ends(Tensor bias) { bias.mutable_data<float>("bias")[kEnd] = -1e9f; }
-
   TransformerSeq2Seq model_;
   FixedLengths strategy_;
   std::vector<Ids> sources_;

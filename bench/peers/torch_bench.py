@@ -138,11 +138,9 @@ def decoding_step(d_model, ffn, heads, encoder, decoder, vocabulary, sentences, 
                   beam):
     begin, end = 2, 3
     model = Translator(d_model, ffn, heads, encoder, decoder, vocabulary).eval()
+    model.output = nn.Linear(d_model, vocabulary, bias=False)
     lengths = shortest + torch.arange(sentences) % 5
     sources = torch.randint(end + 1, vocabulary, (sentences, source))
-    with torch.no_grad():
-        model.output.bias[:end + 1] = -1e9  # nothing ends by itself
-
     @torch.no_grad()
     def step():
         decoding = Decoding(model, sources, int(lengths.max()))
@@ -150,6 +148,7 @@ def decoding_step(d_model, ffn, heads, encoder, decoder, vocabulary, sentences, 
         ids, scores = torch.full((sentences,), begin), torch.zeros(sentences, 1)
         while True:
             found = scores.flatten().unsqueeze(1) + decoding.log_probs(ids)
+            found[:, :end + 1] = -torch.inf  # nothing ends by itself
             scores, best = found.view(len(left), -1).topk(beam)
             rows = best // vocabulary + torch.arange(len(left)).unsqueeze(1) * width
             going = left > decoding.length

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <utility>
 
 namespace weft {
@@ -22,49 +23,37 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.choice.from < b.choice.from;
 }
 
-// The best few of the candidates that it is given.
-class Best {
- public:
-  explicit Best(size_t most) : most_(most) {}
-
-  // Whether one of this log-probability, and of a larger id than all before it, is left out.
-  bool leaves_out(double log_prob) const {
-    return heap_.size() == most_ && !(log_prob > heap_[0].log_prob);
-  }
-  void add(const Candidate& c) {
-    if (heap_.size() == most_) {
-      std::pop_heap(heap_.begin(), heap_.end(), better);
-      heap_.pop_back();
-    }
-    heap_.push_back(c);
-    std::push_heap(heap_.begin(), heap_.end(), better);
-  }
-  const std::vector<Candidate>& found() const { return heap_; }
-
- private:
-  size_t most_;
-  std::vector<Candidate> heap_;  // the worst on top
-};
+// A number that `count` of these reach; the least there is if there are not so many.
+float reached_by(std::vector<float> values, size_t count) {
+  if (values.size() < count) return -std::numeric_limits<float>::infinity();
+  float *const begin = values.data(), *const last = begin + count - 1;
+  std::nth_element(begin, last, begin + values.size(), std::greater<>());
+  return *last;
+}
 
 // The end of a hypothesis and its best `beam` continuations: an end is no beginning and takes none
 // of their places. A model has no business writing other specials.
 void add_candidates(const SentenceState& sentence, size_t row, size_t beam,
                     std::vector<Candidate>& all) {
-  constexpr size_t kBlock = 256;  // ids: most blocks hold no good one, as their largest tells
-  const std::span<const float> log_probs = sentence.next(row);
-  const auto sum = [&](float log_prob) {
-    return sentence.live[row].log_prob + static_cast<double>(log_prob);
-  };
-  Best best(beam);
-  for (size_t first = kEnd + 1; first < log_probs.size(); first += kBlock) {
-    const auto block = log_probs.subspan(first, std::min(kBlock, log_probs.size() - first));
-    if (best.leaves_out(sum(kernels::largest<float>(block)))) continue;
-    for (size_t i = 0; i < block.size(); ++i)
-      if (!best.leaves_out(sum(block[i])))
-        best.add({{row, static_cast<int64_t>(first + i)}, sum(block[i])});
-  }
+  constexpr size_t kBlock = 64;  // ids: few blocks hold a good one, as their largest tells
+  const std::span<const float> log_probs = sentence.next(row), words = log_probs.subspan(kEnd + 1);
+  const auto sum = [&](float p) { return sentence.live[row].log_prob + static_cast<double>(p); };
+  std::vector<float> largest;
+  for (size_t at = 0; at < words.size(); at += kBlock)
+    largest.push_back(
+        kernels::largest<float>(words.subspan(at, std::min(kBlock, words.size() - at))));
+  const double least = sum(reached_by(largest, beam));
   all.push_back({{row, kEnd}, sum(log_probs[kEnd])});
-  all.insert(all.end(), best.found().begin(), best.found().end());
+  const auto first = static_cast<std::ptrdiff_t>(all.size());
+  for (size_t block = 0; block < largest.size(); ++block) {
+    if (sum(largest[block]) < least) continue;
+    for (size_t i = block * kBlock; i < std::min((block + 1) * kBlock, words.size()); ++i)
+      if (sum(words[i]) >= least)
+        all.push_back({{row, kEnd + 1 + static_cast<int64_t>(i)}, sum(words[i])});
+  }
+  const auto past = first + std::min(static_cast<std::ptrdiff_t>(beam), std::ssize(all) - first);
+  std::nth_element(all.begin() + first, all.begin() + past, all.end(), better);
+  all.erase(all.begin() + past, all.end());
 }
 
 // Where a step may go, the best first.

@@ -13,7 +13,7 @@ namespace {
 
 // Rows times columns of a batch of sources: enough to keep the cores busy, little enough to stay in
 // cache.
-constexpr int64_t kBatchTokens = 2048;
+constexpr int64_t kBatchTokens = 8192;
 
 void check_log_prob(float value, int64_t id, int64_t sentence) {
   check(value <= kMostLogProb,
