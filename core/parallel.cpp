@@ -40,6 +40,9 @@ int cores() {
   return count;
 }
 
+// Before there are threads: a child forked while another one asks would wait for ever.
+[[maybe_unused]] const int asked_early = cores();
+
 int default_threads() {
   const char* value = std::getenv("WEFT_NUM_THREADS");
   if (!value || !*value) return std::min(cores(), kMaxThreads);

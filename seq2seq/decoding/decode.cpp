@@ -11,9 +11,9 @@
 namespace weft {
 namespace {
 
-// Rows times columns of a batch of sources: enough to keep the cores busy, little enough to stay in
-// cache.
-constexpr int64_t kBatchTokens = 8192;
+// Rows times columns of a batch of sources: enough to keep the cores busy and to pay for the packing
+// of weights at every step, little enough for the memory of keys and values.
+constexpr int64_t kBatchTokens = 4096;
 
 void check_log_prob(float value, int64_t id, int64_t sentence) {
   check(value <= kMostLogProb,
