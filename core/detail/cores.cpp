@@ -39,12 +39,13 @@ std::optional<int> cores_of_quota(std::string_view cpu_max) {
   return static_cast<int>(std::clamp<int64_t>((quota + period - 1) / period, 1, 1 << 20));
 }
 
-#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
-int usable_cores() { return 1; }  // whatever the browser counts
-#else
 int usable_cores() {
-  return std::max(1, limited_by_groups(static_cast<int>(std::thread::hardware_concurrency())));
-}
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+  const int cores = 1;  // whatever the browser counts
+#else
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
 #endif
+  return std::max(1, limited_by_groups(cores));
+}
 
 }  // namespace weft::detail
