@@ -9,7 +9,8 @@
 namespace weft::kernels {
 namespace {
 
-constexpr double kGatherCost = 0.25;  // nanoseconds to move one
+constexpr double kGatherCost = 0.25;  // nanoseconds to move an element
+constexpr double kLineCost = 15;      // and to find one that lies by itself
 constexpr int64_t kTile = 32;
 
 /// The grain of items of so many elements each.
@@ -66,13 +67,14 @@ template <class F>
 void for_each_line(const Coalesced& c, F line) {
   const Odometer odometer{c, contiguous_strides(c.shape), -1};
   const int64_t n = c.shape.back(), step = c.strides.back();
-  parallel_for(odometer.lines(), grain_of_elements(n), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      int64_t strided, contiguous;
-      odometer.at(r, &strided, &contiguous);
-      line(strided, contiguous, n, step);
-    }
-  });
+  parallel_for(odometer.lines(), grain_of_cost(kGatherCost * static_cast<double>(n) + kLineCost),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r) {
+                   int64_t strided, contiguous;
+                   odometer.at(r, &strided, &contiguous);
+                   line(strided, contiguous, n, step);
+                 }
+               });
 }
 
 /// A dim of stride 1 other than the last, if the last one's is not 1: a transpose.
