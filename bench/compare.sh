@@ -107,8 +107,8 @@ done
 echo
 echo "Medians of $rounds round(s), two threads. Milliseconds of op_overhead: microseconds of an op."
 echo "OpenBLAS with OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE. This CPU, two threads, in registers:" \
-  "$(value gflop_per_s <<<"$peak") GFLOP/s${avx2_peak:+, $avx2_peak with AVX2}" \
-  "${bf16_peak:+, $bf16_peak of bfloat16}; to and from memory: $(value gbyte_per_s <<<"$peak") GB/s."
+  "$(value gflop_per_s <<<"$peak") GFLOP/s${avx2_peak:+ (AVX2: $avx2_peak)}${bf16_peak:+ (bfloat16: $bf16_peak)};" \
+  "to and from memory: $(value gbyte_per_s <<<"$peak") GB/s."
 echo "Of peak: the time that a case's products would take at the peak, over its own."
 [ -z "$torch" ] || echo "PyTorch $torch has the best of four settings for each case," \
   "OPENBLAS_NUM_THREADS x --threads, found in a short pass before the rounds."
@@ -121,8 +121,8 @@ cells='
   function ms(x) { return x == "" ? "" : sprintf(x < 10 ? "%.3f" : x < 100 ? "%.1f" : "%.0f", x) }
   function mb(x) { return x == "" ? "" : sprintf("%.0f", x) }
   function ratio(a, b) { return a == "" || b == "" ? "" : sprintf("%.2f", a / b) }
-  function of_peak(gflop, ms, peak) {
-    return gflop == "" || ms == "" ? "" : sprintf("%.0f %%", 1e5 * gflop / ms / peak)
+  function of_peak(gflop, time, peak) {
+    return gflop == "" || time == "" ? "" : sprintf("%.0f %%", 1e5 * gflop / time / peak)
   }
   BEGIN { OFS = " | " }'
 
