@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Times weft, the floor (only the matrix products of a training step) and the peer (PyTorch) in
-# turn, two threads each, and prints a table of medians, and this CPU's peak of arithmetic beside it:
+# turn, two threads each, and prints a table of medians, and what this CPU can do beside it; then
+# one of training with operands of bfloat16 and with instructions up to AVX2, where it has others:
 #   bench/compare.sh [--rounds N] [CASE...]
 #   CASE  a case of weft_bench; all of them if none is named
 #   N     rounds; 3 unless given
@@ -32,7 +33,7 @@ out=build/compare
 scripts/setup.sh release weft_bench
 weft_bench=build/release/bench/weft_bench
 mkdir -p $out
-results=$out/results.tsv # side, case, milliseconds, peak memory in MB: a line for each run
+results=$out/results.tsv # side, case, milliseconds, peak memory in MB, GFLOP: a line for each run
 : >$results
 
 declare -A work # case -> the option that stands for its work, the same in weft_bench and the peers
@@ -47,17 +48,22 @@ done
 [ ${#cases[@]} -gt 0 ] || cases=("${all[@]}")
 
 floor=$(build_peer gemm_floor)
+say "what this CPU can do"
 peak=$("$(build_peer peak)" 2)
+bf16_peak=$(value bf16_gflop_per_s <<<"$peak") # empty where it has no such instructions
+avx2_peak=
+[[ $peak == *'"avx2"'* ]] || avx2_peak=$(value avx2_gflop_per_s <<<"$peak")
 use_fastest_core "$floor"
 find_torch
 
 # note SIDE CASE KEY: takes the milliseconds, at KEY, from a line of JSON on standard input
 note() {
-  local line ms memory
+  local line ms memory gflop
   line=$(cat)
   ms=$(value "$3" <<<"$line")
   memory=$(value peak_rss_mb <<<"$line")
-  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$ms" "$memory" >>$results
+  gflop=$(value gflop <<<"$line")
+  printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$ms" "$memory" "$gflop" >>$results
   say "  $2, $1: $(printf %.4g "$ms") ms"
 }
 
@@ -91,37 +97,64 @@ for ((round = 1; round <= rounds; ++round)); do
     [ -z "$torch" ] || run_torch "$(steps_of "$name" 9)" "$name" ${setting[$name]} | note torch "$name" ms
     [ "$name" != train_small ] ||
       $weft_bench --threads 1 --case "$name" | note one_thread "$name" ms
+    [[ $name == train_* ]] || continue
+    [ -z "$bf16_peak" ] || $weft_bench --threads 2 --bf16 --case "$name" | note bf16 "$name" ms
+    [ -z "$avx2_peak" ] || OPENBLAS_CORETYPE=Haswell WEFT_CPU=avx2 \
+      $weft_bench --threads 2 --case "$name" | note avx2 "$name" ms
   done
 done
 
 echo
 echo "Medians of $rounds round(s), two threads. Milliseconds of op_overhead: microseconds of an op."
-echo "OpenBLAS with OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE. This CPU's peak in registers, two threads:" \
-  "$(value gflop_per_s <<<"$peak") GFLOP/s."
+echo "OpenBLAS with OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE. This CPU, two threads, in registers:" \
+  "$(value gflop_per_s <<<"$peak") GFLOP/s${avx2_peak:+ (AVX2: $avx2_peak)}${bf16_peak:+ (bfloat16: $bf16_peak)};" \
+  "to and from memory: $(value gbyte_per_s <<<"$peak") GB/s."
+echo "Of peak: the time that a case's products would take at the peak, over its own."
 [ -z "$torch" ] || echo "PyTorch $torch has the best of four settings for each case," \
   "OPENBLAS_NUM_THREADS x --threads, found in a short pass before the rounds."
 # of SIDE FIELD: the median of a field of the results, for the case $name
 of() { awk -F '\t' -v key="$1 $name" -v f="$2" '$1 " " $2 == key { print $f }' $results | median; }
 
 echo
-for name in "${cases[@]}"; do
-  echo "$name,$(of weft 3),$(of floor 3),$(of torch 3),${setting[$name]:-},$(of weft 4),$(
-    of torch 4),$(of one_thread 3)"
-done | awk -F , '
+# What the awk programs share. of_peak: GFLOP in so many milliseconds, of a peak in GFLOP/s.
+cells='
   function ms(x) { return x == "" ? "" : sprintf(x < 10 ? "%.3f" : x < 100 ? "%.1f" : "%.0f", x) }
   function mb(x) { return x == "" ? "" : sprintf("%.0f", x) }
   function ratio(a, b) { return a == "" || b == "" ? "" : sprintf("%.2f", a / b) }
+  function of_peak(gflop, time, peak) {
+    return gflop == "" || time == "" ? "" : sprintf("%.0f %%", 1e5 * gflop / time / peak)
+  }
+  BEGIN { OFS = " | " }'
+
+for name in "${cases[@]}"; do
+  echo "$name,$(of weft 3),$(of floor 3),$(of torch 3),${setting[$name]:-},$(of weft 4),$(
+    of torch 4),$(of one_thread 3),$(of weft 5)"
+done | awk -F , -v peak="$(value gflop_per_s <<<"$peak")" "$cells"'
   BEGIN {
-    OFS = " | "
-    print "| case", "weft ms", "floor ms", "weft / floor", "PyTorch ms", "its threads",
+    print "| case", "weft ms", "of peak", "floor ms", "weft / floor", "PyTorch ms", "its threads",
       "PyTorch / weft", "weft MB", "PyTorch MB |"
-    print "|---|---|---|---|---|---|---|---|---|"
+    print "|---|---|---|---|---|---|---|---|---|---|"
   }
   {
     sub(" ", " x ", $5)
-    print "| " $1, ms($2), ms($3), ratio($2, $3), ms($4), $5, ratio($4, $2), mb($6), mb($7) " |"
+    print "| " $1, ms($2), of_peak($9, $2, peak), ms($3), ratio($2, $3), ms($4), $5, ratio($4, $2),
+      mb($6), mb($7) " |"
     if ($8 != "") one = $1 " with one thread: " ms($8) " ms, " ratio($8, $2) " times as long"
   }
   END { if (one) print "\n" one }'
+
+echo
+for name in "${cases[@]}"; do
+  [[ $name != train_* ]] || echo "$name,$(of weft 3),$(of bf16 3),$(of avx2 3),$(of weft 5)"
+done | awk -F , -v bf16="$bf16_peak" -v avx2="$avx2_peak" "$cells"'
+  NR == 1 {
+    print "| case", "float32 ms", "bfloat16 ms", "of its peak", "gain", "AVX2 ms", "of its peak",
+      "AVX2 / float32 |"
+    print "|---|---|---|---|---|---|---|---|"
+  }
+  {
+    print "| " $1, ms($2), ms($3), of_peak($5, $3, bf16), ratio($2, $3), ms($4),
+      of_peak($5, $4, avx2), ratio($4, $2) " |"
+  }'
 echo
 echo "every run: $results"

@@ -3,6 +3,7 @@
 
 #include <weft/weft.h>
 
+#include <array>
 #include <cmath>
 
 namespace weft {
@@ -11,6 +12,18 @@ struct TrainCase {
   const char* name;
   int64_t d_model, ffn, heads, encoder, decoder, vocabulary, batch, source, target;
 };
+
+/// 1e9 floating-point operations of the products in a step: forward, and twice as many backward.
+inline double gflop(const TrainCase& c) {
+  const auto [d, f, v] = std::array{static_cast<double>(c.d_model), static_cast<double>(c.ffn),
+                                    static_cast<double>(c.vocabulary)};
+  const double s = static_cast<double>(c.source), t = static_cast<double>(c.target);
+  const double encoder = s * (4 * d * d + 2 * d * f + 2 * s * d);
+  const double decoder = t * (6 * d * d + 2 * d * f + 2 * (t + s) * d) + s * 2 * d * d;
+  return 6e-9 * static_cast<double>(c.batch) *
+         (static_cast<double>(c.encoder) * encoder + static_cast<double>(c.decoder) * decoder +
+          t * d * v);
+}
 
 class TrainModel : public Layer<TrainModel> {
  public:

@@ -37,14 +37,14 @@ class BroadcastLoop {
     std::array<int64_t, N> steps;
     for (size_t k = 0; k < N; ++k) steps[k] = strides_[k][inner];
     if (rows == 1) {
-      parallel_for(n, kGrain, [&](int64_t begin, int64_t end) {
+      parallel_for(n, grain_of_cost(kElement, 1024), [&](int64_t begin, int64_t end) {
         std::array<int64_t, N> offsets;
         for (size_t k = 0; k < N; ++k) offsets[k] = begin * steps[k];
         f(begin, offsets, steps, end - begin);
       });
       return;
     }
-    parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
+    parallel_for(rows, grain_of_cost(kElement * static_cast<double>(n)),
                  [&](int64_t begin, int64_t end) {
                    for (int64_t row = begin; row < end; ++row)
                      f(row * n, offsets_of(row), steps, n);
@@ -61,7 +61,7 @@ class BroadcastLoop {
     return true;
   }
 
-  static constexpr int64_t kGrain = 16384;  // elements that are worth another thread
+  static constexpr double kElement = 0.3;  // nanoseconds
 
   // Appends a dim, or merges it into the last one where every operand steps evenly through both.
   void add_dim(int64_t size, const std::array<Shape, N>& strides, int d) {

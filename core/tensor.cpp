@@ -269,9 +269,10 @@ template Tensor from_vector(const std::vector<int64_t>&, const Shape&);
 template Tensor from_vector(const std::vector<bool>&, const Shape&);
 
 Tensor zeros(const Shape& shape, DType dtype) {
+  constexpr double kByte = 0.04;  // nanoseconds to clear one
   Tensor t(shape, dtype);
   char* bytes = static_cast<char*>(t.raw());
-  parallel_for(t.numel() * static_cast<int64_t>(size_of(dtype)), int64_t{1} << 18,
+  parallel_for(t.numel() * static_cast<int64_t>(size_of(dtype)), grain_of_cost(kByte, 4096),
                [=](int64_t begin, int64_t end) {
                  std::memset(bytes + begin, 0, static_cast<size_t>(end - begin));
                });

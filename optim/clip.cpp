@@ -7,19 +7,62 @@
 #include <weft/core/parallel.h>
 #include <weft/optim/clip.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace weft {
 namespace {
 
-constexpr int64_t kGrain = 16384;  // elements that are worth another thread
+constexpr double kSquareCost = 0.2;  // nanoseconds to square or scale one
+constexpr int64_t kMaxCells = 8;     // of a gradient
 
-double sum_of_squares(const Tensor& gradient) {
-  const Tensor g = contiguous(gradient);
-  return dispatch_floating("grad_norm", g.dtype(), [&](auto tag) {
-    return kernels::sum_squares(g.data<typename decltype(tag)::type>(), g.numel());
+// What one thread adds up of a gradient, in order: cells depend on shapes alone.
+struct Cell {
+  size_t gradient;
+  int64_t begin, size;
+  int64_t before;  // elements of the cells before it, those of other gradients included
+  double squares = 0;
+};
+
+std::vector<Cell> cells_of(const Tensors& gradients) {
+  std::vector<Cell> all;
+  int64_t before = 0;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const int64_t n = gradients[i].numel(), cells = std::clamp<int64_t>(n >> 15, 1, kMaxCells);
+    for (int64_t c = 0; c < cells; ++c) {
+      const int64_t begin = n * c / cells;
+      all.push_back({i, begin, n * (c + 1) / cells - begin, before + begin});
+    }
+    before += n;
+  }
+  return all;
+}
+
+double sum_of_squares(const Tensor& gradient, int64_t begin, int64_t size) {
+  return dispatch_floating("grad_norm", gradient.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return kernels::sum_squares_block<T>(gradient.data<T>() + begin, size);
   });
+}
+
+// One region for all gradients: many of them are too small to be worth one.
+double sum_of_squares(const Tensors& gradients) {
+  Tensors dense;
+  for (const Tensor& g : gradients) dense.push_back(contiguous(g));
+  std::vector<Cell> cells = cells_of(dense);
+  if (cells.empty()) return 0;
+  const int64_t elements = cells.back().before + cells.back().size;
+  parallel_for(elements, grain_of_cost(kSquareCost), [&](int64_t begin, int64_t end) {
+    auto c = std::lower_bound(cells.begin(), cells.end(), begin,
+                              [](const Cell& cell, int64_t at) { return cell.before < at; });
+    for (; c != cells.end() && c->before < end; ++c)
+      c->squares = sum_of_squares(dense[c->gradient], c->begin, c->size);
+  });
+  std::vector<double> totals(dense.size());
+  for (const Cell& c : cells) totals[c.gradient] += c.squares;
+  return std::accumulate(totals.begin(), totals.end(), 0.0);
 }
 
 bool takes_part(const Tensor& p) { return p.requires_grad() && p.grad().defined(); }
@@ -35,9 +78,9 @@ double largest_of(const Tensors& gradients) {
 }
 
 double sum_of_powers(const Tensors& gradients, double p) {
+  if (p == 2) return sum_of_squares(gradients);
   double total = 0;
-  for (const Tensor& g : gradients)
-    total += p == 2 ? sum_of_squares(g) : sum(pow(abs(g), p)).item();
+  for (const Tensor& g : gradients) total += sum(pow(abs(g), p)).item();
   return total;
 }
 
@@ -67,7 +110,7 @@ Tensor scaled(Tensor x, double factor) {
   dispatch_floating("clip_grad_norm", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* p = x.mutable_data<T>("clip_grad_norm");
-    parallel_for(x.numel(), kGrain, [=](int64_t begin, int64_t end) {
+    parallel_for(x.numel(), grain_of_cost(kSquareCost, 1024), [=](int64_t begin, int64_t end) {
       kernels::scale<T>(static_cast<T>(factor), p + begin, p + begin, end - begin);
     });
   });

@@ -14,7 +14,8 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kChunk = 8192;  // elements: parameter, gradient and moments stay in cache
+constexpr int64_t kUpdateUnit = 1024;  // elements: parameters are cut at multiples
+constexpr double kUpdateCost = 0.3;    // nanoseconds to update one
 
 // As a number of the gradient's type a tiny scale would lose digits: powers of 2 go ahead of it.
 Tensor with_room_for(Tensor gradient, double& scale) {
@@ -122,18 +123,22 @@ void Optimizer::copy_into(Tensor into, const Tensor& value) const {
 }
 
 void Optimizer::run_kernels(const Tensors& gradients, const std::vector<double>& scales) const {
-  std::vector<std::pair<size_t, Part>> chunks;
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    const int64_t n = gradients[i].defined() ? gradients[i].numel() : 0;
-    for (int64_t at = 0; at < n; at += kChunk)
-      chunks.push_back({i, {at, std::min(kChunk, n - at), scales[i]}});
-  }
-  parallel_for(static_cast<int64_t>(chunks.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) {
-      const auto& [i, part] = chunks[static_cast<size_t>(c)];
-      run_kernel(slots_[i], gradients[i], part);
-    }
-  });
+  // All gradients in units, one after another: those of the i-th end before ends[i].
+  std::vector<int64_t> ends;
+  for (const Tensor& g : gradients)
+    ends.push_back((ends.empty() ? 0 : ends.back()) +
+                   ((g.defined() ? g.numel() : 0) + kUpdateUnit - 1) / kUpdateUnit);
+  parallel_for(
+      ends.back(), grain_of_cost(kUpdateCost * kUpdateUnit), [&](int64_t begin, int64_t end) {
+        for (int64_t unit = begin; unit < end;) {
+          const auto after = std::upper_bound(ends.begin(), ends.end(), unit);
+          const auto i = static_cast<size_t>(after - ends.begin());
+          const int64_t at = (unit - (i == 0 ? 0 : ends[i - 1])) * kUpdateUnit;
+          const int64_t n = std::min((end - unit) * kUpdateUnit, gradients[i].numel() - at);
+          run_kernel(slots_[i], gradients[i], {at, n, scales[i]});
+          unit = std::min(end, *after);
+        }
+      });
 }
 
 void Optimizer::zero_grad() {

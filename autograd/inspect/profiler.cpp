@@ -9,7 +9,7 @@
 namespace weft {
 namespace {
 
-double milliseconds(std::chrono::steady_clock::duration d) {
+double milliseconds(Profiler::Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
@@ -23,10 +23,14 @@ std::string row_name(const char* name, const std::string* path, bool region, Pro
 
 }  // namespace
 
-Profiler::Profiler() : last_(Clock::now()) {}
+Profiler::Profiler(std::function<Duration()> clock) : clock_(std::move(clock)), last_(clock_()) {}
 
-Profiler::Clock::duration Profiler::lap() {
-  const auto now = Clock::now();
+Profiler::Duration Profiler::wall_time() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+Profiler::Duration Profiler::lap() {
+  const Duration now = clock_();
   return now - std::exchange(last_, now);
 }
 

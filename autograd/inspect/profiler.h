@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <compare>
+#include <functional>
 #include <map>
 
 namespace weft {
@@ -33,7 +34,11 @@ class Profiler : public Observer {
     int64_t forward_calls = 0, backward_calls = 0;
   };
 
-  Profiler();
+  using Duration = std::chrono::nanoseconds;
+
+  /// `clock` tells the time since some moment, by default wall time. Another one makes a profile of
+  /// what it counts.
+  explicit Profiler(std::function<Duration()> clock = wall_time);
 
   /// What took the most time first.
   std::vector<Row> rows(By by = By::op) const;
@@ -51,7 +56,6 @@ class Profiler : public Observer {
   void region_ended(const char* name) override;
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Key {
     const char* name;         // a literal
     const std::string* path;  // interned, or null
@@ -59,15 +63,17 @@ class Profiler : public Observer {
     auto operator<=>(const Key&) const = default;
   };
   struct Cost {
-    Clock::duration forward{}, backward{};
+    Duration forward{}, backward{};
     int64_t forward_calls = 0, backward_calls = 0;
   };
 
-  Clock::duration lap();
+  static Duration wall_time();
+  Duration lap();
   void charge_between();
 
   std::map<Key, Cost> costs_;
-  Clock::time_point last_;
+  std::function<Duration()> clock_;
+  Duration last_;
   int backward_depth_ = 0, region_depth_ = 0;
 };
 

@@ -15,7 +15,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kLogitGrain = 4096;  // logits that are worth another thread
+constexpr double kLogitCost = 0.8;  // nanoseconds for one
 
 extern const Op kCrossEntropy;
 
@@ -37,7 +37,7 @@ Tensor composed(const Tensor& logits, const Tensor& target, const CrossEntropyOp
 // losses(rows begin to end) on several threads.
 template <class F>
 void for_logits(int64_t rows, int64_t classes, F f) {
-  parallel_for(rows, std::max<int64_t>(1, kLogitGrain / std::max<int64_t>(classes, 1)), f);
+  parallel_for(rows, grain_of_cost(kLogitCost * static_cast<double>(classes)), f);
 }
 
 // Of each row's softmax: the largest logit, and the sum of exp of the others' distances from it.

@@ -10,7 +10,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kDropoutGrain = 8192;  // elements that are worth another thread
+constexpr double kDropoutCost = 0.6;  // nanoseconds
 
 extern const Op kDropout;
 
@@ -26,7 +26,7 @@ Tensor dropout(const Tensor& input, double p, RandomKey key) {
     using T = typename decltype(tag)::type;
     const T* px = x.data<T>();
     T* py = static_cast<T*>(y.raw());
-    parallel_for(x.numel(), kDropoutGrain, [=](int64_t begin, int64_t end) {
+    parallel_for(x.numel(), grain_of_cost(kDropoutCost, 1024), [=](int64_t begin, int64_t end) {
       kernels::dropout<T>(px + begin, py + begin, begin, end - begin, p, key);
     });
   });

@@ -20,7 +20,8 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kNormGrain = 8192;  // elements that are worth another thread, and fit into L1
+constexpr int64_t kNormHot = 8192;  // elements that fit into L1
+constexpr double kNormCost = 0.6;   // nanoseconds
 
 extern const Op kLayerNorm, kResidualLayerNorm;
 
@@ -58,12 +59,12 @@ void check_rows(const char* who, const Tensor& x, const Tensor& weight, const Te
 }
 
 int64_t rows_per_pass(int64_t n) {
-  return std::max<int64_t>(1, kNormGrain / std::max<int64_t>(n, 1));
+  return std::max<int64_t>(1, kNormHot / std::max<int64_t>(n, 1));
 }
 
 template <class F>
 void for_groups_of_rows(int64_t rows, int64_t n, F f) {
-  parallel_for(rows, rows_per_pass(n), f);
+  parallel_for(rows, grain_of_cost(kNormCost * static_cast<double>(n)), f);
 }
 
 // Room for what backward needs of the rows, beside x: kernels::RowMoments of each.

@@ -19,6 +19,7 @@ namespace weft {
 namespace {
 
 constexpr int64_t kHot = 8192;  // elements that several kernels pass over while they are in L1
+constexpr double kActivationCost = 0.4;  // nanoseconds for one of an activation's gradient
 
 extern const Op kLinear, kLinearActivation;
 
@@ -104,19 +105,22 @@ Tensor through_activation(const ActivationOptions& o, const Tensor& kept, const 
     using T = typename decltype(tag)::type;
     const T *pk = kept.data<T>(), *pdy = dy.data<T>(), scale = static_cast<T>(1 / (1 - o.dropout));
     T* pdz = static_cast<T*>(dz.raw());
-    parallel_for(dy.numel(), kHot, [&, pk, pdy, pdz](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i += kHot) {
-        const int64_t n = std::min(kHot, end - i);
-        if (o.activation == LinearActivation::relu) {
-          kernels::unary_grad<T>(kernels::Unary::relu, nullptr, pk + i, pdy + i, pdz + i, n);
-          if (o.dropout > 0) kernels::scale<T>(scale, pdz + i, pdz + i, n);
-        } else {
-          if (o.dropout > 0) kernels::dropout<T>(pdy + i, pdz + i, i, n, o.dropout, o.key);
-          kernels::unary_grad<T>(kernels::Unary::gelu, pk + i, nullptr,
-                                 (o.dropout > 0 ? pdz : pdy) + i, pdz + i, n);
-        }
-      }
-    });
+    parallel_for(dy.numel(), grain_of_cost(kActivationCost, 1024),
+                 [&, pk, pdy, pdz](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; i += kHot) {
+                     const int64_t n = std::min(kHot, end - i);
+                     if (o.activation == LinearActivation::relu) {
+                       kernels::unary_grad<T>(kernels::Unary::relu, nullptr, pk + i, pdy + i,
+                                              pdz + i, n);
+                       if (o.dropout > 0) kernels::scale<T>(scale, pdz + i, pdz + i, n);
+                     } else {
+                       if (o.dropout > 0)
+                         kernels::dropout<T>(pdy + i, pdz + i, i, n, o.dropout, o.key);
+                       kernels::unary_grad<T>(kernels::Unary::gelu, pk + i, nullptr,
+                                              (o.dropout > 0 ? pdz : pdy) + i, pdz + i, n);
+                     }
+                   }
+                 });
   });
   return dz;
 }

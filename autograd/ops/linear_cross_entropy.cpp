@@ -45,11 +45,11 @@ struct Rows {
 };
 
 Rows rows_that_count(const ClassTargets& t) {
-  const auto all = t.rows.to_vector<int64_t>();
+  const int64_t* all = t.rows.data<int64_t>();
   std::vector<int64_t> index, target;
-  for (size_t i = 0; i < all.size(); ++i) {
+  for (int64_t i = 0; i < t.rows.numel(); ++i) {
     if (all[i] < 0) continue;
-    index.push_back(static_cast<int64_t>(i));
+    index.push_back(i);
     target.push_back(all[i]);
   }
   const Shape shape{static_cast<int64_t>(index.size())};
@@ -73,7 +73,7 @@ class BlockedLoss {
 
   Tensor run(Gradients& d) {
     const int64_t n = rows_.index.numel(), block = rows_per_block(n, classes_);
-    hidden_ = Tensor({block, width_}, dtype_of<T>);
+    if (!all_count()) hidden_ = Tensor({block, width_}, dtype_of<T>);
     logits_ = Tensor({block, classes_}, dtype_of<T>);
     losses_ = Tensor({n}, dtype_of<T>);
     to_logits_.emplace(true, block, classes_, width_, memory(w_), width_);
@@ -91,6 +91,8 @@ class BlockedLoss {
     return std::min(rows, (rows + blocks * kRows - 1) / (blocks * kRows) * kRows);
   }
 
+  bool all_count() const { return rows_.index.numel() == targets_.rows.numel(); }
+
   static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
 
   void add_block(int64_t first, int64_t n, Gradients& d) {
@@ -99,8 +101,9 @@ class BlockedLoss {
     const bool learn = d.hidden.defined() || d.weight.defined() || d.bias.defined();
     const T *weight = detail::data_or_null<T>(targets_.weight), *bias = memory(b_),
             scale = static_cast<T>(targets_.scale);
-    T *h = memory(hidden_), *z = memory(logits_), *loss = memory(losses_) + first;
-    kernels::gather_rows<T>(memory(h_), index, h, n, width_);
+    T *z = memory(logits_), *loss = memory(losses_) + first;
+    T* h = all_count() ? memory(h_) + first * width_ : memory(hidden_);
+    if (!all_count()) kernels::gather_rows<T>(memory(h_), index, h, n, width_);
     auto finish = [&](int64_t begin, int64_t end) {
       T* zb = z + begin * classes_;
       if (bias)
@@ -114,12 +117,13 @@ class BlockedLoss {
                                        nullptr, nullptr, end - begin, classes_);
     };
     to_logits_->multiply(n, h, width_, z, classes_, finish);
-    if (learn) add_gradients(index, n, first > 0, d);
+    if (learn) add_gradients(first, n, h, d);
   }
 
-  // From dz, which has taken the logits' place; on top of what is there if `more`.
-  void add_gradients(const int64_t* index, int64_t n, bool more, Gradients& d) {
-    T *h = memory(hidden_), *dz = memory(logits_);
+  // From dz, which has taken the logits' place; on top of what other blocks left there.
+  void add_gradients(int64_t first, int64_t n, const T* h, Gradients& d) {
+    const bool more = first > 0;
+    T* dz = memory(logits_);
     if (T* dw = memory(d.weight))
       gemm<T>(true, false, classes_, width_, n, T(1), dz, classes_, h, width_, T(more ? 1 : 0), dw,
               width_);
@@ -129,8 +133,10 @@ class BlockedLoss {
       if (more) kernels::add_inplace<T>(db, memory(part), classes_);
     }
     if (T* dh = memory(d.hidden)) {
-      to_hidden_->multiply(n, dz, classes_, h, width_);
-      for (int64_t r = 0; r < n; ++r) std::copy_n(h + r * width_, width_, dh + index[r] * width_);
+      if (all_count()) return to_hidden_->multiply(n, dz, classes_, dh + first * width_, width_);
+      to_hidden_->multiply(n, dz, classes_, memory(hidden_), width_);
+      kernels::scatter_rows<T>(memory(hidden_), rows_.index.template data<int64_t>() + first, dh, n,
+                               width_);
     }
   }
 
@@ -139,7 +145,8 @@ class BlockedLoss {
   const ClassTargets& targets_;
   const double smoothing_;
   const int64_t classes_, width_;
-  Tensor hidden_, logits_, losses_;                       // of one block, but for the losses
+  Tensor hidden_;                                         // of one block, where not all rows count
+  Tensor logits_, losses_;                                // of one block; of all rows
   std::optional<RightOperand<T>> to_logits_, to_hidden_;  // the weight, for all blocks
 };
 

@@ -20,7 +20,7 @@ namespace {
 
 extern const Op kGruScan, kLstmScan;
 
-constexpr int64_t kCellGrain = 1024;  // elements of a state that are worth another thread
+constexpr double kCellCost = 5;  // nanoseconds for one of a state
 
 struct Scan {
   int64_t steps, rows, width, gates;
@@ -77,7 +77,7 @@ void backward_in_time(const Scan& s, const Tensor& w, const Tensor& dy, const T*
   for (int64_t i = s.steps - 1; i >= 0; --i) {
     const int64_t t = s.at(i);
     const T* given = dy.defined() ? dy.data<T>() + s.state(t) : nullptr;
-    parallel_for(s.rows, std::max<int64_t>(1, kCellGrain / std::max<int64_t>(s.width, 1)),
+    parallel_for(s.rows, grain_of_cost(kCellCost * static_cast<double>(s.width)),
                  [&](int64_t begin, int64_t end) {
                    const int64_t at = begin * s.width, count = (end - begin) * s.width;
                    if (given) kernels::add_inplace<T>(dh + at, given + at, count);

@@ -11,7 +11,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kScanGrain = 8192;  // elements that are worth another thread
+constexpr double kScanCost = 1;  // nanoseconds
 
 extern const Op kCumsum;
 
@@ -20,17 +20,19 @@ template <class T>
 void cumsum_lanes(const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
   using Sum = std::conditional_t<std::is_floating_point_v<T>, double, T>;
   const int64_t block = std::max<int64_t>(n * inner, 1);
-  parallel_for(outer, std::max<int64_t>(1, kScanGrain / block), [=](int64_t begin, int64_t end) {
-    std::vector<Sum> sums(static_cast<size_t>(inner));
-    for (int64_t o = begin; o < end; ++o) {
-      std::fill(sums.begin(), sums.end(), Sum(0));
-      for (int64_t i = 0; i < n; ++i) {
-        const int64_t row = (o * n + i) * inner;
-        for (int64_t j = 0; j < inner; ++j)
-          y[row + j] = static_cast<T>(sums[static_cast<size_t>(j)] += static_cast<Sum>(x[row + j]));
-      }
-    }
-  });
+  parallel_for(outer, grain_of_cost(kScanCost * static_cast<double>(block)),
+               [=](int64_t begin, int64_t end) {
+                 std::vector<Sum> sums(static_cast<size_t>(inner));
+                 for (int64_t o = begin; o < end; ++o) {
+                   std::fill(sums.begin(), sums.end(), Sum(0));
+                   for (int64_t i = 0; i < n; ++i) {
+                     const int64_t row = (o * n + i) * inner;
+                     for (int64_t j = 0; j < inner; ++j)
+                       y[row + j] = static_cast<T>(sums[static_cast<size_t>(j)] +=
+                                                   static_cast<Sum>(x[row + j]));
+                   }
+                 }
+               });
 }
 
 }  // namespace

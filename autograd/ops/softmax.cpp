@@ -12,7 +12,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kSoftmaxGrain = 4096;  // elements that are worth another thread
+constexpr double kSoftmaxCost = 0.8;  // nanoseconds
 
 extern const Op kSoftmax, kLogSoftmax;
 
@@ -30,7 +30,7 @@ Tensor map_rows(const char* who, std::array<Tensor, N> inputs, int dim, Kernel k
   dispatch_floating(who, y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* out = static_cast<T*>(y.raw());
-    parallel_for(rows, std::max<int64_t>(1, kSoftmaxGrain / std::max<int64_t>(n, 1)),
+    parallel_for(rows, grain_of_cost(kSoftmaxCost * static_cast<double>(n)),
                  [&](int64_t begin, int64_t end) {
                    std::array<const T*, N> in;
                    for (size_t i = 0; i < N; ++i) in[i] = inputs[i].template data<T>() + begin * n;

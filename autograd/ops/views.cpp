@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-constexpr int64_t kCopyGrain = 16384;  // elements that are worth another thread
+constexpr double kCopyCost = 0.25;  // nanoseconds to copy one
 
 extern const Op kReshape, kPermute, kExpand, kSlice, kClone, kTo;
 
@@ -210,7 +210,7 @@ Tensor to(const Tensor& x, DType dtype) {
       using Into = typename decltype(into)::type;
       const From* px = source.data<From>();
       Into* py = static_cast<Into*>(y.raw());
-      parallel_for(x.numel(), kCopyGrain, [=](int64_t begin, int64_t end) {
+      parallel_for(x.numel(), grain_of_cost(kCopyCost, 1024), [=](int64_t begin, int64_t end) {
         std::transform(px + begin, px + end, py + begin, [](From v) { return nearest<Into>(v); });
       });
     });

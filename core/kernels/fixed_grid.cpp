@@ -2,17 +2,16 @@
 // added in order.
 #include <weft/core/kernels/elementwise.h>
 #include <weft/core/kernels/layer_norm.h>
-#include <weft/core/kernels/optimizer.h>
 #include <weft/core/parallel.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 namespace weft::kernels {
 namespace {
 
 constexpr int64_t kMaxCells = 8;
+constexpr double kAffineCost = 0.3;  // nanoseconds
 
 }  // namespace
 
@@ -21,7 +20,8 @@ void layer_norm_grad_affine(const T* x, const RowMoments<T>* moments, const T* d
                             T* dbeta, int64_t rows, int64_t n) {
   const int64_t cells = std::clamp<int64_t>(rows * n >> 14, 1, kMaxCells);
   std::vector<T> partial(static_cast<size_t>(2 * cells * n));
-  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
+  const Grain grain = grain_of_cost(kAffineCost * static_cast<double>(rows * n / cells));
+  parallel_for(cells, grain, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t r = rows * c / cells, count = rows * (c + 1) / cells - r;
       T* mine = partial.data() + 2 * c * n;
@@ -38,23 +38,6 @@ void layer_norm_grad_affine(const T* x, const RowMoments<T>* moments, const T* d
   }
 }
 
-template <class T>
-double sum_squares(const T* x, int64_t n) {
-  std::array<double, kMaxCells> partial{};
-  const int64_t cells = std::clamp<int64_t>(n >> 15, 1, kMaxCells);
-  parallel_for(cells, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) {
-      const int64_t first = n * c / cells;
-      partial[static_cast<size_t>(c)] =
-          sum_squares_block<T>(x + first, n * (c + 1) / cells - first);
-    }
-  });
-  double total = 0;
-  for (double p : partial) total += p;
-  return total;
-}
-
 WEFT_INSTANTIATE(layer_norm_grad_affine, float, double)
-WEFT_INSTANTIATE(sum_squares, float, double)
 
 }  // namespace weft::kernels

@@ -9,8 +9,14 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int64_t kGatherGrain = 1 << 15;  // elements worth a thread's wake-up
+constexpr double kGatherCost = 0.25;  // nanoseconds to move an element
+constexpr double kLineCost = 15;      // and to find one that lies by itself
 constexpr int64_t kTile = 32;
+
+/// The grain of items of so many elements each.
+Grain grain_of_elements(int64_t elements) {
+  return grain_of_cost(kGatherCost * static_cast<double>(elements));
+}
 
 /// Dims merged where one step of the outer is a whole turn of the inner; dims of size 1 dropped.
 struct Coalesced {
@@ -61,7 +67,7 @@ template <class F>
 void for_each_line(const Coalesced& c, F line) {
   const Odometer odometer{c, contiguous_strides(c.shape), -1};
   const int64_t n = c.shape.back(), step = c.strides.back();
-  parallel_for(odometer.lines(), std::max<int64_t>(1, kGatherGrain / n),
+  parallel_for(odometer.lines(), grain_of_cost(kGatherCost * static_cast<double>(n) + kLineCost),
                [&](int64_t begin, int64_t end) {
                  for (int64_t r = begin; r < end; ++r) {
                    int64_t strided, contiguous;
@@ -87,43 +93,47 @@ void copy_transposed(const T* x, const Coalesced& c, int d, T* y) {
   const int64_t rows = c.shape[d], columns = c.shape.back();
   const int64_t step_x = c.strides.back(), step_y = odometer.dense[d];
   const int64_t bands = (rows + kTile - 1) / kTile;
-  const int64_t grain = std::max<int64_t>(1, kGatherGrain / (kTile * columns));
-  parallel_for(odometer.lines() * bands, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      int64_t from, to;
-      odometer.at(r / bands, &from, &to);
-      const int64_t first = r % bands * kTile, past = std::min(rows, first + kTile);
-      for (int64_t tile = 0; tile < columns; tile += kTile)
-        for (int64_t i = first; i < past; ++i)
-          for (int64_t j = tile; j < std::min(columns, tile + kTile); ++j)
-            y[to + i * step_y + j] = x[from + i + j * step_x];
-    }
-  });
+  parallel_for(odometer.lines() * bands, grain_of_elements(kTile * columns),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r) {
+                   int64_t from, to;
+                   odometer.at(r / bands, &from, &to);
+                   const int64_t first = r % bands * kTile, past = std::min(rows, first + kTile);
+                   for (int64_t tile = 0; tile < columns; tile += kTile)
+                     for (int64_t i = first; i < past; ++i)
+                       for (int64_t j = tile; j < std::min(columns, tile + kTile); ++j)
+                         y[to + i * step_y + j] = x[from + i + j * step_x];
+                 }
+               });
 }
 
 /// Calls f(o) for every o < outer, each `work` elements.
 template <class F>
 void for_each_slab(int64_t outer, int64_t work, F f) {
-  parallel_for(outer, std::max<int64_t>(1, kGatherGrain / std::max<int64_t>(work, 1)),
-               [=](int64_t begin, int64_t end) {
-                 for (int64_t o = begin; o < end; ++o) f(o);
-               });
+  parallel_for(outer, grain_of_elements(work), [=](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) f(o);
+  });
 }
 
 }  // namespace
 
 template <class T>
 void gather_rows(const T* table, const int64_t* index, T* y, int64_t count, int64_t n) {
-  parallel_for(count, std::max<int64_t>(1, kGatherGrain / std::max<int64_t>(n, 1)),
-               [=](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i)
-                   std::copy_n(table + index[i] * n, n, y + i * n);
-               });
+  parallel_for(count, grain_of_elements(n), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) std::copy_n(table + index[i] * n, n, y + i * n);
+  });
+}
+
+template <class T>
+void scatter_rows(const T* x, const int64_t* index, T* table, int64_t count, int64_t n) {
+  parallel_for(count, grain_of_elements(n), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) std::copy_n(x + i * n, n, table + index[i] * n);
+  });
 }
 
 template <class T>
 void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count, int64_t n) {
-  const int64_t grain = std::max<int64_t>(64, kGatherGrain / std::max<int64_t>(count, 1) / 16 * 16);
+  const Grain grain = grain_of_cost(2 * kGatherCost * static_cast<double>(count), 32);
   parallel_for(n, grain, [=](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i)
       add_inplace<T>(table + index[i] * n + begin, x + i * n + begin, end - begin);
@@ -175,6 +185,7 @@ void scatter_strided(const T* x, const Shape& shape, const Shape& strides, T* y)
 }
 
 WEFT_INSTANTIATE(gather_rows, float, double, int64_t, bool)
+WEFT_INSTANTIATE(scatter_rows, float, double)
 WEFT_INSTANTIATE(scatter_add_rows, float, double)
 WEFT_INSTANTIATE(gather_along, float, double, int64_t, bool)
 WEFT_INSTANTIATE(scatter_add_along, float, double)

@@ -11,6 +11,10 @@ namespace weft::kernels {
 template <class T>
 void gather_rows(const T* table, const int64_t* index, T* y, int64_t count, int64_t n);
 
+/// table[index[i], :] = x[i, :] (float, double), no index twice.
+template <class T>
+void scatter_rows(const T* x, const int64_t* index, T* table, int64_t count, int64_t n);
+
 /// table[index[i], :] += x[i, :] in the order of i (float, double). Threads cut the columns.
 template <class T>
 void scatter_add_rows(const T* x, const int64_t* index, T* table, int64_t count, int64_t n);

@@ -31,11 +31,7 @@ WEFT_KERNEL(void, sgd_update, const SgdStep& step, T* p, const T* g, T* momentum
 WEFT_KERNEL(void, adam_update, const AdamStep& step, T* p, const T* g, T* m, T* v, T* max_v,
             int64_t n)
 
-/// Sum of squares, one thread.
+/// sum_i x_i^2 in double, one thread.
 WEFT_KERNEL(double, sum_squares_block, const T* x, int64_t n)
-
-/// sum_i x_i^2 in double. Threads inside, on a grid that depends on n alone.
-template <class T>
-double sum_squares(const T* x, int64_t n);
 
 }  // namespace weft::kernels

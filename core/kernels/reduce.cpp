@@ -9,15 +9,15 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int64_t kReduceGrain = 1 << 15;  // elements worth a thread's wake-up
+constexpr double kReduceCost = 0.25;  // nanoseconds for an element
+constexpr int64_t kColumns = 16;      // of a unit: at least a cache line
 
-int64_t grain_for(int64_t n) {
-  return std::max<int64_t>(1, kReduceGrain / std::max<int64_t>(n, 1));
-}
+/// The grain of lines of n elements.
+Grain grain_of_lines(int64_t n) { return grain_of_cost(kReduceCost * static_cast<double>(n)); }
 
 template <class T, class F>
 void for_each_line(const T*, int64_t outer, int64_t n, int64_t inner, F line) {
-  parallel_for(outer * inner, grain_for(n), [=](int64_t begin, int64_t end) {
+  parallel_for(outer * inner, grain_of_lines(n), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) line(r, (r / inner) * n * inner + r % inner);
   });
 }
@@ -27,19 +27,21 @@ template <class T, class Line, class Columns>
 void for_each_band(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, Line line,
                    Columns columns) {
   if (inner == 1) {
-    parallel_for(outer, grain_for(n), [=](int64_t begin, int64_t end) {
+    parallel_for(outer, grain_of_lines(n), [=](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) line(x + o * n, y + o);
     });
     return;
   }
-  const int64_t bands = (inner + kBand - 1) / kBand;
-  parallel_for(outer * bands, grain_for(n * std::min(inner, kBand)),
-               [=](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) {
-                   const int64_t o = r / bands, i = r % bands * kBand;
-                   columns(x + o * n * inner + i, y + o * inner + i, std::min(kBand, inner - i));
-                 }
-               });
+  // Threads share out units of columns; a band is what one of them takes at once.
+  const int64_t units = (inner + kColumns - 1) / kColumns;
+  parallel_for(outer * units, grain_of_lines(n * kColumns), [=](int64_t begin, int64_t end) {
+    for (int64_t u = begin; u < end;) {
+      const int64_t o = u / units, i = u % units * kColumns;
+      const int64_t width = std::min({kBand, inner - i, (end - u) * kColumns});
+      columns(x + o * n * inner + i, y + o * inner + i, width);
+      u += (width + kColumns - 1) / kColumns;
+    }
+  });
 }
 
 template <class T>

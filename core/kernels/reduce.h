@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace weft::kernels {
 
@@ -24,6 +25,14 @@ void var(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, double divis
 /// PyTorch. n must be at least 1. T: float, double or int64_t.
 template <class T>
 void max(const T* x, T* y, int64_t* index, int64_t outer, int64_t n, int64_t inner);
+
+/// The largest of x, at least one number; a NaN wins.
+template <class T>
+T largest(std::span<const T> x) {
+  T y;
+  max<T>(x.data(), &y, nullptr, 1, static_cast<int64_t>(x.size()), 1);
+  return y;
+}
 
 /// As max, for the least.
 template <class T>

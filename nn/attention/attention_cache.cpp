@@ -2,9 +2,11 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/gather.h>
+#include <weft/core/parallel.h>
 #include <weft/nn/attention/attention_cache.h>
 
 #include <algorithm>
+#include <span>
 
 namespace weft {
 namespace {
@@ -19,6 +21,17 @@ void write_rows(Tensor& buffer, const Tensor& rows, int64_t at) {
   });
 }
 
+constexpr double kMoveCost = 0.25;  // nanoseconds for a number
+
+void check_rows(const Tensor& index, int64_t rows) {
+  check(index.dtype() == kInt64 && index.dim() == 1,
+        "attention cache: rows are given as int64 [B]; got {} {}", to_string(index.dtype()),
+        index.shape());
+  const Tensor dense = contiguous(index);
+  for (const int64_t row : std::span(dense.data<int64_t>(), static_cast<size_t>(dense.numel())))
+    check(row >= 0 && row < rows, "attention cache: rows must be in [0, {}); got {}", rows, row);
+}
+
 // Whether row i stays row i for all of them, as where no beam was left and no sentence ended.
 bool leaves_in_place(const Tensor& index, int64_t rows) {
   if (index.dtype() != kInt64 || index.shape() != Shape{rows}) return false;
@@ -27,6 +40,27 @@ bool leaves_in_place(const Tensor& index, int64_t rows) {
   for (int64_t i = 0; i < rows; ++i)
     if (at[i] != i) return false;
   return true;
+}
+
+// Rows [B, H, capacity, Dh] of a buffer at `index`, as far as their first `length` positions.
+Tensor rows_at(const Tensor& buffer, const Tensor& index, int64_t length) {
+  Shape shape = buffer.shape();
+  shape[0] = index.numel();
+  Tensor rows(shape, buffer.dtype());
+  const int64_t heads = shape[1], head = shape[2] * shape[3], used = length * shape[3];
+  dispatch(buffer.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = buffer.data<T>();
+    T* into = rows.mutable_data<T>("attention cache");
+    const int64_t* at = index.data<int64_t>();
+    parallel_for(shape[0], grain_of_cost(kMoveCost * static_cast<double>(heads * used)),
+                 [=](int64_t begin, int64_t end) {
+                   for (int64_t i = begin * heads; i < end * heads; ++i)
+                     std::copy_n(from + (at[i / heads] * heads + i % heads) * head, used,
+                                 into + i * head);
+                 });
+  });
+  return rows;
 }
 
 }  // namespace
@@ -63,9 +97,10 @@ KeysValues AttentionCache::append(const KeysValues& more) {
 
 void AttentionCache::reorder(const Tensor& index) {
   if (length_ == 0 || leaves_in_place(index, keys_.size(0))) return;
-  NoGrad no_grad;
-  keys_ = index_select(keys_, 0, index);
-  values_ = index_select(values_, 0, index);
+  check_rows(index, keys_.size(0));
+  const Tensor rows = contiguous(index);
+  keys_ = rows_at(keys_, rows, length_);
+  values_ = rows_at(values_, rows, length_);
 }
 
 }  // namespace weft

@@ -19,10 +19,10 @@ Tensor TransformerEncoder::forward(const Tensor& src, const EncoderCall& call) {
   return norm_ ? (*norm_)(x) : x;
 }
 
-void DecoderState::reorder(const Tensor& index) {
+void DecoderState::reorder(const Tensor& index, bool same_memory) {
   for (DecoderLayerCache& layer : layers) {
     layer.self.reorder(index);
-    layer.memory.reorder(index);
+    if (!same_memory) layer.memory.reorder(index);
   }
 }
 

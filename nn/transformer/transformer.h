@@ -26,8 +26,9 @@ class TransformerEncoder : public Layer<TransformerEncoder> {
 /// What a decoder keeps while it writes a sequence step by step.
 struct DecoderState {
   std::vector<DecoderLayerCache> layers;  ///< empty before the first step
-  /// Row i goes on where row index[i] (int64) was: for beam search.
-  void reorder(const Tensor& index);
+  /// Row i goes on where row index[i] (int64) was: for beam search. With `same_memory` the memory
+  /// of row i is that of row index[i], which saves moving it.
+  void reorder(const Tensor& index, bool same_memory = false);
 };
 
 /// torch.nn.TransformerDecoder.

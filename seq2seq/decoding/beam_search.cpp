@@ -1,10 +1,12 @@
 #include <weft/core/detail/check.h>
+#include <weft/core/kernels/reduce.h>
 #include <weft/seq2seq/decoding/beam_search.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <utility>
 
 namespace weft {
@@ -21,28 +23,37 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.choice.from < b.choice.from;
 }
 
+// A number that `count` of these reach; the least there is if there are not so many.
+float reached_by(std::vector<float> values, size_t count) {
+  if (values.size() < count) return -std::numeric_limits<float>::infinity();
+  float *const begin = values.data(), *const last = begin + count - 1;
+  std::nth_element(begin, last, begin + values.size(), std::greater<>());
+  return *last;
+}
+
 // The end of a hypothesis and its best `beam` continuations: an end is no beginning and takes none
 // of their places. A model has no business writing other specials.
 void add_candidates(const SentenceState& sentence, size_t row, size_t beam,
                     std::vector<Candidate>& all) {
-  const std::span<const float> log_probs = sentence.next(row);
-  auto candidate = [&](size_t id) {
-    return Candidate{{row, static_cast<int64_t>(id)},
-                     sentence.live[row].log_prob + static_cast<double>(log_probs[id])};
-  };
-  all.push_back(candidate(kEnd));
-  const auto first = static_cast<std::ptrdiff_t>(all.size());  // a heap, its worst on top
-  for (size_t id = kEnd + 1; id < log_probs.size(); ++id) {
-    const Candidate c = candidate(id);
-    if (all.size() - static_cast<size_t>(first) < beam) {
-      all.push_back(c);
-      std::push_heap(all.begin() + first, all.end(), better);
-    } else if (better(c, all[static_cast<size_t>(first)])) {
-      std::pop_heap(all.begin() + first, all.end(), better);
-      all.back() = c;
-      std::push_heap(all.begin() + first, all.end(), better);
-    }
+  constexpr size_t kBlock = 64;  // ids: few blocks hold a good one, as their largest tells
+  const std::span<const float> log_probs = sentence.next(row), words = log_probs.subspan(kEnd + 1);
+  const auto sum = [&](float p) { return sentence.live[row].log_prob + static_cast<double>(p); };
+  std::vector<float> largest;
+  for (size_t at = 0; at < words.size(); at += kBlock)
+    largest.push_back(
+        kernels::largest<float>(words.subspan(at, std::min(kBlock, words.size() - at))));
+  const double least = sum(reached_by(largest, beam));
+  all.push_back({{row, kEnd}, sum(log_probs[kEnd])});
+  const auto first = static_cast<std::ptrdiff_t>(all.size());
+  for (size_t block = 0; block < largest.size(); ++block) {
+    if (sum(largest[block]) < least) continue;
+    for (size_t i = block * kBlock; i < std::min((block + 1) * kBlock, words.size()); ++i)
+      if (sum(words[i]) >= least)
+        all.push_back({{row, kEnd + 1 + static_cast<int64_t>(i)}, sum(words[i])});
   }
+  const auto past = first + std::min(static_cast<std::ptrdiff_t>(beam), std::ssize(all) - first);
+  std::nth_element(all.begin() + first, all.begin() + past, all.end(), better);
+  all.erase(all.begin() + past, all.end());
 }
 
 // Where a step may go, the best first.

@@ -2,17 +2,20 @@
 #include <weft/autograd/ops.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
+#include <weft/core/kernels/reduce.h>
+#include <weft/core/parallel.h>
 #include <weft/seq2seq/decoding/decode.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace weft {
 namespace {
 
-// Rows times columns of a batch of sources: enough to keep the cores busy, little enough to stay in
-// cache.
-constexpr int64_t kBatchTokens = 2048;
+// Rows times columns of a batch of sources: enough to keep the cores busy and to pay for the
+// packing of weights at every step, little enough for the memory of keys and values.
+constexpr int64_t kBatchTokens = 4096;
 
 void check_log_prob(float value, int64_t id, int64_t sentence) {
   check(value <= kMostLogProb,
@@ -39,7 +42,6 @@ class Search {
   // Goes on with log_probs [live, V]. Returns which old row each new live hypothesis continues.
   std::vector<size_t> advance(const Strategy& strategy, std::span<const float> log_probs) {
     const SentenceState state{number_, live_, finished_, log_probs, longest_};
-    for (size_t row = 0; row < live_.size(); ++row) check_row(state.next(row));
     std::vector<Hypothesis> next, ended;
     std::vector<size_t> parents;
     for (const Choice& choice : strategy.choose(state)) {
@@ -57,6 +59,14 @@ class Search {
     return parents;
   }
 
+  // An Error if one of the log_probs [live, V] is none. A model has no business writing specials
+  // other than kEnd: theirs may be anything.
+  void check_log_probs(std::span<const float> log_probs) const {
+    const size_t width = log_probs.size() / live_.size();
+    for (size_t i = 0; i < log_probs.size(); ++i)
+      if (i % width >= kEnd) check_log_prob(log_probs[i], static_cast<int64_t>(i % width), number_);
+  }
+
   std::vector<Hypothesis> results(const Strategy& strategy) {
     for (std::vector<Hypothesis>* list : {&finished_, &cut_off_}) {
       for (Hypothesis& h : *list) h.score = strategy.score(h);
@@ -72,14 +82,6 @@ class Search {
   }
 
  private:
-  // A model has no business writing specials other than kEnd: theirs may be anything.
-  void check_row(std::span<const float> row) const {
-    bool good = true;
-    for (size_t id = kEnd; id < row.size(); ++id) good &= row[id] <= kMostLogProb;
-    for (size_t id = kEnd; id < row.size() && !good; ++id)
-      check_log_prob(row[id], static_cast<int64_t>(id), number_);
-  }
-
   Hypothesis extended(const Choice& choice, const SentenceState& state) const {
     const int64_t width = std::ssize(state.log_probs) / std::ssize(live_);
     check(
@@ -109,16 +111,35 @@ Tensor last_ids(const std::vector<Search>& searches) {
   return from_vector(ids, {std::ssize(ids), 1});
 }
 
+// Whether all of log_probs [rows, V] are such, other specials than kEnd aside.
+bool all_good(const Tensor& log_probs) {
+  constexpr double kCost = 0.15;  // nanoseconds for one
+  const int64_t width = log_probs.size(1);
+  const float* p = log_probs.data<float>();
+  std::atomic<bool> good = true;
+  parallel_for(log_probs.size(0), grain_of_cost(kCost * static_cast<double>(width)),
+               [&](int64_t begin, int64_t end) {
+                 for (const float* row = p + begin * width; row < p + end * width; row += width) {
+                   const std::span words(row + kEnd, static_cast<size_t>(width - kEnd));
+                   if (!(kernels::largest<float>(words) <= kMostLogProb)) good = false;
+                 }
+               });
+  return good;
+}
+
 // One step of all sentences from log_probs [rows, V]: the rows that the next one continues.
 Ids advance(std::vector<Search>& searches, const Strategy& strategy, const Tensor& log_probs) {
   const auto width = static_cast<size_t>(log_probs.size(1));
   const float* row = log_probs.data<float>();
+  const bool good = all_good(log_probs);
   Ids kept;
   size_t first = 0;
   for (Search& s : searches) {
     const size_t rows = s.live().size();
     if (rows == 0) continue;
-    for (const size_t parent : s.advance(strategy, {row + first * width, rows * width}))
+    const std::span of_sentence(row + first * width, rows * width);
+    if (!good) s.check_log_probs(of_sentence);
+    for (const size_t parent : s.advance(strategy, of_sentence))
       kept.push_back(static_cast<int64_t>(first + parent));
     first += rows;
   }

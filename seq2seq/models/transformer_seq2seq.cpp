@@ -4,6 +4,7 @@
 #include <weft/seq2seq/text/vocabulary.h>
 
 #include <cmath>
+#include <numeric>
 
 namespace weft {
 namespace {
@@ -13,6 +14,12 @@ TransformerOptions transformer_of(const TransformerSeq2SeqOptions& options) {
   o.layer.batch_first = true;
   o.layer.rotary = options.positions == Positions::rotary;
   return o;
+}
+
+std::vector<int64_t> taken(const std::vector<int64_t>& values, const Ids& index) {
+  std::vector<int64_t> found;
+  for (const int64_t i : index) found.push_back(values[static_cast<size_t>(i)]);
+  return found;
 }
 
 }  // namespace
@@ -103,7 +110,10 @@ Prediction TransformerSeq2Seq::predicted(const Tensor& hidden) const {
 class TransformerSeq2Seq::State : public Decoding {
  public:
   State(TransformerSeq2Seq& model, const PaddedIds& source)
-      : model_(model), memory_(model.encode(source)), lengths_(source.lengths) {}
+      : model_(model), memory_(model.encode(source)), lengths_(source.lengths) {
+    sources_.resize(lengths_.size());
+    std::iota(sources_.begin(), sources_.end(), 0);
+  }
 
   Tensor next_log_probs(const Tensor& ids) override {
     const int64_t position = position_++;
@@ -118,17 +128,20 @@ class TransformerSeq2Seq::State : public Decoding {
 
   void keep(const Ids& rows) override {
     const Tensor index = from_vector(rows, {static_cast<int64_t>(rows.size())});
+    const std::vector<int64_t> sources = taken(sources_, rows);
+    const bool same_memory = sources == sources_;
+    layers_.reorder(index, same_memory);
+    if (same_memory) return;
     memory_ = index_select(memory_, 0, index);
-    layers_.reorder(index);
-    std::vector<int64_t> lengths;
-    for (int64_t row : rows) lengths.push_back(lengths_[static_cast<size_t>(row)]);
-    lengths_ = std::move(lengths);
+    lengths_ = taken(lengths_, rows);
+    sources_ = sources;
   }
 
  private:
   TransformerSeq2Seq& model_;
   Tensor memory_;                 // [rows, Ts, D]
   std::vector<int64_t> lengths_;  // of the sources
+  std::vector<int64_t> sources_;  // of the rows, by their numbers
   DecoderState layers_;
   int64_t position_ = 0;  // ids read so far
 };

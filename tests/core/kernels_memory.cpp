@@ -199,16 +199,3 @@ TEST_CASE("adam_update follows its definition", "[kernels]") {
       }
     }
 }
-
-TEST_CASE("sum_squares has the same bits at any number of threads", "[kernels]") {
-  const auto x = counting<float>(300001);
-  double want = 0;
-  for (float v : x) want += static_cast<double>(v) * static_cast<double>(v);
-  const int before = num_threads();
-  set_num_threads(1);
-  const double one = kernels::sum_squares(x.data(), 300001);
-  set_num_threads(3);
-  CHECK(kernels::sum_squares(x.data(), 300001) == one);
-  set_num_threads(before);
-  CHECK(one == Approx(want).epsilon(1e-12));
-}

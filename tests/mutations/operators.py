@@ -72,10 +72,10 @@ def blank(m):
 
 def mutable_lines(text):
     """The text's lines, with what must not be mutated blanked out; offsets stay."""
-    frozen = re.compile(r"\bSamples&|constexpr int64_t k\w+")
+    frozen = re.compile(r"\bSamples&|constexpr (int64_t|double) k\w+")
     blocks = re.split(r"(\n\s*\n)", text)
     text = "".join(blank([b]) if frozen.search(b) else b for b in blocks)
-    text = re.sub(r"[^\n]*\bkGrain\b[^\n]*", blank, text)
+    text = re.sub(r"[^\n]*\b(kGrain|grain_of_cost)\b[^\n]*", blank, text)
     text = re.sub(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|#[^\n]*', blank, text)
     return text.split("\n")
 

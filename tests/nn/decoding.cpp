@@ -63,6 +63,26 @@ TEST_CASE("beams go on where others were") {
   CHECK(largest_difference(step, take(slice((*model)(tgt, memory, call), 1, 3))) < 1e-13);
 }
 
+TEST_CASE("beams of one memory go on without its being moved") {
+  NoGrad no_grad;
+  const auto model = decoder(true);
+  const Tensor one = normal({1, kSource, kWidth}, 3), memory = cat({one, one, one}, 0);
+  const Tensor tgt = normal({3, 2, kWidth}, 2), index = tensor({2, 0, 0});
+  DecoderState moved, kept;
+  for (DecoderState* state : {&moved, &kept}) (*model)(slice(tgt, 1, 0, 1), memory, {}, state);
+  moved.reorder(index);
+  kept.reorder(index, /*same_memory=*/true);
+  const Tensor next = slice(tgt, 1, 1);
+  CHECK(largest_difference((*model)(next, memory, {}, &moved), (*model)(next, memory, {}, &kept)) ==
+        0);
+  CHECK(message_of([&] {
+          kept.reorder(tensor({0, 3, 1}));
+        }) == "attention cache: rows must be in [0, 3); got 3");
+  CHECK(message_of([&] {
+          kept.reorder(tensor({{0, 1, 1}}));
+        }) == "attention cache: rows are given as int64 [B]; got int64 [1, 3]");
+}
+
 TEST_CASE("a memory is projected once") {
   NoGrad no_grad;
   const auto model = decoder(true);

@@ -147,12 +147,20 @@ TEST_CASE("a clip factor below the normal numbers of float32 keeps its digits") 
 TEST_CASE("the norm has the same bits at 1, 2 and 3 threads") {
   const int before = num_threads();
   Generator gen(3);
-  const Tensor w = with_gradient(randn({1000, 777}, gen));
+  Tensors all;  // some of many parts, some of one, an empty one
+  double want = 0;
+  for (const Shape& shape : {Shape{7}, Shape{1000, 777}, Shape{0}, Shape{300, 300}, Shape{50, 9}}) {
+    const Tensor g = randn(shape, gen);
+    for (const float v : g.to_vector<float>())
+      want += static_cast<double>(v) * static_cast<double>(v);
+    all.push_back(with_gradient(g));
+  }
   set_num_threads(1);
-  const double norm = clip_grad_norm({w}, kInfinity);
-  for (int threads : {2, 3}) {
+  const double norm = clip_grad_norm(all, kInfinity);
+  CHECK(norm == Approx(std::sqrt(want)).epsilon(1e-12));
+  for (int threads : {2, 3, 16}) {
     set_num_threads(threads);
-    CHECK(clip_grad_norm({w}, kInfinity) == norm);
+    CHECK(clip_grad_norm(all, kInfinity) == norm);
   }
   set_num_threads(before);
 }

@@ -3,7 +3,9 @@
 #include <weft/tests/catch.h>
 #include <weft/tests/seq2seq/decoding/table_model.h>
 
+#include <algorithm>
 #include <limits>
+#include <tuple>
 
 using namespace weft;
 
@@ -57,6 +59,40 @@ TEST_CASE("a beam as wide as there are translations finds the best, in order") {
       CHECK(got[i].score == want[i].score);
       CHECK(got[i].log_prob == want[i].log_prob);
       CHECK(got[i].ended);
+    }
+  }
+}
+
+TEST_CASE("of many ids the likeliest go on, the smallest of equals first") {
+  constexpr int64_t kMany = 1500, kRows = 3, kBeam = 5;
+  for (const int64_t values : {3, 40, 100000}) {  // few of them: many are equal
+    Generator random(static_cast<uint64_t>(values));
+    std::vector<float> log_probs;
+    for (int64_t i = 0; i < kRows * kMany; ++i)
+      log_probs.push_back(i % kMany == kEnd ? -1e3f
+                                            : -0.25f * static_cast<float>(random.below(values)));
+    std::vector<Hypothesis> live(kRows);
+    for (size_t row = 0; row < live.size(); ++row)
+      live[row].log_prob = -0.25 * static_cast<double>(row);
+    struct Found {
+      double sum;
+      int64_t id, from;
+    };
+    std::vector<Found> all;
+    for (int64_t row = 0; row < kRows; ++row)
+      for (int64_t id = kEnd + 1; id < kMany; ++id)
+        all.push_back({live[static_cast<size_t>(row)].log_prob +
+                           static_cast<double>(log_probs[static_cast<size_t>(row * kMany + id)]),
+                       id, row});
+    std::sort(all.begin(), all.end(), [](const Found& a, const Found& b) {
+      return std::tuple(-a.sum, a.id, a.from) < std::tuple(-b.sum, b.id, b.from);
+    });
+    const std::vector<Choice> chosen =
+        BeamSearch({.beam = kBeam}).choose({.live = live, .log_probs = log_probs, .longest = 9});
+    REQUIRE(std::ssize(chosen) == kBeam);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      CHECK(chosen[i].id == all[i].id);
+      CHECK(static_cast<int64_t>(chosen[i].from) == all[i].from);
     }
   }
 }
