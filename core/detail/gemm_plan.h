@@ -36,7 +36,7 @@ enum class GemmReason {
   small_result,    ///< in place: all of it stays in near caches
   large,           ///< packed, as none of the above
   packed_before,   ///< packed, for several products by the same B
-  blas_is_faster,  ///< without AVX-512, in a product above the size where BLAS's overhead counts
+  blas_is_faster,  ///< without AVX2, in a product above the size where BLAS's overhead counts
 };
 
 enum class GemmCut { rows, columns, products };

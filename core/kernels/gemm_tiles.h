@@ -13,15 +13,23 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
 #else
 inline constexpr int64_t kTileRows = 6;  // 12 of 16
 #endif
 
+/// Steps of k in a row without a jump: a step of 6 rows is short, of 12 long enough alone.
+inline constexpr int kSteps = kTileRows == 6 ? 4 : 1;
+
 /// Columns of a tile: two vectors.
 template <class T>
 inline constexpr int64_t kTileColumns = 2 * Lanes<T>::count;
+
+/// Whether a sliver of B, 256 rows of a cache line or less, leaves room in an L1 of 32 KiB: then it
+/// stays there while the rows of A stream past from L2. A wider one streams past a tile's rows.
+template <class T>
+inline constexpr bool kSliverStays = kTileColumns<T> * sizeof(T) <= 64;
 
 template <class T>
 struct SumOf {
@@ -119,9 +127,11 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) __builtin_prefetch(c + i * ldc + j * kCount, 1);
   const T* ap = a.data;
-  for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) {
+  const int64_t step = kPacked<A> ? kTileColumns<T> : step_b;
+#pragma GCC unroll kSteps
+  for (int64_t p = 0; p < k; ++p, ap += a.column, b += step) {
     typename Lanes<T>::type row[kVectors];
-    if constexpr (kPacked<A>) {
+    if constexpr (kPacked<A> && !kSliverStays<T>) {
       __builtin_prefetch(b + kAhead * kTileColumns<T>);
       if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
     }
@@ -181,28 +191,32 @@ WEFT_INLINE void zip(const V& a, const V& b, V& low, V& high) {
   }
 }
 
-/// v = four elements of row 0 or, if there is room, four of row 0 and four of row 4.
+/// v = four elements of one row or, if there is room, four of another behind them.
 template <class V, class T>
-WEFT_INLINE void load_fours(const T* b, int64_t step_b, V& v) {
+WEFT_INLINE void load_fours(const T* one, const T* other, V& v) {
   using Four [[gnu::vector_size(4 * sizeof(T))]] = T;
   Four first, second;
-  __builtin_memcpy(&first, b, sizeof first);
+  __builtin_memcpy(&first, one, sizeof first);
   if constexpr (sizeof(V) == sizeof(Four)) {
     v = first;
   } else {
-    __builtin_memcpy(&second, b + 4 * step_b, sizeof second);
+    __builtin_memcpy(&second, other, sizeof second);
     v = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
   }
 }
 
-/// out[p, j] = b[j, p] for kCount (4 or 8) rows of b [kCount, k]; rows of out are kStep apart.
-template <int kCount, int64_t kStep, class T>
+/// out[p, j] = b[j, p] for kRows (4, 6 or 8) rows of b [kRows, k]; rows of out are kStep apart. Six
+/// are stored as eight, the last two of which the next overwrite: so the last of k go one by one.
+template <int kRows, int64_t kStep, class T>
 WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
+  constexpr int kCount = kRows == 4 ? 4 : 8;
   using V [[gnu::vector_size(kCount * sizeof(T))]] = T;
+  const int64_t whole = kRows == kCount ? k : k - 1;
   int64_t p = 0;
-  for (; p + 4 <= k; p += 4, out += 4 * kStep) {
+  for (; p + 4 <= whole; p += 4, out += 4 * kStep) {
     V row[4], even[2], odd[2], column[4];
-    for (int j = 0; j < 4; ++j) load_fours(b + j * step_b + p, step_b, row[j]);
+    for (int j = 0; j < 4; ++j)
+      load_fours(b + j * step_b + p, b + least(j + 4, kRows - 1) * step_b + p, row[j]);
     zip(row[0], row[2], even[0], even[1]);
     zip(row[1], row[3], odd[0], odd[1]);
     zip(even[0], odd[0], column[0], column[1]);
@@ -210,7 +224,7 @@ WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
     for (int j = 0; j < 4; ++j) __builtin_memcpy(out + j * kStep, &column[j], sizeof(V));
   }
   for (; p < k; ++p, out += kStep)
-    for (int j = 0; j < kCount; ++j) out[j] = b[j * step_b + p];
+    for (int j = 0; j < kRows; ++j) out[j] = b[j * step_b + p];
 }
 
 /// out[p, j] = b[p, j] in rows of one tile's columns, zeros beyond `width` to the end of its
@@ -280,6 +294,8 @@ void pack_rows(int64_t m, int64_t k, const Strided<T>& a, T* out) {
     T* to = out + i * k;
     int64_t r = 0;
     if (a.column == 1) {
+      if constexpr (kTileRows == 6)
+        for (; r + 6 <= rows; r += 6) transpose<6, kTileRows>(k, from, a.row, to);
       for (; r + 8 <= rows; r += 8) transpose<8, kTileRows>(k, from + r * a.row, a.row, to + r);
       for (; r + 4 <= rows; r += 4) transpose<4, kTileRows>(k, from + r * a.row, a.row, to + r);
     }
