@@ -19,6 +19,7 @@ constexpr int64_t kManyColumns = 256;  // of C: enough to cut them, each thread 
 
 constexpr int64_t kFewRows = 64;                     // of A, for each of the reasons
 constexpr int64_t kFewColumns = 128;                 // of B
+constexpr int64_t kFewLanes = 2;                     // of B: so few are for BLAS, if there is one
 constexpr int64_t kFewDepth = 32;                    // to pay for rounding operands
 constexpr int64_t kSmallResult = int64_t{1} << 17;   // elements of C
 constexpr int64_t kSmallOperand = int64_t{1} << 16;  // elements of a B for several products
@@ -32,7 +33,8 @@ double multiply_adds(int64_t m, int64_t n, int64_t k) {
 double work(const GemmShape& s) { return multiply_adds(s.m, s.n, s.k); }
 
 bool ours(const GemmShape& s, Isa isa, bool only_ours) {
-  return isa != Isa::baseline || only_ours || work(s) < kSmallProduct;
+  if (only_ours || work(s) < kSmallProduct || isa == Isa::avx512) return true;
+  return isa == Isa::avx2 && !s.float64 && s.n > kFewLanes;
 }
 
 /// Multiples of `unit` that make a piece of [0, size) worth a thread, if all of it is `work`.

@@ -19,7 +19,8 @@ inline constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
 inline constexpr int64_t kTileRows = 6;  // 12 of 16
 #endif
 
-/// Steps of k in a row without a jump: a step of 6 rows is short, of 12 long enough alone.
+/// Steps of k in a row without a jump, where A is packed: one of 6 rows is short, of 12 long
+/// enough.
 inline constexpr int kSteps = kTileRows == 6 ? 4 : 1;
 
 /// Columns of a tile: two vectors.
@@ -127,20 +128,26 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) __builtin_prefetch(c + i * ldc + j * kCount, 1);
   const T* ap = a.data;
-  const int64_t step = kPacked<A> ? kTileColumns<T> : step_b;
-#pragma GCC unroll kSteps
-  for (int64_t p = 0; p < k; ++p, ap += a.column, b += step) {
+  const auto add_products = [&]() WEFT_INLINE_LAMBDA {
     typename Lanes<T>::type row[kVectors];
-    if constexpr (kPacked<A> && !kSliverStays<T>) {
-      __builtin_prefetch(b + kAhead * kTileColumns<T>);
-      if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
-    }
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kCount);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) add_product(sum[i][j], ap[i * a.row], row[j]);
+  };
+  if constexpr (kPacked<A>) {
+#pragma GCC unroll kSteps
+    for (int64_t p = 0; p < k; ++p, ap += A::column, b += kTileColumns<T>) {
+      if (!kSliverStays<T>) {
+        __builtin_prefetch(b + kAhead * kTileColumns<T>);
+        if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
+      }
+      add_products();
+    }
+  } else {
+    for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) add_products();
   }
   if (width == kVectors * kCount) {
 #pragma GCC unroll 16
@@ -280,14 +287,19 @@ Panel<T> borrow_panel(int64_t k, int64_t n, const Strided<T>& b, T* out) {
   return pack_panel(k, n, b, out);
 }
 
+inline constexpr int64_t kColumnsAhead = 16;  // of A, prefetched: hardware does not cross pages
+
 /// out = a [m, k] as RowPanels.
 template <class T>
 void pack_rows(int64_t m, int64_t k, const Strided<T>& a, T* out) {
   const int64_t whole = a.row == 1 ? m / kTileRows * kTileRows : 0;
-  for (int64_t p = 0; p < k; ++p)  // all of a column at once: the next may be in another page
+  for (int64_t p = 0; p < k; ++p) {  // all of a column at once: the next may be in another page
+    const T* column = a.data + p * a.column;
+    for (int64_t i = 0; i < whole; i += 64 / static_cast<int64_t>(sizeof(T)))
+      __builtin_prefetch(column + kColumnsAhead * a.column + i);
     for (int64_t i = 0; i < whole; i += kTileRows)
-      __builtin_memcpy(out + i * k + p * kTileRows, a.data + p * a.column + i,
-                       kTileRows * sizeof(T));
+      __builtin_memcpy(out + i * k + p * kTileRows, column + i, kTileRows * sizeof(T));
+  }
   for (int64_t i = whole; i < m; i += kTileRows) {
     const int64_t rows = least(kTileRows, m - i);
     const T* from = a.data + i * a.row;

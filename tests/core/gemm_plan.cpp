@@ -70,6 +70,20 @@ TEST_CASE("products by our kernels: which way, and what threads share out") {
   for (const Isa isa : {Isa::baseline, Isa::avx2}) check_table(table, isa, true);
 }
 
+TEST_CASE("with AVX2 products of float64, and those by one vector or two, are BLAS's") {
+  const std::vector<Row> table = {
+      {"float64",
+       {.m = 1024, .n = 3, .k = 512, .float64 = true},
+       {blas, blas_is_faster, rows, 24, 3, 1024}},
+      {"two columns", {1024, 2, 512}, {blas, blas_is_faster, rows, 24, 2, 1024}},
+      {"three", {1024, 3, 512}, {in_place, few_columns, rows, 324, 0, 1024}},
+      {"below 250,000", {1024, 2, 122}, {in_place, few_columns, rows, 2040, 0, 1024}},
+  };
+  check_table(table, Isa::avx2, false);
+  CHECK(plan_gemm({1024, 2, 512}, Isa::avx2, true).way == in_place);
+  CHECK(plan_gemm({1024, 2, 512}, Isa::avx512, false).way == in_place);
+}
+
 TEST_CASE("with AVX2 up to 256 rows are few, unless columns of A lie far apart") {
   const std::vector<Row> avx2 = {
       {"256 rows", {256, 1024, 1000}, {in_place, few_rows, columns, 64, 0, 1024}},
