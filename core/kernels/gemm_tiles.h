@@ -13,7 +13,7 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(__AVX512F__)
 inline constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
 #else
 inline constexpr int64_t kTileRows = 6;  // 12 of 16
