@@ -51,7 +51,7 @@ struct Product {
 
   /// One of a batch, which may be followed by an epilogue.
   GemmShape shape(bool epilogue = false, int64_t batch = 1) const {
-    return {m, n, k, ta, lda, epilogue, batch};
+    return {m, n, k, ta, lda, epilogue, batch, std::is_same_v<T, double>};
   }
 
   kernels::Strided<T> left() const { return {a, ta ? 1 : lda, ta ? lda : 1}; }

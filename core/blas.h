@@ -29,8 +29,8 @@ MatmulPrecision float32_matmul_precision();
 /// While one lives, products that this thread asks for give every row of C the same bits however
 /// many rows there are: all go through our own kernels, where otherwise BLAS, which chooses its way
 /// by the shape, would make the large ones (unless weft is built without: WEFT_PORTABLE). With
-/// AVX-512 our kernels make them all anyway; with AVX2 large products are up to 12 % slower; on
-/// older CPUs BLAS may be three times as fast.
+/// AVX-512 our kernels make them all anyway, with AVX2 those of float32 with three columns or
+/// more; on older CPUs BLAS may be three times as fast.
 class IndependentRows {
  public:
   IndependentRows();

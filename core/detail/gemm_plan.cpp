@@ -19,6 +19,7 @@ constexpr int64_t kManyColumns = 256;  // of C: enough to cut them, each thread 
 
 constexpr int64_t kFewRows = 64;                     // of A, for each of the reasons
 constexpr int64_t kFewColumns = 128;                 // of B
+constexpr int64_t kFewLanes = 2;                     // of B: so few are for BLAS, if there is one
 constexpr int64_t kFewDepth = 32;                    // to pay for rounding operands
 constexpr int64_t kSmallResult = int64_t{1} << 17;   // elements of C
 constexpr int64_t kSmallOperand = int64_t{1} << 16;  // elements of a B for several products
@@ -32,7 +33,8 @@ double multiply_adds(int64_t m, int64_t n, int64_t k) {
 double work(const GemmShape& s) { return multiply_adds(s.m, s.n, s.k); }
 
 bool ours(const GemmShape& s, Isa isa, bool only_ours) {
-  return isa == Isa::avx512 || only_ours || work(s) < kSmallProduct;
+  if (only_ours || work(s) < kSmallProduct || isa == Isa::avx512) return true;
+  return isa == Isa::avx2 && !s.float64 && s.n > kFewLanes;
 }
 
 /// Multiples of `unit` that make a piece of [0, size) worth a thread, if all of it is `work`.
@@ -41,11 +43,14 @@ int64_t grain_of(int64_t size, int64_t unit, double work) {
   return static_cast<int64_t>(std::clamp(kWork / per_unit, 1.0, 1e9)) * unit;
 }
 
-GemmReason reason_of(const GemmShape& s) {
+GemmReason reason_of(const GemmShape& s, Isa isa) {
   // Columns of a transposed A that lie far apart are slow to read in place.
-  const int64_t less = s.ta && s.lda >= kFarColumns ? 4 : 1;
+  const bool far = s.ta && s.lda >= kFarColumns;
+  const int64_t less = far ? 4 : 1;
+  // A tile's columns of B are packed into 16 KiB with AVX2: they wait in L1 for more rows of A.
+  const int64_t more = isa == Isa::avx2 && !far ? 4 : 1;
   if (s.k == 0) return GemmReason::no_depth;
-  if (s.m <= kFewRows) return GemmReason::few_rows;
+  if (s.m <= kFewRows * more) return GemmReason::few_rows;
   if (s.n <= kFewColumns / less) return GemmReason::few_columns;
   if (s.m * s.n <= kSmallResult / less) return GemmReason::small_result;
   return GemmReason::large;
@@ -82,7 +87,7 @@ GemmPlan plan_packed(GemmReason reason, const GemmShape& s) {
 }
 
 GemmPlan plan_one(const GemmShape& s, Isa isa, bool only_ours) {
-  const GemmReason reason = reason_of(s);
+  const GemmReason reason = reason_of(s, isa);
   if (reason == GemmReason::no_depth) return cut_rows(GemmWay::scale, reason, s);
   if (!ours(s, isa, only_ours)) return plan_blas(s);
   if (reason == GemmReason::large) return plan_packed(reason, s);

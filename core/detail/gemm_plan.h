@@ -19,6 +19,7 @@ struct GemmShape {
   int64_t lda = 0;        ///< from one row of what is stored to the next
   bool epilogue = false;  ///< something is to be done with finished rows while they are in cache
   int64_t batch = 1;
+  bool float64 = false;
 };
 
 enum class GemmWay {
@@ -30,13 +31,15 @@ enum class GemmWay {
 
 /// Why that way.
 enum class GemmReason {
-  no_depth,        ///< k is 0
-  few_rows,        ///< in place: packing B would not be paid back by so few rows of A
-  few_columns,     ///< in place: A is read often enough already
-  small_result,    ///< in place: all of it stays in near caches
-  large,           ///< packed, as none of the above
-  packed_before,   ///< packed, for several products by the same B
-  blas_is_faster,  ///< without AVX-512, in a product above the size where BLAS's overhead counts
+  no_depth,       ///< k is 0
+  few_rows,       ///< in place: packing B would not be paid back by so few rows of A
+  few_columns,    ///< in place: A is read often enough already
+  small_result,   ///< in place: all of it stays in near caches
+  large,          ///< packed, as none of the above
+  packed_before,  ///< packed, for several products by the same B
+  /// above the size where BLAS's overhead counts: on the baseline; with AVX2 for float64, and for a
+  /// B of one or two columns, which leave the other lanes of our tiles idle
+  blas_is_faster,
 };
 
 enum class GemmCut { rows, columns, products };

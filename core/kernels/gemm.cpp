@@ -1,17 +1,18 @@
 // A product of any size on one thread, by blocks of k: with A in place and one sliver of B packed
-// at a time; or with B packed before, a panel of it in L2 and a tile's rows of A packed in L1.
+// at a time; or with B packed before, a panel of it and packed rows of A in L2, of which one tile's
+// sliver or rows stay in L1.
 #include <weft/core/kernels/gemm_tiles.h>
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
 constexpr int64_t kDepth = 256;
-constexpr int64_t kHeight = 8 * kTileRows;  // rows of A packed at a time
-constexpr int64_t kFewRows = 64;            // of A: too few to make packing B pay
+constexpr int64_t kHeight = 96;   // rows of A packed at a time
+constexpr int64_t kFewRows = 64;  // of A: too few to make packing B pay
 
 /// Columns of a panel of B: 512 KiB of them.
 template <class T>
-constexpr int64_t kBroad = 16 * kTileColumns<T>;
+constexpr int64_t kBroad = (512 << 10) / (kDepth * static_cast<int64_t>(sizeof(T)));
 
 template <class T>
 Strided<T> part_of(const Strided<T>& x, int64_t i, int64_t j) {
@@ -46,9 +47,10 @@ void packed_block(int64_t m, int64_t n, int64_t depth, const Strided<T>& a, cons
   for (int64_t i = 0; i < m; i += kHeight) {
     const int64_t height = least(kHeight, m - i);
     pack_rows(height, depth, from_row(a, i), rows);
-    for (int64_t r = 0; r < height; r += kTileRows)
-      multiply(least(kTileRows, height - r), n, depth, from_row(RowPanels<T>{rows, depth}, r), b,
-               scale, c + (i + r) * ldc, ldc);
+    const int64_t step = kSliverStays<T> ? height : kTileRows;
+    for (int64_t r = 0; r < height; r += step)
+      multiply(least(step, height - r), n, depth, from_row(RowPanels<T>{rows, depth}, r), b, scale,
+               c + (i + r) * ldc, ldc);
   }
 }
 

@@ -19,9 +19,18 @@ inline constexpr int64_t kTileRows = 12;  // 24 accumulators of 32 registers
 inline constexpr int64_t kTileRows = 6;  // 12 of 16
 #endif
 
+/// Steps of k in a row without a jump, where A is packed: one of 6 rows is short, of 12 long
+/// enough.
+inline constexpr int kSteps = kTileRows == 6 ? 4 : 1;
+
 /// Columns of a tile: two vectors.
 template <class T>
 inline constexpr int64_t kTileColumns = 2 * Lanes<T>::count;
+
+/// Whether a sliver of B, 256 rows of a cache line or less, leaves room in an L1 of 32 KiB: then it
+/// stays there while the rows of A stream past from L2. A wider one streams past a tile's rows.
+template <class T>
+inline constexpr bool kSliverStays = kTileColumns<T> * sizeof(T) <= 64;
 
 template <class T>
 struct SumOf {
@@ -119,18 +128,26 @@ void tile(int64_t k, const A& a, const T* b, int64_t step_b, Scale<Sum<T>> scale
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) __builtin_prefetch(c + i * ldc + j * kCount, 1);
   const T* ap = a.data;
-  for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) {
+  const auto add_products = [&]() WEFT_INLINE_LAMBDA {
     typename Lanes<T>::type row[kVectors];
-    if constexpr (kPacked<A>) {
-      __builtin_prefetch(b + kAhead * kTileColumns<T>);
-      if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
-    }
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kCount);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) add_product(sum[i][j], ap[i * a.row], row[j]);
+  };
+  if constexpr (kPacked<A>) {
+#pragma GCC unroll kSteps
+    for (int64_t p = 0; p < k; ++p, ap += A::column, b += kTileColumns<T>) {
+      if (!kSliverStays<T>) {
+        __builtin_prefetch(b + kAhead * kTileColumns<T>);
+        if (kVectors > 1) __builtin_prefetch(b + kAhead * kTileColumns<T> + kCount);
+      }
+      add_products();
+    }
+  } else {
+    for (int64_t p = 0; p < k; ++p, ap += a.column, b += step_b) add_products();
   }
   if (width == kVectors * kCount) {
 #pragma GCC unroll 16
@@ -181,28 +198,32 @@ WEFT_INLINE void zip(const V& a, const V& b, V& low, V& high) {
   }
 }
 
-/// v = four elements of row 0 or, if there is room, four of row 0 and four of row 4.
+/// v = four elements of one row or, if there is room, four of another behind them.
 template <class V, class T>
-WEFT_INLINE void load_fours(const T* b, int64_t step_b, V& v) {
+WEFT_INLINE void load_fours(const T* one, const T* other, V& v) {
   using Four [[gnu::vector_size(4 * sizeof(T))]] = T;
   Four first, second;
-  __builtin_memcpy(&first, b, sizeof first);
+  __builtin_memcpy(&first, one, sizeof first);
   if constexpr (sizeof(V) == sizeof(Four)) {
     v = first;
   } else {
-    __builtin_memcpy(&second, b + 4 * step_b, sizeof second);
+    __builtin_memcpy(&second, other, sizeof second);
     v = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
   }
 }
 
-/// out[p, j] = b[j, p] for kCount (4 or 8) rows of b [kCount, k]; rows of out are kStep apart.
-template <int kCount, int64_t kStep, class T>
+/// out[p, j] = b[j, p] for kRows (4, 6 or 8) rows of b [kRows, k]; rows of out are kStep apart. Six
+/// are stored as eight, the last two of which the next overwrite: so the last of k go one by one.
+template <int kRows, int64_t kStep, class T>
 WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
+  constexpr int kCount = kRows == 4 ? 4 : 8;
   using V [[gnu::vector_size(kCount * sizeof(T))]] = T;
+  const int64_t whole = kRows == kCount ? k : k - 1;
   int64_t p = 0;
-  for (; p + 4 <= k; p += 4, out += 4 * kStep) {
+  for (; p + 4 <= whole; p += 4, out += 4 * kStep) {
     V row[4], even[2], odd[2], column[4];
-    for (int j = 0; j < 4; ++j) load_fours(b + j * step_b + p, step_b, row[j]);
+    for (int j = 0; j < 4; ++j)
+      load_fours(b + j * step_b + p, b + least(j + 4, kRows - 1) * step_b + p, row[j]);
     zip(row[0], row[2], even[0], even[1]);
     zip(row[1], row[3], odd[0], odd[1]);
     zip(even[0], odd[0], column[0], column[1]);
@@ -210,7 +231,7 @@ WEFT_INLINE void transpose(int64_t k, const T* b, int64_t step_b, T* out) {
     for (int j = 0; j < 4; ++j) __builtin_memcpy(out + j * kStep, &column[j], sizeof(V));
   }
   for (; p < k; ++p, out += kStep)
-    for (int j = 0; j < kCount; ++j) out[j] = b[j * step_b + p];
+    for (int j = 0; j < kRows; ++j) out[j] = b[j * step_b + p];
 }
 
 /// out[p, j] = b[p, j] in rows of one tile's columns, zeros beyond `width` to the end of its
@@ -266,20 +287,27 @@ Panel<T> borrow_panel(int64_t k, int64_t n, const Strided<T>& b, T* out) {
   return pack_panel(k, n, b, out);
 }
 
+inline constexpr int64_t kColumnsAhead = 16;  // of A, prefetched: hardware does not cross pages
+
 /// out = a [m, k] as RowPanels.
 template <class T>
 void pack_rows(int64_t m, int64_t k, const Strided<T>& a, T* out) {
   const int64_t whole = a.row == 1 ? m / kTileRows * kTileRows : 0;
-  for (int64_t p = 0; p < k; ++p)  // all of a column at once: the next may be in another page
+  for (int64_t p = 0; p < k; ++p) {  // all of a column at once: the next may be in another page
+    const T* column = a.data + p * a.column;
+    for (int64_t i = 0; i < whole; i += 64 / static_cast<int64_t>(sizeof(T)))
+      __builtin_prefetch(column + kColumnsAhead * a.column + i);
     for (int64_t i = 0; i < whole; i += kTileRows)
-      __builtin_memcpy(out + i * k + p * kTileRows, a.data + p * a.column + i,
-                       kTileRows * sizeof(T));
+      __builtin_memcpy(out + i * k + p * kTileRows, column + i, kTileRows * sizeof(T));
+  }
   for (int64_t i = whole; i < m; i += kTileRows) {
     const int64_t rows = least(kTileRows, m - i);
     const T* from = a.data + i * a.row;
     T* to = out + i * k;
     int64_t r = 0;
     if (a.column == 1) {
+      if constexpr (kTileRows == 6)
+        for (; r + 6 <= rows; r += 6) transpose<6, kTileRows>(k, from, a.row, to);
       for (; r + 8 <= rows; r += 8) transpose<8, kTileRows>(k, from + r * a.row, a.row, to + r);
       for (; r + 4 <= rows; r += 4) transpose<4, kTileRows>(k, from + r * a.row, a.row, to + r);
     }
