@@ -19,7 +19,7 @@ using benchmark::State;
 struct OpCase {
   const char* name;
   std::vector<Shape> shapes;  // of the inputs, all of which require gradients
-  std::function<Tensor(const Tensors&)> op;
+  TensorFunction op;
 };
 
 constexpr int64_t kBatch = 64, kLength = 32, kModel = 256, kHidden = 1024, kHeads = 8;
@@ -33,6 +33,7 @@ Tensor ids() {
 const Shape one{1}, width{kModel}, states{kBatch, kLength, kModel};
 const Shape hidden{kBatch, kLength, kHidden}, heads{kBatch, kHeads, kLength, kHeadWidth};
 const Shape table{kVocabulary, kModel}, logits{kBatch, kLength, kVocabulary};
+const Shape long_heads{1, 8, 1024, 64}, long_bias{8, 1024, 1024};
 const RandomKey key{1, 0};
 using In = const Tensors&;
 
@@ -85,6 +86,29 @@ std::vector<OpCase> op_cases() {
       {"attention, causal",
        {heads, heads, heads},
        [](In in) { return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true}); }},
+      {"attention, with weights",
+       {heads, heads, heads},
+       [](In in) { return attention_with_weights(in[0], in[1], in[2]).output; }},
+      {"long attention",
+       {long_heads, long_heads, long_heads},
+       [](In in) { return scaled_dot_product_attention(in[0], in[1], in[2]); }},
+      {"long attention, dropout",
+       {long_heads, long_heads, long_heads},
+       [](In in) {
+         return scaled_dot_product_attention(in[0], in[1], in[2], {.dropout = 0.1, .key = key});
+       }},
+      {"long attention, a bias that learns",
+       {long_heads, long_heads, long_heads, long_bias},
+       [](In in) { return scaled_dot_product_attention(in[0], in[1], in[2], {.mask = in[3]}); }},
+      {"long attention, with weights",
+       {long_heads, long_heads, long_heads},
+       [](In in) { return attention_with_weights(in[0], in[1], in[2]).output; }},
+      {"long attention, through weights",
+       {long_heads, long_heads, long_heads},
+       [](In in) {
+         const auto found = attention_with_weights(in[0], in[1], in[2]);
+         return Tensors{found.output, found.weights};
+       }},
       {"cross_entropy",
        {logits},
        [id = ids()](In in) { return cross_entropy(in[0], id, {.label_smoothing = 0.1}); }},
@@ -130,8 +154,9 @@ void forward(State& state, const OpCase& c) {
 void forward_backward(State& state, const OpCase& c) {
   const Tensors inputs = random_inputs(c);
   Generator gen(3);
-  const Tensor dy = randn(c.op(inputs).shape(), gen);
-  measure(state, [&] { grad({c.op(inputs)}, inputs, {.grad_outputs = {dy}}); });
+  Tensors dy;
+  for (const Tensor& y : c.op(inputs)) dy.push_back(randn(y.shape(), gen));
+  measure(state, [&] { grad(c.op(inputs), inputs, {.grad_outputs = dy}); });
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Training steps, attention calls and decoding, timed. The cases are listed here only: the peers
 // take their sizes from --list. Every case runs in a process of its own, so that peak memory is its
-// own. usage: weft_bench [--list | --case NAME | --train SIZES | --attention SIZES | --decode
-// SIZES]
+// own. usage: weft_bench [--list | --case NAME | --train SIZES | --attention SIZES | --hvp SIZES |
+//                    --decode SIZES]
 //                   [--threads N] [--steps N] [--bf16] [--record none|run|all] [--profile]
 //                   [--regions]
 #include <fmt/core.h>
@@ -163,6 +163,23 @@ Result run(const AttentionCase& c, const Timing& timing) {
           gflop(c)};
 }
 
+// The Hessian of |y|^2 / 2, y the attention's output by heads, times a vector.
+Result run_hvp(const AttentionCase& c, const Timing& timing) {
+  Generator gen(0);
+  auto operands = [&] {
+    auto heads = [&](int64_t length) {
+      return randn({c.batch, c.heads, length, c.width / c.heads}, gen);
+    };
+    return Tensors{heads(c.queries), heads(c.keys), heads(c.keys)};
+  };
+  const Tensors at = operands(), along = operands();
+  auto loss = [](const Tensors& in) {
+    return sum(pow(scaled_dot_product_attention(in[0], in[1], in[2]), 2)) * 0.5;
+  };
+  const NoGrad plain_numbers;
+  return {timed([&] { hvp(loss, at, along); }, timing)};
+}
+
 // A chain of 1,000 multiplications of one number, forward and backward.
 Result run_op_overhead(const Timing& timing) {
   return {timed(
@@ -292,6 +309,11 @@ Run sized_decoding(const std::vector<int64_t>& n) {
   return [c = DecodeCase{"decode", n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]}](
              const Timing& t) { return run(c, t); };
 }
+Run sized_hvp(const std::vector<int64_t>& n) {
+  return [c = AttentionCase{"hvp", n[0], n[1], n[2], n[3], n[4]}](const Timing& t) {
+    return run_hvp(c, t);
+  };
+}
 
 int run_program(int argc, char** argv) {
   CLI::App app{"Time training steps, attention calls and decoding; a JSON line for each case."};
@@ -300,7 +322,7 @@ int run_program(int argc, char** argv) {
   Timing timing{0, Record::none};
   Prints prints;
   bool list = false, bf16 = false;
-  std::vector<int64_t> train, attention, decoding;
+  std::vector<int64_t> train, attention, curved, decoding;
   std::map<std::string, Run> all = cases();
   std::vector<std::string> names;
   for (const auto& entry : all) names.push_back(entry.first);
@@ -316,6 +338,7 @@ int run_program(int argc, char** argv) {
   add_sizes("--train", train, 9,
             "A training step: d_model,ffn,heads,encoder,decoder,vocabulary,batch,source,target");
   add_sizes("--attention", attention, 5, "Cross-attention: batch,queries,keys,width,heads");
+  add_sizes("--hvp", curved, 5, "The Hessian of attention times a vector: the same sizes");
   add_sizes("--decode", decoding, 10,
             "Beam search: d_model,ffn,heads,encoder,decoder,vocabulary,sentences,source,shortest,"
             "beam");
@@ -344,6 +367,7 @@ int run_program(int argc, char** argv) {
   if (bf16) set_float32_matmul_precision(MatmulPrecision::bf16);
   if (!train.empty()) all[name = "train"] = sized_training(train);
   if (!attention.empty()) all[name = "attention"] = sized_attention(attention);
+  if (!curved.empty()) all[name = "hvp"] = sized_hvp(curved);
   if (!decoding.empty()) all[name = "decode"] = sized_decoding(decoding);
   if (!name.empty()) names = {name};
   int failed = 0;

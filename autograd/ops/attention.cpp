@@ -4,17 +4,17 @@
 //
 // A masked score is a finite number before the softmax and its weight is set to exactly 0 after it:
 // the gradient through both is exactly 0, also for a query that may attend to nothing. NaN and inf
-// at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A;
-// second order runs through the composition.
+// at a masked position reach nobody. The fused path (core/kernels/attention.h) never holds A, nor
+// do its first and second derivatives; third order runs through the composition.
 #include <weft/autograd/graph/named.h>
 #include <weft/autograd/graph/op.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/attention_samples.h>
+#include <weft/autograd/ops/detail/fused_attention.h>
 #include <weft/autograd/ops/detail/query_heads.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/broadcast.h>
 #include <weft/core/detail/check.h>
-#include <weft/core/kernels/attention.h>
 #include <weft/core/kernels/elementwise.h>
 
 #include <atomic>
@@ -23,7 +23,7 @@
 namespace weft {
 namespace {
 
-extern const Op kAttention;
+extern const Op kAttention, kAttentionBackward;
 
 void check_mask(const char* who, const Tensor& mask, const Shape& scores) {
   bool fits = mask.dim() <= scores.rank();
@@ -73,10 +73,6 @@ Tensor allowed_positions(const AttentionOptions& o, int64_t tq, int64_t tk) {
   return allowed.defined() ? logical_and(allowed, past) : past;
 }
 
-double scale_of(const AttentionOptions& o, const Tensor& q) {
-  return o.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
-}
-
 double lowest(DType dtype) {
   return dtype == kFloat32 ? static_cast<double>(std::numeric_limits<float>::lowest())
                            : std::numeric_limits<double>::lowest();
@@ -90,13 +86,6 @@ Tensor below_top(const Tensor& scores, const Tensor& allowed, const Tensor& hidd
     return max(scores.detach(), {-1}, true);
   }();
   return where(allowed, scores - top, hidden);
-}
-
-// Whether y stands behind x in each row, as the parts of one packed projection do.
-bool neighbours(const Tensor& x, const Tensor& y) {
-  const auto row = static_cast<size_t>(x.size(1) * x.size(3)) * size_of(x.dtype());
-  return x.same_storage(y) && x.shape() == y.shape() && x.strides() == y.strides() &&
-         x.strides()[1] == x.size(3) && y.raw() == static_cast<const char*>(x.raw()) + row;
 }
 
 bool all_finite(const Tensor& x) {
@@ -155,7 +144,7 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
     return compose_contained(q, k, v, o, allowed);
   const Tensor zero = scalar(0, q.dtype());
 
-  Tensor scores = matmul(q * scale_of(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
+  Tensor scores = matmul(q * detail::attention_scale(o, q), transpose(k, 2, 3));  // [B, H, Tq, Tk]
   if (o.mask.defined() && o.mask.dtype() != kBool) scores = scores + where(allowed, o.mask, zero);
   const Tensor hidden = scalar(lowest(q.dtype()), q.dtype());
   if (allowed.defined()) scores = where(allowed, scores, hidden);
@@ -169,121 +158,100 @@ AttentionWithWeights compose(const Tensor& q, const Tensor& k, const Tensor& v,
   return {matmul(kept, v), weights};
 }
 
-// The kernels want the last dim contiguous, and nothing else.
-Tensor with_dense_rows(const Tensor& x) {
-  return x.size(3) == 1 || x.strides()[3] == 1 ? x : contiguous(x);
-}
-
-// Uninitialized [B, H, T, width], `parts` of them, laid out so that merging the heads of a tensor
-// like `x` into [B, T, H width] or [T, B, H width], whichever x was split from, is a view; the
-// parts stand one after another in each row, as in a packed projection.
-Tensors heads_like(const Tensor& x, int64_t width, int64_t parts = 1) {
-  const int64_t b = x.size(0), h = x.size(1), t = x.size(2), all = parts * h * width;
-  const bool batch_inside = b > 1 && x.strides()[2] > x.strides()[0];
-  const Shape strides{batch_inside ? all : t * all, width, batch_inside ? b * all : all, 1};
-  const Tensor memory({b, t, all}, x.dtype());
-  Tensors views;
-  for (int64_t i = 0; i < parts; ++i)
-    views.push_back(memory.strided_view({b, h, t, width}, strides, i * h * width));
-  return views;
-}
-
-// Room for the gradients of q, k and v: packed where these are, so that nobody has to join them.
-Tensors gradient_rooms(const Tensor& q, const Tensor& k, const Tensor& v) {
-  if (!neighbours(k, v))
-    return {heads_like(q, q.size(3))[0], heads_like(k, k.size(3))[0], heads_like(v, v.size(3))[0]};
-  if (neighbours(q, k)) return heads_like(q, q.size(3), 3);
-  const Tensors memory = heads_like(k, k.size(3), 2);
-  return {heads_like(q, q.size(3))[0], memory[0], memory[1]};
-}
-
-kernels::HeadStrides head_strides(const Tensor& x) {
-  return {x.strides()[0], x.strides()[1], x.strides()[2]};
-}
-
-template <class T>
-T* writable(const Tensor& x) {
-  return static_cast<T*>(x.raw());
-}
-
-template <class T>
-kernels::Attention<T> describe(const Tensor& q, const Tensor& k, const Tensor& v,
-                               const AttentionOptions& o) {
-  kernels::Attention<T> a;
-  a.batch = q.size(0), a.heads = q.size(1), a.queries = q.size(2), a.keys = k.size(2);
-  a.width = q.size(3), a.value_width = v.size(3);
-  a.q = q.data<T>(), a.k = k.data<T>(), a.v = v.data<T>();
-  a.q_at = head_strides(q), a.k_at = head_strides(k), a.v_at = head_strides(v);
-  a.scale = scale_of(o, q);
-  a.causal = o.causal;
-  a.dropout = o.dropout;
-  a.key = o.key;
-  if (!o.mask.defined()) return a;
-  const OpScope inside;
-  const Shape at = expand(o.mask, {a.batch, a.heads, a.queries, a.keys}).strides();
-  const kernels::MaskStrides steps{at[0], at[1], at[2], at[3]};
-  if (o.mask.dtype() == kBool)
-    a.allowed = o.mask.data<bool>(), a.allowed_at = steps;
-  else
-    a.bias = o.mask.data<T>(), a.bias_at = steps;
-  return a;
-}
-
-struct SavedAttention {
-  Saved q, k, v, mask;
-  Saved y;
-  Saved top, inverse;        // [B, H, Tq]: kernels::SoftmaxRows
-  AttentionOptions options;  // but for the mask
-};
-
 AttentionOptions with_mask(const Tensor& mask, AttentionOptions o) {
   o.mask = mask;
   return o;
 }
 
-Tensors fused_backward(const SavedAttention& s, Backward& b, const Tensors& in) {
-  const Tensor &q = in[0], &k = in[1], &v = in[2];
-  const AttentionOptions o = with_mask(in[3], s.options);
-  const Tensor y = b.saved(s.y), top = b.saved(s.top), inverse = b.saved(s.inverse),
-               dy = with_dense_rows(b.dy());
-  const Tensors rooms = gradient_rooms(q, k, v);
-  const Tensor &dq = rooms[0], &dk = rooms[1], &dv = rooms[2];
-  const Tensor dmask =
-      b.needs(3) ? Tensor({q.size(0), q.size(1), q.size(2), k.size(2)}, q.dtype()) : Tensor();
-  dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::AttentionGrad<T> g;
-    g.y = y.data<T>(), g.dy = dy.data<T>();
-    g.top = top.data<T>(), g.inverse = inverse.data<T>();
-    g.y_at = head_strides(y), g.dy_at = head_strides(dy);
-    g.dq = writable<T>(dq), g.dk = writable<T>(dk), g.dv = writable<T>(dv);
-    g.dq_at = head_strides(dq), g.dk_at = head_strides(dk), g.dv_at = head_strides(dv);
-    if (dmask.defined()) g.dbias = writable<T>(dmask);
-    kernels::attention_grad(describe<T>(q, k, v, o), g);
-  });
-  return {dq, dk, dv, dmask.defined() ? sum_to(dmask, o.mask.shape()) : dmask};
+// What of a call its backward needs, mask apart from the other options.
+struct SavedAttention {
+  Saved q, k, v, mask;
+  Saved y, top, inverse;
+  AttentionOptions options;
+
+  detail::FusedAttention read(Backward& b) const {
+    return {b.saved(q), b.saved(k),   b.saved(v),      with_mask(b.saved(mask), options),
+            b.saved(y), b.saved(top), b.saved(inverse)};
+  }
+};
+
+// The definition as a function of q, k, v and mask.
+TensorFunction composition(const AttentionOptions& o) {
+  return [o](const Tensors& x) { return compose(x[0], x[1], x[2], with_mask(x[3], o)).output; };
 }
 
-Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value,
-             const AttentionOptions& o) {
-  const Tensor q = with_dense_rows(query), k = with_dense_rows(key), v = with_dense_rows(value);
-  const Tensor y = heads_like(q, v.size(3))[0];  // [B, H, Tq, Dv]
-  const Shape rows{q.size(0), q.size(1), q.size(2)};
-  const Tensor top(rows, q.dtype()), inverse(rows, q.dtype());
-  dispatch_floating("scaled_dot_product_attention", q.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::attention(describe<T>(q, k, v, o), writable<T>(y), head_strides(y),
-                       kernels::SoftmaxRows<T>{writable<T>(top), writable<T>(inverse)});
-  });
-  const SavedAttention saved{save(q),        save(k),   save(v),       save(o.mask),
-                             save_output(y), save(top), save(inverse), with_mask({}, o)};
-  return record(kAttention, y, {q, k, v, o.mask}, [s = saved](Backward& b) {
-    const Tensors in{b.saved(s.q), b.saved(s.k), b.saved(s.v), b.saved(s.mask)};
-    if (b.first_order()) return fused_backward(s, b, in);
-    auto composition = [&](const Tensors& x) {
-      return compose(x[0], x[1], x[2], with_mask(x[3], s.options)).output;
-    };
-    return vjp(composition, in, {b.dy()});
+// The gradients of <Q', dQ> + <K', dK> + ... by q, k, v, mask and dy, where `in` holds these five
+// and then the directions Q', K' and so on, the mask's only if it has one.
+Tensors composed_tangents(const Tensors& in, const AttentionOptions& o) {
+  const auto directions = in.begin() + 5;
+  auto gradients = [&](const Tensors& x) {
+    Tensors found = vjp(composition(o), {x[0], x[1], x[2], x[3]}, {x[4]});
+    found.resize(in.size() - 5);
+    return found;
+  };
+  return vjp(gradients, {in.begin(), directions}, {directions, in.end()});
+}
+
+// The same by the kernels, as an op. Third order runs through the composition.
+Tensors recorded_tangents(const detail::FusedAttention& f, const Tensor& dy,
+                          const Tensors& directions) {
+  const bool mask_too = directions.size() > 3;
+  Tensors in{f.q, f.k, f.v, f.options.mask, dy};
+  in.insert(in.end(), directions.begin(), directions.end());
+  const std::vector<Saved> saved = [&] {
+    std::vector<Saved> all;
+    for (const Tensor& x : in) all.push_back(save(x));
+    return all;
+  }();
+  auto drop_mask = [mask_too](Tensors all) {
+    if (!mask_too) all.erase(all.begin() + 3);
+    return all;
+  };
+  Tensors found = record_all(
+      kAttentionBackward, drop_mask(detail::attention_tangents(f, dy, directions, true)), in,
+      [saved, drop_mask, o = with_mask({}, f.options), mask_too](Backward& b) {
+        Tensors at, d;
+        for (const Saved& x : saved) at.push_back(b.saved(x));
+        for (int i = 0; i < (mask_too ? 5 : 4); ++i) d.push_back(b.dy(i));
+        return vjp([&](const Tensors& x) { return drop_mask(composed_tangents(x, o)); }, at, d);
+      });
+  if (!mask_too) found.insert(found.begin() + 3, Tensor());
+  return found;
+}
+
+// The gradients as an op of q, k, v, mask and dy. Why its vjp is what the kernels call a tangent
+// stands in core/kernels/attention.h.
+Tensors recorded_gradients(const detail::FusedAttention& f, const Tensor& dy, bool mask_too) {
+  Tensors found = detail::attention_gradients(f, dy, mask_too);
+  found.resize(mask_too ? 4 : 3);
+  const AttentionOptions& o = f.options;
+  const SavedAttention saved{save(f.q),          save(f.k),   save(f.v),       save(o.mask),
+                             save(f.y.detach()), save(f.top), save(f.inverse), with_mask({}, o)};
+  found = record_all(kAttentionBackward, found, Tensors{f.q, f.k, f.v, o.mask, dy},
+                     [s = saved, dy = save(dy), mask_too](Backward& b) {
+                       Tensors directions{b.dy(0), b.dy(1), b.dy(2)};
+                       if (mask_too) directions.push_back(b.dy(3));
+                       const detail::FusedAttention call = s.read(b);
+                       if (!b.first_order())
+                         return recorded_tangents(call, b.saved(dy), directions);
+                       const bool operands = b.needs(0) || b.needs(1) || b.needs(2) || b.needs(3);
+                       return detail::attention_tangents(call, b.saved(dy), directions, operands);
+                     });
+  found.resize(4);
+  return found;
+}
+
+Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
+  using detail::with_dense_rows;
+  detail::FusedAttention f{
+      with_dense_rows(q), with_dense_rows(k), with_dense_rows(v), o, {}, {}, {}};
+  detail::run_attention(f);
+  const SavedAttention saved{save(f.q),        save(f.k),   save(f.v),       save(o.mask),
+                             save_output(f.y), save(f.top), save(f.inverse), with_mask({}, o)};
+  return record(kAttention, f.y, {f.q, f.k, f.v, o.mask}, [s = saved](Backward& b) {
+    const detail::FusedAttention call = s.read(b);
+    return b.first_order() ? detail::attention_gradients(call, b.dy(), b.needs(3))
+                           : recorded_gradients(call, b.dy(), b.needs(3));
   });
 }
 
@@ -323,6 +291,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Te
 namespace {
 
 const Op kAttention{"scaled_dot_product_attention", attention_samples};
+const Op kAttentionBackward{"scaled_dot_product_attention_backward", attention_backward_samples};
 
 }  // namespace
 }  // namespace weft

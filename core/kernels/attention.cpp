@@ -45,26 +45,27 @@ int64_t grain_for(const Attention<T>& a, int64_t rows) {
   return std::max<int64_t>(1, kAttentionGrain / std::max<int64_t>(work, 1));
 }
 
-/// So many that there are kCells cells, if the keys have as many blocks.
+/// Groups of `length` keys or queries of a head: so many that there are kCells cells, if there are
+/// as many blocks.
 template <class T>
-int64_t groups_of_keys(const Attention<T>& a) {
-  const int64_t heads = a.batch * a.heads, blocks = (a.keys + kBlockKeys - 1) / kBlockKeys;
+int64_t groups_of(const Attention<T>& a, int64_t length, int64_t block) {
+  const int64_t heads = a.batch * a.heads, blocks = (length + block - 1) / block;
   return heads == 0 ? 1 : std::clamp<int64_t>(kCells / heads, 1, std::max<int64_t>(blocks, 1));
 }
 
-/// dq += the shares of the other groups, one after another.
+/// y [B, H, length, width] += `count` shares of that shape, one after another.
 template <class T>
-void add_shares(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroups<T>& groups) {
-  const int64_t rows = a.batch * a.heads * a.queries;
+void add_shares(const Attention<T>& a, int64_t length, int64_t width, const T* shares,
+                int64_t count, T* y, const HeadStrides& at) {
+  const int64_t rows = count > 0 ? a.batch * a.heads * length : 0;
   parallel_for(
-      rows, std::max<int64_t>(1, kAttentionGrain / (groups.count * std::max<int64_t>(a.width, 1))),
+      rows, std::max<int64_t>(1, kAttentionGrain / ((count + 1) * std::max<int64_t>(width, 1))),
       [&](int64_t first, int64_t last) {
         for (int64_t r = first; r < last; ++r) {
-          const int64_t head = r / a.queries;
-          T* dq = g.dq + head / a.heads * g.dq_at.batch + head % a.heads * g.dq_at.head +
-                  r % a.queries * g.dq_at.row;
-          for (int64_t part = 0; part < groups.count - 1; ++part)
-            add_inplace<T>(dq, groups.dq + (part * rows + r) * a.width, a.width);
+          const int64_t head = r / length;
+          T* row = y + head / a.heads * at.batch + head % a.heads * at.head + r % length * at.row;
+          for (int64_t part = 0; part < count; ++part)
+            add_inplace<T>(row, shares + (part * rows + r) * width, width);
         }
       });
 }
@@ -84,7 +85,7 @@ void attention(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<
 
 template <class T>
 void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
-  const int64_t count = groups_of_keys(a);
+  const int64_t count = groups_of(a, a.keys, kBlockKeys);
   const Scratch<T> shares((count - 1) * a.batch * a.heads * a.queries * a.width);
   const KeyGroups<T> groups{count, shares.data()};
   ScratchOfRanges<T> scratch(attention_grad_scratch<T>(a));
@@ -93,10 +94,29 @@ void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g) {
                  const FlushSubnormals flush;
                  attention_grad_cells<T>(a, g, groups, scratch.next(), first, last);
                });
-  if (count > 1) add_shares(a, g, groups);
+  add_shares(a, a.queries, a.width, groups.dq, count - 1, g.dq, g.dq_at);
+}
+
+template <class T>
+void attention_tangent(const Attention<T>& a, const AttentionGrad<T>& g,
+                       const AttentionTangent<T>& t) {
+  const int64_t count = groups_of(a, a.queries, kBlockQueries);
+  const int64_t rows = g.dq ? (count - 1) * a.batch * a.heads * a.keys : 0;
+  const Scratch<T> dk(rows * a.width), dv(rows * a.value_width);
+  const QueryGroups<T> groups{count, dk.data(), dv.data()};
+  ScratchOfRanges<T> scratch(attention_tangent_scratch<T>(a));
+  parallel_for(a.batch * a.heads * count, grain_for(a, (a.queries + count - 1) / count),
+               [&](int64_t first, int64_t last) {
+                 const FlushSubnormals flush;
+                 attention_tangent_cells<T>(a, g, t, groups, scratch.next(), first, last);
+               });
+  if (!g.dq) return;
+  add_shares(a, a.keys, a.width, groups.dk, count - 1, g.dk, g.dk_at);
+  add_shares(a, a.keys, a.value_width, groups.dv, count - 1, g.dv, g.dv_at);
 }
 
 WEFT_INSTANTIATE(attention, float, double)
 WEFT_INSTANTIATE(attention_grad, float, double)
+WEFT_INSTANTIATE(attention_tangent, float, double)
 
 }  // namespace weft::kernels

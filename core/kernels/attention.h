@@ -9,6 +9,23 @@
 //   dV = (P M)^T dY,  dS = P (M (dY V^T) - D),  dQ = scale dS K,  dK = scale dS^T Q
 //
 // A query that may attend to nothing gives zeros, and zero gradients.
+//
+// Second order is made in the same blocks. Where Q, K, V and bias move by Q', K', V' and bias',
+//
+//   S' = scale (Q' K^T + Q K'^T) + bias',  P' = P (S' - mean),  mean_i = sum_j P_ij S'_ij,
+//   Y' = (P' M) V + (P M) V'
+//
+// and, for a fixed dY, with G = M (dY V^T) and G' = M (dY V'^T), so that dS = P (G - D), the
+// gradients by
+//
+//   D_i = sum_j P_ij G_ij,  D'_i = sum_j P'_ij (G_ij - D_i) + P_ij G'_ij,
+//   dS' = P' (G - D) + P (G' - D'),  dbias' = dS',
+//   dV' = (P' M)^T dY,  dQ' = scale (dS' K + dS K'),  dK' = scale (dS'^T Q + dS^T Q')
+//
+// L = <dY, Y> has (dQ, dK, dV, dbias) for a gradient, so their derivatives are its Hessian times
+// (Q', K', V', bias'). A Hessian is symmetric: these are also the gradients of
+// <Q', dQ> + <K', dK> + <V', dV> + <bias', dbias>, and Y' is the one by dY. That is how the double
+// backward uses them.
 #pragma once
 
 #include <weft/core/random.h>
@@ -68,6 +85,17 @@ struct AttentionGrad {
   T* dbias = nullptr;  ///< null, or [B, H, Tq, Tk], contiguous: dS, overwritten
 };
 
+/// A direction in which the operands move, and how the output moves with them.
+template <class T>
+struct AttentionTangent {
+  const T *q = nullptr, *k = nullptr, *v = nullptr;  ///< Q', K', V', shaped like the operands
+  HeadStrides q_at, k_at, v_at;
+  const T* bias = nullptr;  ///< bias'; null: 0
+  MaskStrides bias_at;
+  T* y = nullptr;  ///< Y' [B, H, Tq, value_width], overwritten
+  HeadStrides y_at;
+};
+
 /// Writes y [B, H, Tq, value_width] and `rows`. Threads inside; the same bits at any number of
 /// threads.
 template <class T>
@@ -77,5 +105,13 @@ void attention(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<
 /// is then made in parts, which depend on the shape alone.
 template <class T>
 void attention_grad(const Attention<T>& a, const AttentionGrad<T>& g);
+
+/// Writes t.y and, unless g.dq is null, how the gradients move, dQ', dK', dV' and dbias', to g's
+/// places for the gradients. Of g it reads dy, top and inverse. Threads over (batch, head), and
+/// over queries where these are few: dK' and dV' are then made in parts, which depend on the shape
+/// alone. Memory: a few rows of weights for each thread.
+template <class T>
+void attention_tangent(const Attention<T>& a, const AttentionGrad<T>& g,
+                       const AttentionTangent<T>& t);
 
 }  // namespace weft::kernels

@@ -1,5 +1,5 @@
 // Attention backward: the weights of each block are made again from the scores.
-#include <weft/core/kernels/attention_scores.h>
+#include <weft/core/kernels/attention_cells.h>
 
 namespace weft::kernels::WEFT_ISA {
 namespace {
@@ -85,11 +85,6 @@ void copy_rows(const T* x, int64_t step, int64_t rows, int64_t n, T* y, int64_t 
     for (int64_t d = 0; d < n; ++d) y[i * step_y + d] = x[i * step + d];
 }
 
-template <class T>
-void clear_rows(T* y, int64_t step, int64_t rows, int64_t n) {
-  for (int64_t i = 0; i < rows; ++i) clear(y + i * step, n);
-}
-
 /// One cell of the grid: a head, its keys [first, past), and where its share of dq is added up.
 template <class T>
 struct Cell {
@@ -99,13 +94,11 @@ struct Cell {
   int64_t dq_step;
 };
 
-/// Groups alternate between a head's first and last keys: under a causal mask these have the most
-/// and the least work, and a thread takes neighbours.
 template <class T>
 Cell<T> cell_at(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroups<T>& groups,
                 int64_t index) {
-  const int64_t head = index / groups.count, rank = index % groups.count;
-  const int64_t group = rank % 2 ? groups.count - 1 - rank / 2 : rank / 2;
+  const int64_t head = index / groups.count;
+  const int64_t group = group_of_rank(index % groups.count, groups.count);
   const int64_t blocks = (a.keys + kBlockKeys - 1) / kBlockKeys;
   Cell<T> cell;
   cell.n = Block{head / a.heads, head % a.heads, 0, 0, 0, 0};
@@ -116,6 +109,12 @@ Cell<T> cell_at(const Attention<T>& a, const AttentionGrad<T>& g, const KeyGroup
                        : groups.dq + part * a.queries * a.width;
   cell.dq_step = group == 0 ? g.dq_at.row : a.width;
   return cell;
+}
+
+/// The first query, at the start of a block, that may attend to keys from `key` on.
+template <class T>
+int64_t first_query(const Attention<T>& a, int64_t key) {
+  return a.causal ? least(key / kBlockQueries * kBlockQueries, a.queries) : 0;
 }
 
 /// Gets a chunk ready. Several blocks of queries: rows and gradients stand in scratch memory, close
@@ -214,13 +213,6 @@ void through_softmax(const Attention<T>& a, const Block& n, const Memory<T>& m,
   }
 }
 
-template <class T>
-void write_dbias(const Attention<T>& a, const Block& n, const T* ds, T* dbias) {
-  T* out = dbias + ((n.b * a.heads + n.h) * a.queries + n.q0) * a.keys + n.k0;
-  for (int64_t i = 0; i < n.nq; ++i)
-    for (int64_t j = 0; j < n.nk; ++j) out[i * a.keys + j] = ds[j * kLine + i];
-}
-
 /// Adds one block's share to dq and the chunk's dk and dv.
 template <class T>
 void add_block(const Attention<T>& a, const AttentionGrad<T>& g, const Cell<T>& cell,
@@ -247,20 +239,20 @@ void grad_of_cell(const Attention<T>& a, const AttentionGrad<T>& g, const Memory
                   Cell<T> cell) {
   Block& n = cell.n;
   clear_rows(cell.dq, cell.dq_step, a.queries, a.width);
-  if (g.dbias)
-    clear_rows(g.dbias + (n.b * a.heads + n.h) * a.queries * a.keys + cell.first, a.keys, a.queries,
-               cell.past - cell.first);
   for (int64_t first = cell.first; first < cell.past; first += kChunk) {
     const Keys<T> keys = gather_keys(a, g, m, cell, first);
-    // Queries before the chunk see none of it if causal.
-    n.q0 = a.causal ? first / kBlockQueries * kBlockQueries : 0;
+    n.q0 = first_query(a, first);
+    if (g.dbias) clear_dbias(a, Block{n.b, n.h, 0, n.q0, first, keys.count}, g.dbias);
     for (; n.q0 < a.queries; n.q0 += kBlockQueries) {
       n.nq = least(kBlockQueries, a.queries - n.q0);
       Queries<T> queries;
       gather_queries(a, g, n, m, queries);
       for (n.k0 = first; n.k0 < first + keys.count; n.k0 += kBlockKeys) {
         n.nk = least(kBlockKeys, first + keys.count - n.k0);
-        if (!hidden(a, n)) add_block(a, g, cell, m, queries, keys);
+        if (!hidden(a, n))
+          add_block(a, g, cell, m, queries, keys);
+        else if (g.dbias)
+          clear_dbias(a, n, g.dbias);
       }
     }
     scatter_keys(a, g, n, keys);

@@ -19,6 +19,15 @@ struct KeyGroups {
   T* dq = nullptr;
 };
 
+/// How the tangent is cut: each head's queries into `count` groups. Each makes a share of dK' and
+/// of dV'; the first stands in AttentionGrad, the others in `dk` [count - 1, B, H, Tk, width] and
+/// `dv` [count - 1, B, H, Tk, value_width].
+template <class T>
+struct QueryGroups {
+  int64_t count = 1;
+  T *dk = nullptr, *dv = nullptr;
+};
+
 /// Elements of T that attention_blocks needs as scratch.
 WEFT_KERNEL(int64_t, attention_scratch, const Attention<T>& a)
 
@@ -32,5 +41,13 @@ WEFT_KERNEL(void, attention_blocks, const Attention<T>& a, T* y, HeadStrides y_a
 /// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of keys.
 WEFT_KERNEL(void, attention_grad_cells, const Attention<T>& a, const AttentionGrad<T>& g,
             const KeyGroups<T>& groups, T* scratch, int64_t first, int64_t last)
+
+/// Elements of T that attention_tangent_cells needs as scratch.
+WEFT_KERNEL(int64_t, attention_tangent_scratch, const Attention<T>& a)
+
+/// Cells [first, last), numbered (b H + h) groups.count + the rank of a group of queries.
+WEFT_KERNEL(void, attention_tangent_cells, const Attention<T>& a, const AttentionGrad<T>& g,
+            const AttentionTangent<T>& t, const QueryGroups<T>& groups, T* scratch, int64_t first,
+            int64_t last)
 
 }  // namespace weft::kernels

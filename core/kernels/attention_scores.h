@@ -70,10 +70,27 @@ void apply_allowed(const Attention<T>& a, const Block& n, T* scores) {
   }
 }
 
+/// scores[j, i] += rows[i, j], eight queries at a time: their rows may be a power of two apart, so
+/// that lines of many of them would not fit the cache at once.
 template <class T>
-void apply_bias(const Attention<T>& a, const Block& n, T* scores) {
-  const MaskStrides& at = a.bias_at;
-  const T* p = a.bias + n.b * at.batch + n.h * at.head + n.q0 * at.query + n.k0 * at.key;
+void add_rows(const T* rows, int64_t step, const Block& n, T* scores) {
+  alignas(kVectorBytes) T strip[kBlockKeys * 8];
+  int64_t i = 0;
+  for (; i + 8 <= n.nq; i += 8) {
+    transpose<8, 8>(n.nk, rows + i * step, step, strip);
+    for (int64_t j = 0; j < n.nk; ++j)
+#pragma omp simd
+      for (int64_t l = 0; l < 8; ++l) scores[j * kLine + i + l] += strip[j * 8 + l];
+  }
+  for (; i < n.nq; ++i)
+    for (int64_t j = 0; j < n.nk; ++j) scores[j * kLine + i] += rows[i * step + j];
+}
+
+/// bias: a.bias, or a direction in which it changes.
+template <class T>
+void add_bias(const T* bias, const MaskStrides& at, const Block& n, T* scores) {
+  const T* p = bias + n.b * at.batch + n.h * at.head + n.q0 * at.query + n.k0 * at.key;
+  if (at.key == 1 && at.query != 0) return add_rows(p, at.query, n, scores);
   for (int64_t j = 0; j < n.nk; ++j, p += at.key, scores += kLine)
     for (int64_t i = 0; i < n.nq; ++i) scores[i] += p[i * at.query];
 }
@@ -92,7 +109,7 @@ void compute_scores(const Attention<T>& a, const Block& n, const Strided<T>& k,
                     const Panel<T>& q_transposed, T* scores) {
   multiply(n.nk, lanes_of<T>(n.nq), a.width, k, q_transposed,
            Scale<T>{static_cast<T>(a.scale), T(0)}, scores, kLine);
-  if (a.bias) apply_bias(a, n, scores);
+  if (a.bias) add_bias(a.bias, a.bias_at, n, scores);
   if (a.allowed) apply_allowed(a, n, scores);
   if (a.causal && n.k0 + n.nk > n.q0 + 1) apply_causal(n, scores);
 }

@@ -1,6 +1,7 @@
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/attention_samples.h>
+#include <weft/autograd/transforms/grad.h>
 
 namespace weft {
 namespace {
@@ -129,7 +130,30 @@ void add_attention_errors(Samples& s) {
             "and float64");
 }
 
+// Gradients of q, k, v and a floating mask at random output gradients, which come last.
+void add_backward(Samples& s, const char* name, Tensors inputs,
+                  const AttentionOptions& options = {}) {
+  inputs.push_back(s.normal({2, 2, 3, 3}));
+  auto gradients = [options](bool fused) {
+    return [=](const Tensors& in) {
+      auto f = [&](const Tensors& x) {
+        const AttentionOptions o = with_mask(options, x);
+        return fused ? scaled_dot_product_attention(x[0], x[1], x[2], o)
+                     : attention_with_weights(x[0], x[1], x[2], o).output;
+      };
+      return vjp(f, Tensors(in.begin(), in.end() - 1), {in.back()});
+    };
+  };
+  s.add(name, std::move(inputs), gradients(true), gradients(false));
+}
+
 }  // namespace
+
+void attention_backward_samples(Samples& s) {
+  add_backward(s, "plain", cross(s));
+  add_backward(s, "a bias that learns, causal", cross(s, s.normal({2, 1, 5})), {.causal = true});
+  add_backward(s, "dropout", cross(s), {.scale = 0.3, .dropout = 0.4, .key = {5, 0}});
+}
 
 void attention_samples(Samples& s) {
   add(s, "plain", cross(s));
