@@ -88,7 +88,8 @@ TEST_CASE("of many ids the likeliest go on, the smallest of equals first") {
       return std::tuple(-a.sum, a.id, a.from) < std::tuple(-b.sum, b.id, b.from);
     });
     const std::vector<Choice> chosen =
-        BeamSearch({.beam = kBeam}).choose({.live = live, .log_probs = log_probs, .longest = 9});
+        BeamSearch({.beam = kBeam})
+            .choose({.live = live, .finished = {}, .log_probs = log_probs, .longest = 9});
     REQUIRE(std::ssize(chosen) == kBeam);
     for (size_t i = 0; i < chosen.size(); ++i) {
       CHECK(chosen[i].id == all[i].id);
