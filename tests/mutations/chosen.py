@@ -38,7 +38,7 @@ CHOSEN = [
      "return p * (dy - sum(p * dy, {d}, true));", "return p * (dy - sum(dy, {d}, true));",
      "softmax: a factor is missing in the gradient's own gradient"),
     ("autograd/ops/attention.cpp",
-     "matmul(q * scale_of(o, q), transpose(k, 2, 3))", "matmul(q, transpose(k, 2, 3))",
+     "matmul(q * detail::attention_scale(o, q), transpose(k, 2, 3))", "matmul(q, transpose(k, 2, 3))",
      "attention: the composition drops the scale"),
     ("autograd/ops/attention.cpp",
      "return ge(unsqueeze(arange(tq), 1)", "return gt(unsqueeze(arange(tq), 1)",
