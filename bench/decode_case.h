@@ -65,10 +65,10 @@ class DecodeWork {
         strategy_(c),
         sources_(static_cast<size_t>(c.sentences)) {
     model_.eval();
-    for (size_t i = 0; i < sources_.size(); ++i) {
-      while (std::ssize(sources_[i]) + 1 < c.source)
-        sources_[i].push_back(kSpecials + gen.below(c.vocabulary - kSpecials));
-      sources_[i].push_back(kEnd);
+    for (Ids& source : sources_) {
+      while (std::ssize(source) + 1 < c.source)
+        source.push_back(kSpecials + gen.below(c.vocabulary - kSpecials));
+      source.push_back(kEnd);
     }
   }
 

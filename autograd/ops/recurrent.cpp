@@ -317,7 +317,8 @@ SampleFunction call(F f, ScanOptions o, bool bias) {
   };
 }
 
-void add_scans(Samples& s, int64_t gates, bool cell, Tensors (*f)(const Tensors&, ScanOptions),
+void add_scans(Samples& s, int64_t gates, bool cell,
+               Tensors (*f)(const Tensors&, const ScanOptions&),
                Tensors (*composed)(const Tensors&, const ScanOptions&)) {
   auto add = [&](const char* name, int64_t steps, int64_t rows, const ScanOptions& o, bool bias) {
     const int64_t width = 3;
@@ -336,10 +337,10 @@ void add_scans(Samples& s, int64_t gates, bool cell, Tensors (*f)(const Tensors&
   add("no rows", 2, 0, {}, true);
 }
 
-Tensors call_gru(const Tensors& in, ScanOptions o) {
+Tensors call_gru(const Tensors& in, const ScanOptions& o) {
   return {gru_scan(in[0], in[1], in[2], in[3], o)};
 }
-Tensors call_lstm(const Tensors& in, ScanOptions o) {
+Tensors call_lstm(const Tensors& in, const ScanOptions& o) {
   return lstm_scan(in[0], in[1], in[4], in[2], in[3], o);
 }
 
