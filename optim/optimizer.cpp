@@ -93,7 +93,7 @@ void Optimizer::run_rule(Slot& slot, const Tensor& gradient) const {
   Tensors news = std::exchange(slot.buffers, olds);
   check(news.size() == olds.size(), "{}: the rule must keep {} buffers; got {}", who_, olds.size(),
         news.size());
-  names.push_back("parameter");
+  names.emplace_back("parameter");
   olds.push_back(slot.parameter);
   news.push_back(p);
   for (size_t i = 0; i < news.size(); ++i) {

@@ -20,7 +20,8 @@ void layer_norm_grad_affine(const T* x, const RowMoments<T>* moments, const T* d
                             T* dbeta, int64_t rows, int64_t n) {
   const int64_t cells = std::clamp<int64_t>(rows * n >> 14, 1, kMaxCells);
   std::vector<T> partial(static_cast<size_t>(2 * cells * n));
-  const Grain grain = grain_of_cost(kAffineCost * static_cast<double>(rows * n / cells));
+  const Grain grain =
+      grain_of_cost(kAffineCost * static_cast<double>(rows * n) / static_cast<double>(cells));
   parallel_for(cells, grain, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t r = rows * c / cells, count = rows * (c + 1) / cells - r;
