@@ -29,9 +29,9 @@ TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
       d_model_(o.transformer.layer.d_model),
       heads_(o.transformer.layer.nhead),
       embedding_(child<Embedding>("embedding", o.vocabulary, d_model_, generator, kPad)),
+      alibi_(o.positions == Positions::alibi),
       dropout_(child<Dropout>("dropout", o.transformer.layer.dropout, generator)),
       transformer_(child<Transformer>("transformer", transformer_of(o), generator)) {
-  alibi_ = o.positions == Positions::alibi;
   if (o.positions == Positions::sinusoidal)
     sinusoidal_ = &child<SinusoidalPositions>("positions", /*batch_first=*/true);
   if (o.positions == Positions::learned)

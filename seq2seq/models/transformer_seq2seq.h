@@ -55,7 +55,7 @@ class TransformerSeq2Seq : public Layer<TransformerSeq2Seq, Seq2SeqModel> {
   SinusoidalPositions* sinusoidal_ = nullptr;
   LearnedPositions* learned_ = nullptr;
   RelativePositionBias *encoder_relative_ = nullptr, *decoder_relative_ = nullptr;
-  bool alibi_ = false;
+  bool alibi_;
   Dropout& dropout_;
   Transformer& transformer_;
   Embedding* target_embedding_ = nullptr;  // these two where matrices are separate

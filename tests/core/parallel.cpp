@@ -179,7 +179,7 @@ TEST_CASE("several threads may call parallel_for at once") {
         parallel_for(50, 1, [&](int64_t begin, int64_t end) { total += end - begin; });
     });
   for (std::thread& c : callers) c.join();
-  CHECK(total == 4 * 200 * 50);
+  CHECK(total == int64_t{4} * 200 * 50);
 }
 
 TEST_CASE("the number of threads must be sensible") {
