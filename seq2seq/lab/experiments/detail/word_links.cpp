@@ -1,8 +1,8 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/core/detail/bytes.h>
 #include <weft/core/detail/check.h>
 #include <weft/seq2seq/decoding/translator.h>
-#include <weft/core/detail/bytes.h>
 #include <weft/seq2seq/lab/experiments/detail/word_links.h>
 #include <weft/seq2seq/metrics/lexical_links.h>
 
