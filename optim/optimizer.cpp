@@ -125,20 +125,19 @@ void Optimizer::copy_into(Tensor into, const Tensor& value) const {
 void Optimizer::run_kernels(const Tensors& gradients, const std::vector<double>& scales) const {
   // All gradients in units, one after another: those of the i-th end before ends[i].
   std::vector<int64_t> ends;
+  int64_t units = 0;
   for (const Tensor& g : gradients)
-    ends.push_back((ends.empty() ? 0 : ends.back()) +
-                   ((g.defined() ? g.numel() : 0) + kUpdateUnit - 1) / kUpdateUnit);
-  parallel_for(
-      ends.back(), grain_of_cost(kUpdateCost * kUpdateUnit), [&](int64_t begin, int64_t end) {
-        for (int64_t unit = begin; unit < end;) {
-          const auto after = std::upper_bound(ends.begin(), ends.end(), unit);
-          const auto i = static_cast<size_t>(after - ends.begin());
-          const int64_t at = (unit - (i == 0 ? 0 : ends[i - 1])) * kUpdateUnit;
-          const int64_t n = std::min((end - unit) * kUpdateUnit, gradients[i].numel() - at);
-          run_kernel(slots_[i], gradients[i], {at, n, scales[i]});
-          unit = std::min(end, *after);
-        }
-      });
+    ends.push_back(units += ((g.defined() ? g.numel() : 0) + kUpdateUnit - 1) / kUpdateUnit);
+  parallel_for(units, grain_of_cost(kUpdateCost * kUpdateUnit), [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end;) {
+      const auto after = std::upper_bound(ends.begin(), ends.end(), unit);
+      const auto i = static_cast<size_t>(after - ends.begin());
+      const int64_t at = (unit - (i == 0 ? 0 : ends[i - 1])) * kUpdateUnit;
+      const int64_t n = std::min((end - unit) * kUpdateUnit, gradients[i].numel() - at);
+      run_kernel(slots_[i], gradients[i], {at, n, scales[i]});
+      unit = std::min(end, *after);
+    }
+  });
 }
 
 void Optimizer::zero_grad() {

@@ -36,7 +36,7 @@ std::optional<int> cores_of_quota(std::string_view cpu_max) {
   if (error != std::errc() || space == end) return {};  // "max", or no such file
   if (std::from_chars(space + 1, end, period).ec != std::errc() || quota < 1 || period < 1)
     return {};
-  return static_cast<int>(std::clamp<int64_t>((quota + period - 1) / period, 1, 1 << 20));
+  return static_cast<int>(std::clamp<int64_t>((quota - 1) / period + 1, 1, 1 << 20));
 }
 
 int usable_cores() {
