@@ -386,6 +386,20 @@ case_own_program() {
   "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
   "$program" show --model-dir "$dir/m" --sentence abc | grep -q b || fail "show"
 }
+case_smallest_adder() {
+  local source target a b
+  read -r source _ target < <("$program" tasks | grep -A 1 '^sums ' | tail -n 1)
+  a=$(rev <<<"${source%+*}") b=$(rev <<<"${source#*+}")
+  [ $((10#$a + 10#$b)) = $((10#$(rev <<<"$target"))) ] || fail "$source is not $target"
+  "$program" train --task sums --model-dir "$dir/m" --schedule constant --steps 20 >"$dir/out" 2>"$dir/log" || { cat "$dir/log" >&2; fail "train"; }
+  grep -q ' 46 parameters$' "$dir/out" || fail "not 46 parameters"
+  "$program" train --model-dir "$dir/m" --resume --steps 30 >/dev/null 2>&1 || fail "resume"
+  [ "$("$program" run --model-dir "$dir/m" --beam 3 <<<"$source" | wc -l)" = 1 ] || fail "run"
+  "$program" lab --model-dir "$dir/m" --over 2 --format json --out "$dir/r.json" >/dev/null || fail "lab"
+  for place in encoder cross; do
+    grep -q "{\"measure\":\"weights\",\"place\":\"$place\"" "$dir/r.json" || fail "no weights of $place"
+  done
+}
 
 case_lab() { # a report of a model in every format, and what it says of bad input
   local m="$dir/m" format tool here
