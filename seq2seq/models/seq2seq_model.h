@@ -21,7 +21,8 @@ class Decoding {
   /// comes next. The first ids are kBegin.
   virtual Tensor next_log_probs(const Tensor& ids) = 0;
 
-  /// Keeps these rows, in this order; a row may be kept twice.
+  /// Keeps these rows, in this order; a row may be kept twice. Throws if there is none of that
+  /// number, and keeps all as they were.
   virtual void keep(const Ids& rows) = 0;
 };
 

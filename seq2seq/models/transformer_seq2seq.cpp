@@ -1,4 +1,5 @@
 #include <weft/autograd/ops.h>
+#include <weft/core/detail/check.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
@@ -16,9 +17,13 @@ TransformerOptions transformer_of(const TransformerSeq2SeqOptions& options) {
   return o;
 }
 
-std::vector<int64_t> taken(const std::vector<int64_t>& values, const Ids& index) {
+std::vector<int64_t> taken(const std::vector<int64_t>& values, const Ids& rows) {
   std::vector<int64_t> found;
-  for (const int64_t i : index) found.push_back(values[static_cast<size_t>(i)]);
+  for (const int64_t row : rows) {
+    check(row >= 0 && row < std::ssize(values), "keep: rows must be in [0, {}); got {}",
+          values.size(), row);
+    found.push_back(values[static_cast<size_t>(row)]);
+  }
   return found;
 }
 

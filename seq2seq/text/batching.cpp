@@ -117,9 +117,11 @@ PaddedIds pad_ids(std::span<const Pair> pairs, const Batch& batch, Ids Pair::*si
 PaddedIds select_rows(const PaddedIds& ids, const Ids& rows) {
   PaddedIds taken{std::ssize(rows), ids.columns, {}, {}};
   for (const int64_t row : rows) {
+    check(row >= 0 && row < ids.rows, "select_rows: rows must be in [0, {}); got {}", ids.rows,
+          row);
     const int64_t* first = ids.ids.data() + row * ids.columns;
     taken.ids.insert(taken.ids.end(), first, first + ids.columns);
-    taken.lengths.push_back(ids.lengths.at(static_cast<size_t>(row)));
+    taken.lengths.push_back(ids.lengths[static_cast<size_t>(row)]);
   }
   return taken;
 }

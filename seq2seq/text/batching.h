@@ -46,7 +46,7 @@ struct PaddedIds {
 
 PaddedIds pad_ids(std::span<const Ids> sentences);
 
-/// These rows, in this order; a row may be taken twice.
+/// These rows, in this order; a row may be taken twice. Throws if there is none of that number.
 PaddedIds select_rows(const PaddedIds& ids, const Ids& rows);
 
 /// The sources or the targets of a batch: `side` is &Pair::source or &Pair::target.

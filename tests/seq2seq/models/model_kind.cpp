@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <weft/core/error.h>
 #include <weft/seq2seq/models/model_kind.h>
 #include <weft/seq2seq/settings/named.h>
@@ -27,6 +28,26 @@ TEST_CASE("model kinds: each makes a model that writes what it was taught") {
     const std::unique_ptr<Seq2SeqModel> model = kind.make(small(), Generator(3));
     model->eval();
     check_same_by_steps(*model, 1e-5);
+  }
+}
+
+TEST_CASE("model kinds: rows that there are not are an error, and change nothing") {
+  const NoGrad no_grad;
+  const PaddedIds source = pad_ids(std::vector<Ids>{{5, 6, kEnd}, {7, kEnd}});
+  const Tensor begin = full({2, 1}, kBegin, kInt64), next = full({2, 1}, 8, kInt64);
+  for (const ModelKind& kind : builtin_models()) {
+    INFO(kind.name);
+    const std::unique_ptr<Seq2SeqModel> model = kind.make(small(), Generator(3));
+    model->eval();
+    const auto state = model->start(source), same = model->start(source);
+    state->next_log_probs(begin);
+    same->next_log_probs(begin);
+    for (const int64_t row : {int64_t{2}, int64_t{-1}, int64_t{1} << 40}) {
+      const std::string message = message_of([&] { state->keep({1, row}); });
+      CHECK(message.find(fmt::format("must be in [0, 2); got {}", row)) != std::string::npos);
+    }
+    CHECK(state->next_log_probs(next).to_vector<float>() ==
+          same->next_log_probs(next).to_vector<float>());
   }
 }
 

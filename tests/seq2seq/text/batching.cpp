@@ -123,6 +123,18 @@ TEST_CASE("pad_ids fills up rows and keeps lengths") {
         "pad_ids: index must be in [0, 3); got 3");
 }
 
+TEST_CASE("select_rows takes rows that there are") {
+  const PaddedIds ids = pad_ids(std::vector<Ids>{{5, 6}, {7}});
+  const PaddedIds taken = select_rows(ids, {1, 0, 1});
+  CHECK(taken.ids == Ids{7, kPad, 5, 6, 7, kPad});
+  CHECK(taken.lengths == Ids{1, 2, 1});
+  CHECK(message_of([&] {
+          select_rows(ids, {0, 2});
+        }) == "select_rows: rows must be in [0, 2); got 2");
+  CHECK(message_of([&] { select_rows(ids, {-1}); }) ==
+        "select_rows: rows must be in [0, 2); got -1");
+}
+
 TEST_CASE("a budget without tokens is an error") {
   CHECK(message_of([] { training_batches({}, 0, 1, 0); }) ==
         "training_batches: max_tokens must be positive; got 0");
