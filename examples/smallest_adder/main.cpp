@@ -26,10 +26,7 @@ std::string written(int64_t number) {
 }
 
 int64_t read(const std::string& digits) {
-  int64_t number = 0;
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit)
-    number = 10 * number + (*digit - '0');
-  return number;
+  return std::stoll(std::string(digits.rbegin(), digits.rend()));
 }
 
 std::string draw_sum(Generator& generator) {
