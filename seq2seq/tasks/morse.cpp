@@ -69,7 +69,7 @@ Task morse_task() {
 Task morse_back_task() {
   return drawn_task("morse-back", "what Morse code says",
                     [](Generator& generator) { return morse_of(draw_text(generator)); },
-                    text_of_morse, {{"epochs", "6"}});
+                    text_of_morse, {{"epochs", "9"}});
 }
 
 }  // namespace weft
