@@ -65,4 +65,4 @@ existing=--overwrite
 build/release/bin/weft train --model-dir "$model" $existing \
   --data "$corpus/train.tsv" --valid-data "$corpus/valid.tsv" --test-data "$corpus/test.tsv" \
   --tokens word --metric exact --d-model 128 --layers 3 --heads 4 --ffn 512 --max-tokens 2048 \
-  --lr 2e-3 --warmup 2000 --epochs 20 --patience 5 "$@"
+  --lr 2e-3 --warmup 1000 --schedule linear --steps 9200 --validate-every 920 "$@"
