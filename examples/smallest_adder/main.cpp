@@ -39,14 +39,14 @@ std::string sum_of(const std::string& source) {
 }
 
 // The hands of a clock of 12 hours at first, first + 1, ...: [length, 2].
-Tensor clock(int64_t first, int64_t length) {
-  std::vector<float> hands;
+Tensor clock(int64_t first, int64_t length, DType dtype) {
+  std::vector<double> hands;
   for (int64_t t = first; t < first + length; ++t) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(t) / kPlaces;
-    hands.push_back(static_cast<float>(std::cos(angle)));
-    hands.push_back(static_cast<float>(std::sin(angle)));
+    hands.push_back(std::cos(angle));
+    hands.push_back(std::sin(angle));
   }
-  return from_vector(hands, {length, 2});
+  return to(from_vector(hands, {length, 2}), dtype);
 }
 
 // Which hours a step looks at: the nearer to its own hour, turned by an angle that is learned, the
@@ -63,9 +63,11 @@ class Look : public Layer<Look> {
     const int64_t rows = values.size(0), keys = values.size(1), heads = turn.size(0);
     const Tensor own = reshape(select(turn, 1, 0), {heads, 1, 1});
     const Tensor quarter = reshape(select(turn, 1, 1), {heads, 1, 1});
-    const Tensor q = own * clock(first, length) + quarter * clock(first + kPlaces / 4, length);
+    const DType dtype = values.dtype();
+    const Tensor q =
+        own * clock(first, length, dtype) + quarter * clock(first + kPlaces / 4, length, dtype);
     const AttentionWithWeights found = attention_with_weights(
-        expand(q, {rows, heads, length, 2}), expand(clock(0, keys), {rows, heads, keys, 2}),
+        expand(q, {rows, heads, length, 2}), expand(clock(0, keys, dtype), {rows, heads, keys, 2}),
         expand(unsqueeze(values, 1), {rows, heads, keys, values.size(2)}),
         {.mask = Mask::padding(source.lengths, keys).resolve(length, keys).mask, .scale = kPlaces});
     return {merge_heads(found.output), found.weights};
