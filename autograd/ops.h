@@ -240,6 +240,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 /// as blocks of rows, and the gradients are made on the way. (Reduction::none does hold them.)
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& bias,
                             const Tensor& target, const CrossEntropyOptions& options = {});
+/// R-Drop (Liang et al. 2021, arXiv:2106.14448) of two passes' hidden, each [..., D]: with their
+/// predictions p and q,
+///   (CE(p) + CE(q)) / 2 + alpha / 4 (KL(p || q) + KL(q || p))
+/// for each row, reduced as the options say; half of what the paper writes, so that two passes that
+/// agree have the loss of one. As linear_cross_entropy holds no logits but those of a block. Class
+/// weights are an Error.
+Tensor linear_r_drop(const Tensor& first, const Tensor& second, const Tensor& weight,
+                     const Tensor& bias, const Tensor& target, double alpha,
+                     const CrossEntropyOptions& options = {});
 
 // --- Recurrent layers (ops/recurrent.cpp) ---
 

@@ -85,6 +85,11 @@ std::vector<OpCase> op_cases() {
        [id = ids()](In in) {
          return linear_cross_entropy(in[0], in[1], in[2], id, {.label_smoothing = 0.1});
        }},
+      {"linear_r_drop",
+       {states, states, table, {kVocabulary}},
+       [id = ids()](In in) {
+         return linear_r_drop(in[0], in[1], in[2], in[3], id, 5, {.label_smoothing = 0.1});
+       }},
   };
 }
 

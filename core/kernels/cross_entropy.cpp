@@ -116,8 +116,52 @@ void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weigh
   }
 }
 
+// With c the difference of the log totals, u_j = (a_j - max a) - (b_j - max b) and
+// log p_j - log q_j = u_j - c,
+//   KL(p || q) = E_p u - c,  KL(q || p) = c - E_q u,  and of both together
+//   da_j = p_j (u_j - E_p u) + p_j - q_j,  db_j = q_j (E_q u - u_j) + q_j - p_j:
+// c, the small difference of large numbers, is gone.
+template <class T>
+void r_drop_replace_rows(T* a, T* b, const int64_t* target, double smoothing, double agreement,
+                         T dloss, T* loss, int64_t rows, int64_t classes) {
+  const T confidence = static_cast<T>(1 - smoothing), n = static_cast<T>(classes);
+  const T share = static_cast<T>(smoothing / static_cast<double>(classes));
+  const T on_target = dloss * confidence / 2, smooth = dloss * share / 2;
+  const T mass = on_target + smooth * n, pull = dloss * static_cast<T>(agreement);
+  for (int64_t r = 0; r < rows; ++r, a += classes, b += classes) {
+    const T top_a = extreme_of<true>(a, classes), top_b = extreme_of<true>(b, classes);
+    T total_a = 0, total_b = 0, mean_a = 0, mean_b = 0;
+#pragma omp simd reduction(+ : total_a, total_b, mean_a, mean_b)
+    for (int64_t j = 0; j < classes; ++j) {
+      const T x = a[j] - top_a, y = b[j] - top_b, ex = exp_of(x), ey = exp_of(y);
+      total_a += ex, total_b += ey;
+      mean_a += ex * (x - y), mean_b += ey * (x - y);
+    }
+    mean_a /= total_a, mean_b /= total_b;
+    const int64_t t = target[r];
+    const T log_a = log_of(total_a), log_b = log_of(total_b);
+    T drop_a = confidence * (log_a + (top_a - a[t])),
+      drop_b = confidence * (log_b + (top_b - b[t]));
+    if (share > T(0)) {
+      drop_a += share * (n * log_a + weighted_drop<T>(a, top_a, nullptr, classes));
+      drop_b += share * (n * log_b + weighted_drop<T>(b, top_b, nullptr, classes));
+    }
+    loss[r] = (drop_a + drop_b) / 2 + static_cast<T>(agreement) * (mean_a - mean_b);
+    const T per_a = 1 / total_a, per_b = 1 / total_b;
+#pragma omp simd
+    for (int64_t j = 0; j < classes; ++j) {
+      const T x = a[j] - top_a, y = b[j] - top_b, u = x - y;
+      const T p = exp_of(x) * per_a, q = exp_of(y) * per_b;
+      a[j] = mass * p - smooth + pull * (p * (u - mean_a) + (p - q));
+      b[j] = mass * q - smooth + pull * (q * (mean_b - u) + (q - p));
+    }
+    a[t] -= on_target, b[t] -= on_target;
+  }
+}
+
 WEFT_INSTANTIATE(cross_entropy_rows, float, double)
 WEFT_INSTANTIATE(cross_entropy_grad_rows, float, double)
 WEFT_INSTANTIATE(cross_entropy_replace_rows, float, double)
+WEFT_INSTANTIATE(r_drop_replace_rows, float, double)
 
 }  // namespace weft::kernels::WEFT_ISA

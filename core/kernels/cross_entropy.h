@@ -26,4 +26,10 @@ WEFT_KERNEL(void, cross_entropy_grad_rows, const T* logits, const T* top, const 
 WEFT_KERNEL(void, cross_entropy_replace_rows, T* logits, const int64_t* target, const T* weight,
             double smoothing, T dloss, T* loss, int64_t rows, int64_t classes)
 
+/// R-Drop's loss of two passes a and b, all weights 1, for one dloss: both logits become gradients.
+///   loss_i = (loss_i(a) + loss_i(b)) / 2 + agreement sum_j (p_j - q_j) (log p_j - log q_j)
+/// with p = softmax(a)_i, q = softmax(b)_i: the divergences of both ways. Targets are not negative.
+WEFT_KERNEL(void, r_drop_replace_rows, T* a, T* b, const int64_t* target, double smoothing,
+            double agreement, T dloss, T* loss, int64_t rows, int64_t classes)
+
 }  // namespace weft::kernels

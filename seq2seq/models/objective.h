@@ -1,11 +1,6 @@
 // What training minimizes of a batch: the loss of the model, which it may be asked to agree on with
-// itself under another dropout:
-//
-//   R-Drop (Liang et al. 2021, arXiv:2106.14448): with the predictions p and q of two passes,
-//   L = (CE(p) + CE(q)) / 2 + alpha / 4 (KL(p || q) + KL(q || p))
-//
-// half of what the paper writes, so that two passes that agree have the loss of one. And it may
-// hide words from the model that reads: word dropout (Gal and Ghahramani 2016, arXiv:1512.05287).
+// itself under another dropout, linear_r_drop() of two passes. And it may hide words from the model
+// that reads: word dropout (Gal and Ghahramani 2016, arXiv:1512.05287).
 #pragma once
 
 #include <weft/core/random.h>
@@ -27,11 +22,6 @@ Tensor objective(Seq2SeqModel& model, const PaddedIds& source, const PaddedIds& 
 
 /// The ids with each of this share, specials aside, replaced by kUnknown.
 PaddedIds with_unknowns(PaddedIds ids, double share, Generator& generator);
-
-/// KL(p || q) + KL(q || p) of the predictions of two passes, mean over the tokens of `target`
-/// [B, Tt] that they predict. Logits exist only as blocks of rows, and are computed again in
-/// backward.
-Tensor disagreement(const Prediction& p, const Prediction& q, const PaddedIds& target);
 
 /// Adds to the parameters' gradients those of a batch's part of the mean objective over `tokens`
 /// target tokens, in nats, and returns that part: a batch weighs as much as its tokens, so the

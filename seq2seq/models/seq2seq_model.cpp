@@ -25,10 +25,11 @@ Tensor Seq2SeqModel::loss(const PaddedIds& source, const PaddedIds& target,
 }
 
 Tensor loss_of(const Prediction& predicted, const PaddedIds& target, double label_smoothing) {
-  const Tensor next = slice(to_tensor(target), 1, 1);
-  return linear_cross_entropy(predicted.hidden, predicted.weight, predicted.bias, next,
+  return linear_cross_entropy(predicted.hidden, predicted.weight, predicted.bias, next_ids(target),
                               {.ignore_index = kPad, .label_smoothing = label_smoothing});
 }
+
+Tensor next_ids(const PaddedIds& target) { return slice(to_tensor(target), 1, 1); }
 
 Tensor to_tensor(const PaddedIds& ids) { return from_vector(ids.ids, {ids.rows, ids.columns}); }
 

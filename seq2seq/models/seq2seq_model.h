@@ -57,6 +57,8 @@ class Seq2SeqModel : public Module {
 
 /// The ids as an int64 tensor [rows, columns].
 Tensor to_tensor(const PaddedIds& ids);
+/// What is predicted of a target [B, Tt]: all its ids but the first, [B, Tt - 1].
+Tensor next_ids(const PaddedIds& target);
 
 /// Cross-attention of every layer and head when the decoder reads `target` but its last id.
 AttentionMaps cross_attention(Seq2SeqModel& model, const Ids& source, const Ids& target);

@@ -25,6 +25,7 @@ const std::map<std::string, const char*> kReasons = {
     {"attention_with_weights", "in the cases of MultiheadAttention"},
     {"dropout", "its mask is not PyTorch's"},
     {"gru_scan", "in the cases of GRU"},
+    {"linear_r_drop", "PyTorch has no such loss; r_drop.cpp has its formula"},
     {"lstm_scan", "in the cases of LSTM"},
 };
 

@@ -122,6 +122,8 @@ TEST_CASE("undefined operands of products, losses and attention are errors") {
   add_pair(calls, "l1_loss", [](const Tensor& a, const Tensor& b) { return l1_loss(a, b); });
   add_pair(calls, "linear_cross_entropy",
            [](const Tensor& a, const Tensor& b) { return linear_cross_entropy(a, b, {}, ids); });
+  add_pair(calls, "linear_r_drop",
+           [](const Tensor& a, const Tensor& b) { return linear_r_drop(x, a, b, {}, ids, 5); });
   calls.emplace_back("einsum: operand 1 is undefined", [] { einsum("ij,jk->ik", {x, none}); });
   calls.emplace_back("nll_loss: the log-probabilities are undefined", [] { nll_loss(none, ids); });
   calls.emplace_back("nll_loss: the targets are undefined", [] { nll_loss(x, none); });

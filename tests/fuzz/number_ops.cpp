@@ -285,6 +285,13 @@ void add_cross_entropy(Builder& b) {
     return;
   }
   const size_t w = b.pick_or_make({classes, width}), bias = b.pick_or_make({classes});
+  if (b.flip()) {
+    const size_t other = b.pick_or_make({rows, width});
+    b.add("linear_r_drop", {x, other, w, bias}, [=](const Tensors& in) {
+      return linear_r_drop(in[0], in[1], in[2], in[3], target, 2, o);
+    });
+    return;
+  }
   b.add("linear_cross_entropy", {x, w, bias},
         [=](const Tensors& in) { return linear_cross_entropy(in[0], in[1], in[2], target, o); });
 }

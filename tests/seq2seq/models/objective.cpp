@@ -1,5 +1,4 @@
 // What training minimizes beside the cross-entropy, by its formula and by finite differences.
-#include <weft/autograd/autograd.h>
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/check_module.h>
@@ -33,34 +32,6 @@ ModelConfig small(double dropout) {
   return c;
 }
 
-// Of one vector of logits each, by the definition.
-double symmetric_divergence(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto log_probs = [](std::vector<double> x) {
-    double total = 0;
-    for (const double value : x) total += std::exp(value);
-    for (double& value : x) value -= std::log(total);
-    return x;
-  };
-  const std::vector<double> p = log_probs(a), q = log_probs(b);
-  double there = 0, back = 0;
-  for (size_t i = 0; i < p.size(); ++i) {
-    there += std::exp(p[i]) * (p[i] - q[i]);
-    back += std::exp(q[i]) * (q[i] - p[i]);
-  }
-  return there + back;
-}
-
-// A target of so many rows with one id to predict each, of 5 ids.
-PaddedIds one_each(int64_t rows) {
-  return pad_ids(std::vector<Ids>(static_cast<size_t>(rows), {kBegin, kEnd}));
-}
-
-Prediction draw_prediction(int64_t rows, int64_t columns, uint64_t seed) {
-  Generator random(seed);
-  const auto draw = [&](const Shape& shape) { return to(randn(shape, random), kFloat64); };
-  return {draw({rows, columns, 3}), draw({5, 3}), draw({5})};
-}
-
 }  // namespace
 
 TEST_CASE("objective: without dropout R-Drop is the plain loss, for every kind of model") {
@@ -92,55 +63,24 @@ TEST_CASE("objective: with dropout two passes disagree, and each alone draws as 
   }
 }
 
-TEST_CASE(
-    "objective: R-Drop is half of both losses and a quarter of alpha times both divergences") {
+TEST_CASE("objective: R-Drop is of both passes' predictions, without what pads predict") {
   Generator generator(3);
   const auto model = builtin_models()[0].make(small(0.3), generator);
   const GeneratorState start{generator, generator.seed(), generator.position()};
-  const double alpha = 2.5;
-  const double found = objective(*model, kSource, kTarget, {.r_drop = alpha}, kNone).item();
+  const double found =
+      objective(*model, kSource, kTarget, {.label_smoothing = 0.1, .r_drop = 2.5}, kNone).item();
   const RandomReplay again({start});
   const Prediction p = model->predict(kSource, kTarget), q = model->predict(kSource, kTarget);
-  const double losses = loss_of(p, kTarget, 0).item() + loss_of(q, kTarget, 0).item();
-  CHECK(found == Approx(losses / 2 + alpha / 4 * disagreement(p, q, kTarget).item()).epsilon(1e-6));
-}
-
-TEST_CASE("objective: disagreement is the formula's, over more rows than a block, without pads") {
-  const int64_t rows = GENERATE(1, 480, 1001);
-  const Prediction p = draw_prediction(rows, 1, 1);
-  Prediction q = draw_prediction(rows, 1, 2);
-  q.weight = p.weight;
-  q.bias = p.bias;
-  double expected = 0;
-  const Tensor a = linear(p.hidden, p.weight, p.bias), b = linear(q.hidden, p.weight, p.bias);
-  for (int64_t i = 0; i < rows; ++i)
-    expected += symmetric_divergence(select(a, 0, i).to_vector<double>(),
-                                     select(b, 0, i).to_vector<double>());
-  CHECK(disagreement(p, q, one_each(rows)).item() ==
-        Approx(expected / static_cast<double>(rows)).epsilon(1e-12));
-  CHECK(disagreement(p, p, one_each(rows)).item() == 0);
-}
-
-TEST_CASE("objective: what stands where a target is padded makes no difference") {
-  const Prediction p = draw_prediction(2, 4, 1), q = draw_prediction(2, 4, 2);
-  const double before = disagreement(p, q, kTarget).item();
-  Tensor other = clone(p.hidden);
-  other.mutable_data<double>("test")[2 * 3] += 1;  // row 0 has 2 ids to predict
-  CHECK(disagreement({other, p.weight, p.bias}, q, kTarget).item() == before);
-  other.mutable_data<double>("test")[1 * 3] += 1;
-  CHECK(disagreement({other, p.weight, p.bias}, q, kTarget).item() != before);
-}
-
-TEST_CASE("objective: disagreement has the gradients of its value") {
-  const Prediction p = draw_prediction(2, 4, 1), q = draw_prediction(2, 4, 2);
-  const GradcheckReport report = gradcheck(
-      "disagreement",
-      [](const Tensors& in) {
-        return Tensors{disagreement({in[0], in[2], in[3]}, {in[1], in[2], in[3]}, kTarget)};
-      },
-      {p.hidden, q.hidden, p.weight, p.bias});
-  CHECK(report.failure == "");
-  CHECK(report.gradients[1] > 0);
+  const Tensor rows = tensor({0, 1, 4, 5, 6, 7});  // row 0 has 2 ids to predict
+  const auto of = [&](const Prediction& x) {
+    return index_select(reshape(x.hidden, {8, 8}), 0, rows);
+  };
+  const Tensor next = tensor({6, 3, 8, 9, 10, 3});
+  CHECK(
+      found ==
+      Approx(
+          linear_r_drop(of(p), of(q), p.weight, p.bias, next, 2.5, {.label_smoothing = 0.1}).item())
+          .epsilon(1e-6));
 }
 
 TEST_CASE("objective: R-Drop has the gradients of its value, in every parameter") {
