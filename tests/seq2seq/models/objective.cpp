@@ -43,7 +43,7 @@ TEST_CASE("objective: without dropout R-Drop is the plain loss, for every kind o
     CHECK(plain == model->loss(kSource, kTarget, 0.1).item());
     CHECK(
         objective(*model, kSource, kTarget, {.label_smoothing = 0.1, .r_drop = 5}, kNone).item() ==
-        plain);
+        Approx(plain).epsilon(1e-6));  // products of twice the rows may add in another order
   }
 }
 
