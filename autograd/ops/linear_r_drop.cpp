@@ -8,6 +8,7 @@
 #include <weft/core/kernels/cross_entropy.h>
 
 #include <cmath>
+#include <limits>
 
 namespace weft {
 namespace {
@@ -27,7 +28,9 @@ Tensor composed_r_drop(const Tensors& in, const Tensor& target, double alpha,
   };
   const Tensor a = logits(in[0]), b = logits(in[1]);
   const Tensor log_p = log_softmax(a, -1), log_q = log_softmax(b, -1);
-  const Tensor both_ways = sum((exp(log_p) - exp(log_q)) * (log_p - log_q), {-1});
+  const Tensor ruled_out = eq(maximum(log_p, log_q), -std::numeric_limits<double>::infinity());
+  const Tensor apart = masked_fill(log_p - log_q, ruled_out, 0);
+  const Tensor both_ways = sum((exp(log_p) - exp(log_q)) * apart, {-1});
   return 0.5 * (cross_entropy(a, target, options) + cross_entropy(b, target, options)) +
          0.25 * alpha * reduced(reshape(both_ways, {-1}), t, options.reduction);
 }

@@ -120,7 +120,8 @@ void cross_entropy_replace_rows(T* logits, const int64_t* target, const T* weigh
 // log p_j - log q_j = u_j - c,
 //   KL(p || q) = E_p u - c,  KL(q || p) = c - E_q u,  and of both together
 //   da_j = p_j (u_j - E_p u) + p_j - q_j,  db_j = q_j (E_q u - u_j) + q_j - p_j:
-// c, the small difference of large numbers, is gone.
+// c, the small difference of large numbers, is gone. A logit of minus infinity in both passes rules
+// its class out: u is 0 there, not NaN.
 template <class T>
 void r_drop_replace_rows(T* a, T* b, const int64_t* target, double smoothing, double agreement,
                          T dloss, T* loss, int64_t rows, int64_t classes) {
@@ -134,8 +135,9 @@ void r_drop_replace_rows(T* a, T* b, const int64_t* target, double smoothing, do
 #pragma omp simd reduction(+ : total_a, total_b, mean_a, mean_b)
     for (int64_t j = 0; j < classes; ++j) {
       const T x = a[j] - top_a, y = b[j] - top_b, ex = exp_of(x), ey = exp_of(y);
+      const T u = x == y ? T(0) : x - y;
       total_a += ex, total_b += ey;
-      mean_a += ex * (x - y), mean_b += ey * (x - y);
+      mean_a += ex * u, mean_b += ey * u;
     }
     mean_a /= total_a, mean_b /= total_b;
     const int64_t t = target[r];
@@ -150,7 +152,7 @@ void r_drop_replace_rows(T* a, T* b, const int64_t* target, double smoothing, do
     const T per_a = 1 / total_a, per_b = 1 / total_b;
 #pragma omp simd
     for (int64_t j = 0; j < classes; ++j) {
-      const T x = a[j] - top_a, y = b[j] - top_b, u = x - y;
+      const T x = a[j] - top_a, y = b[j] - top_b, u = x == y ? T(0) : x - y;
       const T p = exp_of(x) * per_a, q = exp_of(y) * per_b;
       a[j] = mass * p - smooth + pull * (p * (u - mean_a) + (p - q));
       b[j] = mass * q - smooth + pull * (q * (mean_b - u) + (q - p));

@@ -125,6 +125,28 @@ TEST_CASE("linear_r_drop holds a block of logits, not all, and skips ignored row
   CHECK(sum(abs(slice(d[1], 0, 0, 1))).item() == 0);
 }
 
+TEST_CASE("edges: a class that a bias of minus infinity rules out is as if it were not there") {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const Inputs in(6, 3, 4, kFloat64);
+  const Tensor target = tensor({2, 0, 1, 2, 0, 1});
+  const auto of = [&](const Tensor& weight, const Tensor& bias, Reduction reduction) {
+    return sum(linear_r_drop(in.a, in.b, weight, bias, target, 5, {.reduction = reduction}));
+  };
+  Tensor bias = from_vector(in.bias.to_vector<double>(), {4});
+  bias.mutable_data<double>("test")[3] = -kInf;
+  const Tensor fewer = slice(in.weight, 0, 0, 3), fewer_bias = slice(in.bias, 0, 0, 3);
+  for (const Reduction reduction : {Reduction::sum, Reduction::none}) {
+    const Tensor got = of(in.weight, bias, reduction), want = of(fewer, fewer_bias, reduction);
+    CHECK(got.item() == Approx(want.item()).epsilon(1e-13));
+    const auto slope = [&](const Tensor& loss) {
+      return grad(loss, in.weight, {.create_graph = true});
+    };
+    const Tensor d = slope(got), e = slope(want);
+    CHECK(max(abs(d - e)).item() < 1e-13);
+    CHECK(max(abs(grad(sum(pow(d, 2)), in.a) - grad(sum(pow(e, 2)), in.a))).item() < 1e-12);
+  }
+}
+
 TEST_CASE("edges: linear_r_drop of logits of any size, alike or one far from the other") {
   const Tensor target = tensor({0});
   for (const DType dtype : {kFloat32, kFloat64})
