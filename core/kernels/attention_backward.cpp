@@ -9,11 +9,9 @@ constexpr int64_t kChunk = 4 * kBlockKeys;
 
 /// Parts of the scratch memory.
 template <class T>
-class Memory {
-  T* base_;  // these two first, for the parts are taken from them
-  int64_t end_ = 0;
+struct Memory : Parts<T> {
+  using Parts<T>::take;
 
- public:
   T* weights;  // [kBlockKeys, kLine], and so the next two
   T* dweights;
   T* mask;
@@ -29,10 +27,10 @@ class Memory {
 
   static int64_t block_size() { return kBlockKeys * kLine; }
   static int64_t k_panel_size(const Attention<T>& a) { return panel_size<T>(kBlockKeys, a.width); }
-  static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).end_; }
+  static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).taken(); }
 
   Memory(const Attention<T>& a, T* scratch)
-      : base_(scratch),
+      : Parts<T>(scratch),
         weights(take(block_size())),
         dweights(take(block_size())),
         mask(take(block_size())),
@@ -45,13 +43,6 @@ class Memory {
         dk(take(kChunk * a.width)),
         v(take(kChunk * a.value_width)),
         dv(take(kChunk * a.value_width)) {}
-
- private:
-  T* take(int64_t n) {
-    T* part = base_ ? base_ + end_ : nullptr;
-    end_ += (n + Lanes<T>::count - 1) / Lanes<T>::count * Lanes<T>::count;
-    return part;
-  }
 };
 
 /// What a block of queries brings along.

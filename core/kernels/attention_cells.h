@@ -7,6 +7,23 @@
 namespace weft::kernels::WEFT_ISA {
 namespace {
 
+/// Cuts memory into parts of whole vectors, or of none (null) only counts them.
+template <class T>
+class Parts {
+ public:
+  explicit Parts(T* memory) : memory_(memory) {}
+  T* take(int64_t n) {
+    T* part = memory_ ? memory_ + taken_ : nullptr;
+    taken_ += lanes_of<T>(n);
+    return part;
+  }
+  int64_t taken() const { return taken_; }
+
+ private:
+  T* memory_;
+  int64_t taken_ = 0;
+};
+
 template <class T>
 void clear_rows(T* y, int64_t step, int64_t rows, int64_t n) {
   for (int64_t i = 0; i < rows; ++i) clear(y + i * step, n);

@@ -10,11 +10,9 @@ namespace {
 
 /// Parts of the scratch memory.
 template <class T>
-class Memory {
-  T* base_;  // these two first, for the parts are taken from them
-  int64_t end_ = 0;
+struct Memory : Parts<T> {
+  using Parts<T>::take;
 
- public:
   // [Tk, kLine]: P, S', G and G'; then P M, P' M, dS and dS'
   T *weights, *moved, *slope, *moved_slope;
   T* mask;  // [kBlockKeys, kLine]
@@ -22,10 +20,10 @@ class Memory {
   T *q, *moved_q, *dy;
   T *k, *moved_k, *v, *moved_v;  // panels of a block of keys
 
-  static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).end_; }
+  static int64_t size(const Attention<T>& a) { return Memory(a, nullptr).taken(); }
 
   Memory(const Attention<T>& a, T* scratch)
-      : base_(scratch),
+      : Parts<T>(scratch),
         weights(take(a.keys * kLine)),
         moved(take(a.keys * kLine)),
         slope(take(a.keys * kLine)),
@@ -41,13 +39,6 @@ class Memory {
         moved_k(take(panel_size<T>(kBlockKeys, a.width))),
         v(take(panel_size<T>(kBlockKeys, a.value_width))),
         moved_v(take(panel_size<T>(kBlockKeys, a.value_width))) {}
-
- private:
-  T* take(int64_t n) {
-    T* part = base_ ? base_ + end_ : nullptr;
-    end_ += (n + Lanes<T>::count - 1) / Lanes<T>::count * Lanes<T>::count;
-    return part;
-  }
 };
 
 /// One cell of the grid: a head, its queries [first, past), and where its shares of dK' and dV' are
