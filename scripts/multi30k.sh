@@ -54,15 +54,18 @@ done <<<"$checksums"
 scripts/setup.sh release weft_program
 weft=build/release/bin/weft
 
+precision=
+! grep -q avx512_bf16 /proc/cpuinfo || precision="--precision bf16"
 existing=--overwrite
 [[ " $* " != *" --resume "* ]] || existing=
 "$weft" train --model-dir "$model" $existing \
   --train-source "$corpus/train.lc.norm.tok.en" --train-target "$corpus/train.lc.norm.tok.de" \
   --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
   --vocab-size 4000 --layers 4 --d-model 128 --ffn 256 --heads 4 \
-  --dropout 0.25 --attention-dropout 0 --activation-dropout 0 --label-smoothing 0.1 \
-  --lr 0.005 --warmup 2000 --schedule linear --steps 16000 --max-tokens 2048 --accumulate 2 \
-  --average 10 --validate-every 200 --patience 80 "$@"
+  --norm pre --dropout 0.25 --attention-dropout 0 --activation-dropout 0 --label-smoothing 0.1 \
+  --optimizer muon --lr 0.008 --warmup 200 --schedule linear --r-drop 5 --r-drop-after 13000 \
+  --steps 20000 --max-tokens 2048 --accumulate 2 $precision \
+  --average 8 --validate-every 400 --patience 50 "$@"
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de

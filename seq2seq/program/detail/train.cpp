@@ -229,6 +229,8 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
                          ranks.first() ? RunFiles::kOurs : RunFiles::kTheirs);
   ranks.wait_for_first();  // to lock it, and to set it right
   const std::vector<std::string> changes = settle_run(config, directory, catalog.tasks);
+  set_float32_matmul_precision(config.train.precision.value() == "bf16" ? MatmulPrecision::bf16
+                                                                        : MatmulPrecision::float32);
   const Corpus corpus = is_files(config.train)
                             ? read_corpus(config.train.files())
                             : find_named(catalog.tasks, config.train.task, "task").corpus();
@@ -276,8 +278,6 @@ int train(RunConfig& config, const Catalog& catalog, Communicator& communicator,
 
 int train_command(RunConfig config, const Catalog& catalog, Communicator& communicator, Tell tell) {
   set_num_threads(static_cast<int>(config.train.threads));
-  set_float32_matmul_precision(config.train.precision.value() == "bf16" ? MatmulPrecision::bf16
-                                                                        : MatmulPrecision::float32);
   std::optional<Profiler> profiler;
   if (config.train.profile) profiler.emplace();
   const int status = train(config, catalog, communicator, tell);

@@ -158,17 +158,20 @@ case_threads() { # the same bytes at any number of threads
 }
 
 case_precision() { # bf16 changes the weights, by a little, and needs a CPU that has it
-  local wide=(--steps 20 --d-model 64 --ffn 128 --max-tokens 1024)
+  local wide=(--d-model 64 --ffn 128 --max-tokens 1024)
   WEFT_CPU=avx2 expect_error "matmul precision: bf16 needs a CPU with AVX-512 BF16" \
     train "${corpus[@]}" --model-dir "$dir/m" --precision bf16
   expect_error "precision: must be one of float32, bf16; got 'fp8'" train --precision fp8
   grep -q avx512_bf16 /proc/cpuinfo || return 0
   [ -z "${WEFT_CPU:-}" ] || return 0
-  train "$dir/full" "${wide[@]}"
-  train "$dir/one" "${wide[@]}" --precision bf16 --threads 1
-  train "$dir/two" "${wide[@]}" --precision bf16 --threads 2
+  train "$dir/full" "${wide[@]}" --steps 20
+  train "$dir/one" "${wide[@]}" --steps 20 --precision bf16 --threads 1
+  train "$dir/two" "${wide[@]}" --steps 20 --precision bf16 --threads 2
   same_tensors "$dir/one/last.safetensors" "$dir/two/last.safetensors" "2 threads differ from 1 in bf16"
   (same_tensors "$dir/one/last.safetensors" "$dir/full/last.safetensors" "") >/dev/null 2>&1 && fail "bf16 rounds nothing"
+  train "$dir/pieces" "${wide[@]}" --steps 10 --precision bf16
+  "$program" train --model-dir "$dir/pieces" --resume --steps 20 >"$dir/log" 2>&1 || fail "resume in bf16"
+  same_tensors "$dir/one/last.safetensors" "$dir/pieces/last.safetensors" "bf16 is lost when a run goes on"
   expect_error "--precision bf16; got float32" train --model-dir "$dir/one" --resume --precision float32
 }
 
