@@ -92,8 +92,6 @@ struct TrainConfig : SettingGroup {
   Setting<double> r_drop{*this, 0, {"r-drop", "Training",
       "Weight of two passes' agreement under two dropouts (R-Drop; 5 is usual); 0: one pass",
       kFinite, kSame, {}, kNewer}};
-  Setting<int64_t> r_drop_after{*this, 0, {"r-drop-after", "Training",
-      "Updates before which R-Drop, which takes twice the time, has no part", kCount, kSame, {}, kNewer}};
   Setting<double> ema{*this, 0, {"ema", "Training",
       "Validate and keep an exponential average of the weights with this decay, 0.999 say; 0: the "
       "weights themselves", kRate, kSame, {}, kNewer}};

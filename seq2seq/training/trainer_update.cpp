@@ -114,7 +114,7 @@ Trainer::Pass Trainer::pass(const Parts& parts, const GeneratorState& start) {
 
 ObjectiveOptions Trainer::objective_options() const {
   return {.label_smoothing = config_.label_smoothing,
-          .r_drop = at_.step < config_.r_drop_after ? 0 : config_.r_drop.value(),
+          .r_drop = config_.r_drop,
           .word_dropout = config_.word_dropout};
 }
 

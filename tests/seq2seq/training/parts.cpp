@@ -28,11 +28,6 @@ struct Part {
 const std::vector<Part>& parts() {
   static const std::vector<Part> all{
       {"r-drop", [](RunConfig& c) { c.train.r_drop = 1; }},
-      {"r-drop-after",
-       [](RunConfig& c) {
-         c.train.r_drop = 1;
-         c.train.r_drop_after = 6;
-       }},
       {"ema", [](RunConfig& c) { c.train.ema = 0.8; }},
       {"average", [](RunConfig& c) { c.train.average = 2; }},
       {"cosine",
@@ -113,24 +108,6 @@ TEST_CASE("parts of training: the same bits at any number of threads") {
     CHECK(contents(one / kLastCheckpoint) == contents(two / kLastCheckpoint));
   }
   set_num_threads(before);
-}
-
-TEST_CASE("parts of training: R-Drop begins after as many updates as asked for") {
-  const auto norms = [](double alpha, int64_t after) {
-    const TempDir dir;
-    train_tiny(dir.path(), {.change = [&](RunConfig& c) {
-                 c.train.r_drop = alpha;
-                 c.train.r_drop_after = after;
-                 c.train.log_every = 1;
-               }});
-    return logged(dir, "gradient_norm");
-  };
-  const std::vector<double> plain = norms(0, 0), late = norms(1, 6);
-  REQUIRE(plain.size() == 12);
-  REQUIRE(late.size() == 12);
-  for (size_t i = 0; i < 6; ++i) CHECK(late[i] == plain[i]);
-  CHECK(late[6] != plain[6]);
-  CHECK(norms(1, 12) == plain);
 }
 
 TEST_CASE(
@@ -293,8 +270,8 @@ TEST_CASE("parts of training: settings that older files do not know have their d
       run_settings(RunConfig(), tiny_corpus().train.text, tiny_corpus().valid.text);
   Metadata old = to_metadata({.step = 7}, now, "00ff");
   for (const char* name :
-       {"r-drop", "r-drop-after", "ema", "average", "schedule", "decay-steps", "plateau",
-        "word-dropout", "subword-dropout", "freeze", "curriculum", "curriculum-steps", "qk-norm"})
+       {"r-drop", "ema", "average", "schedule", "decay-steps", "plateau", "word-dropout",
+        "subword-dropout", "freeze", "curriculum", "curriculum-steps", "qk-norm"})
     REQUIRE(old.erase("setting." + std::string(name)) == 1);
   old.erase("plateaus");
   CHECK(position_from(old, now, "last").step == 7);
