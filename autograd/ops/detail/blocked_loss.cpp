@@ -28,8 +28,9 @@ Shape check_logit_operands(const char* who, const LogitOperands& in) {
     check(hidden.dtype() == weight.dtype(),
           "{}: hidden and weight must have one dtype; got {} and {}", who,
           to_string(hidden.dtype()), to_string(weight.dtype()));
-    check(hidden.shape() == in.hidden[0].shape(), "{}: both hidden must have one shape; got {} and {}",
-          who, in.hidden[0].shape(), hidden.shape());
+    check(hidden.shape() == in.hidden[0].shape(),
+          "{}: both hidden must have one shape; got {} and {}", who, in.hidden[0].shape(),
+          hidden.shape());
   }
   if (bias.defined()) {
     check(bias.shape() == Shape{weight.size(0)}, "{}: the bias must have shape [{}]; got {}", who,

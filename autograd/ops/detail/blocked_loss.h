@@ -95,9 +95,7 @@ class BlockedLoss {
 
   static bool memory_of(const Tensor& t) { return t.defined(); }
   static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
-  const int64_t* index(int64_t first) const {
-    return rows_.index.template data<int64_t>() + first;
-  }
+  const int64_t* index(int64_t first) const { return rows_.index.template data<int64_t>() + first; }
 
   // Rows of all passes, those of one after those of the other.
   T* hidden_rows(int64_t first, int64_t n) {
