@@ -54,8 +54,8 @@ done <<<"$checksums"
 scripts/setup.sh release weft_program
 weft=build/release/bin/weft
 
-precision=
-! grep -q avx512_bf16 /proc/cpuinfo || precision="--precision bf16"
+precision=(--precision bf16)
+grep -q avx512_bf16 /proc/cpuinfo || precision=()
 existing=--overwrite
 [[ " $* " != *" --resume "* ]] || existing=
 "$weft" train --model-dir "$model" $existing \
@@ -64,7 +64,8 @@ existing=--overwrite
   --vocab-size 4000 --layers 4 --d-model 128 --ffn 256 --heads 4 \
   --norm pre --dropout 0.25 --attention-dropout 0 --activation-dropout 0 --label-smoothing 0.1 \
   --optimizer muon --lr 0.008 --warmup 200 --schedule linear --steps 26000 \
-  --max-tokens 2048 --accumulate 2 $precision --average 6 --validate-every 500 --patience 52 "$@"
+  --max-tokens 2048 --accumulate 2 "${precision[@]}" \
+  --average 6 --validate-every 500 --patience 52 "$@"
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de
