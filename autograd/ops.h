@@ -244,7 +244,7 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
 /// predictions p and q,
 ///   (CE(p) + CE(q)) / 2 + alpha / 4 (KL(p || q) + KL(q || p))
 /// for each row, reduced as the options say; half of what the paper writes, so that two passes that
-/// agree have the loss of one. As linear_cross_entropy holds no logits but those of a block. Class
+/// agree have the loss of one. As in linear_cross_entropy, logits exist as blocks of rows. Class
 /// weights are an Error.
 Tensor linear_r_drop(const Tensor& first, const Tensor& second, const Tensor& weight,
                      const Tensor& bias, const Tensor& target, double alpha,

@@ -68,7 +68,7 @@ class BlockedLoss {
   template <class Replace>
   Tensor run(LogitGradients& d, Replace replace) {
     const int64_t n = rows_.index.numel(), block = rows_per_block(n), most = passes(block);
-    const bool hidden_wanted = std::any_of(d.hidden.begin(), d.hidden.end(), memory_of);
+    const bool hidden_wanted = std::any_of(d.hidden.begin(), d.hidden.end(), is_wanted);
     if (!in_place_) hidden_ = Tensor({most, width_}, dtype_of<T>);
     logits_ = Tensor({most, classes_}, dtype_of<T>);
     losses_ = Tensor({n}, dtype_of<T>);
@@ -93,7 +93,7 @@ class BlockedLoss {
     return std::min(rows, (rows + blocks * kRows - 1) / (blocks * kRows) * kRows);
   }
 
-  static bool memory_of(const Tensor& t) { return t.defined(); }
+  static bool is_wanted(const Tensor& t) { return t.defined(); }
   static T* memory(const Tensor& t) { return t.defined() ? static_cast<T*>(t.raw()) : nullptr; }
   const int64_t* index(int64_t first) const { return rows_.index.template data<int64_t>() + first; }
 
