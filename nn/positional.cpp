@@ -3,6 +3,7 @@
 #include <weft/nn/init.h>
 #include <weft/nn/positional.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft {
@@ -40,13 +41,15 @@ Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype, int64_t 
 Tensor detail::PositionTable::rows(int64_t first, int64_t length, const Tensor& x) {
   check(is_floating(x.dtype()), "positions: expected a floating tensor; got {}",
         to_string(x.dtype()));
-  const int64_t end = add_sizes("positions", first, length);
-  if (end > kTableRows) return sinusoidal_positions(length, x.size(-1), x.dtype(), first);
+  const int64_t end = add_sizes("positions", first, length), farthest = std::max(end, -first);
+  if (farthest > kTableRows) return sinusoidal_positions(length, x.size(-1), x.dtype(), first);
   const std::lock_guard lock(mutex_);
-  if (!table_.defined() || table_.size(0) < end || table_.size(1) != x.size(-1) ||
-      table_.dtype() != x.dtype())
-    table_ = sinusoidal_positions(2 * end, x.size(-1), x.dtype());
-  return slice(table_, 0, first, end);
+  const bool here = table_.defined() && begin_ <= first && end <= begin_ + table_.size(0);
+  if (!here || table_.size(1) != x.size(-1) || table_.dtype() != x.dtype()) {
+    begin_ = first < 0 ? -2 * farthest : 0;
+    table_ = sinusoidal_positions(2 * farthest - begin_, x.size(-1), x.dtype(), begin_);
+  }
+  return slice(table_, 0, first - begin_, end - begin_);
 }
 
 Tensor SinusoidalPositions::forward(const Tensor& x, int64_t first) {

@@ -17,12 +17,13 @@ namespace detail {
 /// Positions computed so far, but for those far out; several threads may call one model.
 class PositionTable {
  public:
-  /// Positions [first, first + length), in the width (last dim) and dtype of x.
+  /// Positions [first, first + length), below 0 too, in the width (last dim) and dtype of x.
   Tensor rows(int64_t first, int64_t length, const Tensor& x);
 
  private:
   std::mutex mutex_;
   Tensor table_;
+  int64_t begin_ = 0;  // position of its first row
 };
 
 }  // namespace detail

@@ -62,6 +62,8 @@ MultiheadAttention::MultiheadAttention(const Options& options, Generator generat
     k_norm_ = &child<RMSNorm>("k_norm", d / options.num_heads);
   }
   if (options.rotary) rotary_ = &child<RotaryPositions>("rotary");
+  if (options.relative)
+    relative_ = &child<RelativeScores>("relative", d, options.num_heads, generator);
 }
 
 std::vector<HeadRows> MultiheadAttention::head_rows() const {
@@ -82,7 +84,13 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
 
   const int64_t queries = heads.queries.size(2), keys = heads.memory.keys.size(2);
   const KeysValues memory = with_extra_keys(heads.memory);
-  const Mask::Resolved mask = call.mask.resolve(queries, keys, memory.keys.size(2) - keys, first);
+  Mask all = call.mask;
+  if (relative_) {
+    const RelativeScores::Result found = (*relative_)(heads.queries, keys, first);
+    heads.queries = found.queries;
+    all = all & Mask::additive(found.scores);
+  }
+  const Mask::Resolved mask = all.resolve(queries, keys, memory.keys.size(2) - keys, first);
   detail::check_mask(kWho, mask.mask,
                      {heads.queries.size(0), options_.num_heads, queries, memory.keys.size(2)},
                      other_layout(options_));

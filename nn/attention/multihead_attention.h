@@ -3,11 +3,12 @@
 //   head_h = softmax(q_h k_h^T / sqrt(Dh) + mask) v_h,   output = [head_1 ... head_H] W_out + b_out
 //
 // with q, k, v projected from query, key and value. Names, packing and initial values of parameters
-// are those of torch.nn.MultiheadAttention; new are rotary positions and normalized queries and
-// keys.
+// are those of torch.nn.MultiheadAttention; new are rotary positions, relative ones in the scores,
+// and normalized queries and keys.
 #pragma once
 
 #include <weft/nn/attention/attention_cache.h>
+#include <weft/nn/attention/relative_scores.h>
 #include <weft/nn/attention/softmax_attention.h>
 #include <weft/nn/linear.h>
 #include <weft/nn/mask.h>
@@ -29,6 +30,7 @@ struct MultiheadAttentionOptions {
   std::optional<int64_t> vdim = {};
   bool batch_first = false;  ///< [B, T, D] instead of [T, B, D]
   bool rotary = false;       ///< queries and keys are turned by their positions (RotaryPositions)
+  bool relative = false;     ///< positions in the scores (RelativeScores, child "relative")
   bool qk_norm =
       false;  ///< queries and keys of each head go through an RMSNorm (Henry et al. 2020,
               ///< arXiv:2010.04245; in this form, Qwen3), so that no score grows large
@@ -83,9 +85,10 @@ class MultiheadAttention : public Layer<MultiheadAttention>, public SoftmaxAtten
   Options options_;
   Generator generator_;
   Linear& out_proj_;
-  RMSNorm* q_norm_ = nullptr;  // these two where asked for
+  RMSNorm* q_norm_ = nullptr;  // these where asked for
   RMSNorm* k_norm_ = nullptr;
   RotaryPositions* rotary_ = nullptr;
+  RelativeScores* relative_ = nullptr;
 };
 
 }  // namespace weft

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <weft/autograd/ops.h>
 #include <weft/nn/inspect/contributions.h>
 #include <weft/nn/inspect/detail/joined.h>
@@ -6,6 +7,7 @@
 #include <weft/nn/inspect/detail/values.h>
 #include <weft/nn/transformer/transformer.h>
 
+#include <deque>
 #include <list>
 
 namespace weft {
@@ -45,56 +47,75 @@ void check_block(const Tensor& weights, const Tensor& values, const Tensor& resi
 
 enum class Kind { encoder, decoder, cross };
 
-// A call of an attention block, gathered by hooks.
+// What hooks gather of an attention block, in a run of its layer.
 struct Block {
   Kind kind;
   MultiheadAttention& attention;
   LayerNorm& norm;
+  bool norm_first = false;
   Tensor before_norm = {}, value = {}, weights = {}, residual = {};
-  bool norm_first() const { return before_norm.defined(); }
 
   BlockParts parts() const {
-    return block_parts(attention, value, weights, residual, norm_first() ? nullptr : &norm);
+    return block_parts(attention, value, weights, residual, norm_first ? nullptr : &norm);
   }
 };
 
-// Hooks on all blocks of a model, and those that have run, in their order.
+// Hooks on all blocks of a model, and what they gather of those that run, in their order.
 class Watch {
  public:
-  explicit Watch(Module& model) {
-    detail::for_each_module(model, [&](Module& m) {
-      if (dynamic_cast<TransformerEncoderLayer*>(&m)) add(Kind::encoder, m, "self_attn", "norm1");
-      if (!dynamic_cast<TransformerDecoderLayer*>(&m)) return;
-      add(Kind::decoder, m, "self_attn", "norm1");
-      add(Kind::cross, m, "multihead_attn", "norm2");
-    });
-  }
-  const std::vector<Block*>& ran() const { return ran_; }
+  explicit Watch(Module& model) { visit(model, 1); }
+  const std::deque<Block>& ran() const { return ran_; }
 
  private:
-  void add(Kind kind, Module& layer, const char* attention, const char* norm) {
-    Block& block =
-        blocks_.emplace_back(Block{kind, layer.find_module<MultiheadAttention>(attention),
-                                   layer.find_module<LayerNorm>(norm)});
-    hooks_.add(block.norm.register_forward_pre_hook([&block](ModuleCall& call) {
-      if (!block.weights.defined()) block.before_norm = *call.inputs[0];
-    }));
-    hooks_.add(block.attention.register_forward_hook([this, &block](ModuleCall& call) {
-      check(!block.weights.defined(), "{}: expected each layer to run once; {} ran again",
-            kContributionLayers, block.attention.path());
-      check(call.outputs.size() == 2,
-            "{}: {} was not asked for its weights: run(trace) must hand "
-            "the trace on",
-            kContributionLayers, block.attention.path());
-      block.value = *call.inputs[2];
-      block.weights = *call.outputs[1];
-      block.residual = block.norm_first() ? block.before_norm : *call.inputs[0];
-      ran_.push_back(&block);
-    }));
+  // A block as it is before its next run, and how often that may be.
+  struct Place {
+    Block block;
+    size_t runs = 0, most;
+  };
+
+  void visit(Module& m, size_t most) {
+    if (const auto* stack = dynamic_cast<TransformerEncoder*>(&m)) most = stack->runs_per_layer();
+    if (const auto* stack = dynamic_cast<TransformerDecoder*>(&m)) most = stack->runs_per_layer();
+    if (dynamic_cast<TransformerEncoderLayer*>(&m))
+      add(Kind::encoder, m, "self_attn", "norm1", most);
+    if (dynamic_cast<TransformerDecoderLayer*>(&m)) {
+      add(Kind::decoder, m, "self_attn", "norm1", most);
+      add(Kind::cross, m, "multihead_attn", "norm2", most);
+    }
+    for (const auto& [name, child] : m.children()) visit(*child, most);
   }
 
-  std::list<Block> blocks_;
-  std::vector<Block*> ran_;
+  void add(Kind kind, Module& layer, const char* attention, const char* norm, size_t most) {
+    Place& place =
+        places_.emplace_back(Place{.block = {kind, layer.find_module<MultiheadAttention>(attention),
+                                             layer.find_module<LayerNorm>(norm)},
+                                   .most = most});
+    hooks_.add(place.block.norm.register_forward_pre_hook([&place](ModuleCall& call) {
+      Block& block = place.block;
+      if (place.runs == 0) block.norm_first = true;
+      if (block.norm_first) block.before_norm = *call.inputs[0];
+    }));
+    hooks_.add(place.block.attention.register_forward_hook(
+        [this, &place](ModuleCall& call) { gather(place, call); }));
+  }
+
+  void gather(Place& place, const ModuleCall& call) {
+    const Block& block = place.block;
+    check(place.runs++ < place.most, "{}: expected each layer to run {}; {} ran again",
+          kContributionLayers, place.most == 1 ? "once" : fmt::format("{} times", place.most),
+          block.attention.path());
+    check(call.outputs.size() == 2,
+          "{}: {} was not asked for its weights: run(trace) must hand "
+          "the trace on",
+          kContributionLayers, block.attention.path());
+    Block& run = ran_.emplace_back(block);
+    run.value = *call.inputs[2];
+    run.weights = *call.outputs[1];
+    run.residual = block.norm_first ? block.before_norm : *call.inputs[0];
+  }
+
+  std::list<Place> places_;
+  std::deque<Block> ran_;
   detail::ScopedHooks hooks_;
 };
 
@@ -173,12 +194,12 @@ Tensors contribution_layers(Module& model, const std::function<void(AttentionTra
   check(!watch.ran().empty(), "{}: no TransformerEncoderLayer or TransformerDecoderLayer ran",
         kContributionLayers);
   const Block* cross = nullptr;
-  for (const Block* block : watch.ran())
-    if (block->kind == Kind::cross) cross = block;
+  for (const Block& block : watch.ran())
+    if (block.kind == Kind::cross) cross = &block;
   Tensors layers;
-  for (const Block* block : watch.ran())
-    layers.push_back(cross ? joint_layer(*block, cross->weights.size(3), cross->weights.size(2))
-                           : self_contributions(block->parts()));
+  for (const Block& block : watch.ran())
+    layers.push_back(cross ? joint_layer(block, cross->weights.size(3), cross->weights.size(2))
+                           : self_contributions(block.parts()));
   return layers;
 }
 

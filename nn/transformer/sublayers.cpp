@@ -8,6 +8,7 @@ MultiheadAttentionOptions self_attention_options(const TransformerLayerOptions& 
   MultiheadAttentionOptions self = cross_attention_options(o);
   self.kdim = self.vdim = {};
   self.rotary = o.rotary;
+  self.relative = o.relative;
   return self;
 }
 

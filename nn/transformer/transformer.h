@@ -6,20 +6,29 @@
 #include <weft/nn/transformer/decoder_layer.h>
 #include <weft/nn/transformer/encoder_layer.h>
 
+#include <algorithm>
+
 namespace weft {
 
-/// torch.nn.TransformerEncoder: a stack of layers "layers.0", ..., and a norm if `final_norm`.
+/// torch.nn.TransformerEncoder: a stack of layers "layers.0", ..., and a norm if `final_norm`. With
+/// `share_layers` there is one, "layers.0", which runs `num_layers` times (Universal Transformer,
+/// Dehghani et al. 2019, arXiv:1807.03819, without its embedding of steps and its halting).
 class TransformerEncoder : public Layer<TransformerEncoder> {
  public:
   using Call = EncoderCall;
   TransformerEncoder(const TransformerLayerOptions& options, int num_layers, Generator generator,
-                     bool final_norm = false);
+                     bool final_norm = false, bool share_layers = false);
 
   /// src [B, T, D] (or [T, B, D]) -> the same shape.
   Tensor forward(const Tensor& src, const EncoderCall& call = {});
 
+  /// How often each layer runs in a call: once, but with `share_layers` as often as there are
+  /// layers.
+  size_t runs_per_layer() const { return depth_ / std::max<size_t>(1, layers_.size()); }
+
  private:
   ModuleList<TransformerEncoderLayer>& layers_;
+  size_t depth_;
   LayerNorm* norm_;
 };
 
@@ -31,12 +40,12 @@ struct DecoderState {
   void reorder(const Tensor& index, bool same_memory = false);
 };
 
-/// torch.nn.TransformerDecoder.
+/// torch.nn.TransformerDecoder; `share_layers` as above.
 class TransformerDecoder : public Layer<TransformerDecoder> {
  public:
   using Call = DecoderCall;
   TransformerDecoder(const TransformerLayerOptions& options, int num_layers, Generator generator,
-                     bool final_norm = false);
+                     bool final_norm = false, bool share_layers = false);
 
   /// tgt [B, Tq, D], memory [B, Tk, memory_dim] (or [T, B, D]) -> the shape of tgt. With a state,
   /// tgt holds the tokens that are new since the last call with it; the results are those of the
@@ -44,8 +53,13 @@ class TransformerDecoder : public Layer<TransformerDecoder> {
   Tensor forward(const Tensor& tgt, const Tensor& memory, const DecoderCall& call = {},
                  DecoderState* state = nullptr);
 
+  /// How often each layer runs in a call: once, but with `share_layers` as often as there are
+  /// layers.
+  size_t runs_per_layer() const { return depth_ / std::max<size_t>(1, layers_.size()); }
+
  private:
   ModuleList<TransformerDecoderLayer>& layers_;
+  size_t depth_;
   LayerNorm* norm_;
 };
 
@@ -53,7 +67,8 @@ struct TransformerOptions {
   TransformerLayerOptions layer;
   int num_encoder_layers = 6;
   int num_decoder_layers = 6;
-  bool final_norm = true;  ///< behind each stack
+  bool final_norm = true;     ///< behind each stack
+  bool share_layers = false;  ///< one layer's weights for all layers of a stack
 };
 
 struct TransformerCall {

@@ -13,7 +13,8 @@ namespace weft {
 enum class FeedForwardActivation { relu, gelu, swiglu };
 
 /// Names and defaults are those of torch.nn.TransformerDecoderLayer; new are the separate dropout
-/// rates, the width of the memory, swiglu, rotary positions and normalized queries and keys.
+/// rates, the width of the memory, swiglu, positions in self-attention and normalized queries and
+/// keys.
 struct TransformerLayerOptions {
   int64_t d_model;
   int64_t nhead;
@@ -28,6 +29,7 @@ struct TransformerLayerOptions {
   bool bias = true;                        ///< in linear layers and norms
   std::optional<int64_t> memory_dim = {};  ///< width of the memory where it is not d_model
   bool rotary = false;                     ///< positions, in self-attention
+  bool relative = false;                   ///< positions, in the scores of self-attention
   bool qk_norm = false;                    ///< in every attention
 };
 

@@ -14,13 +14,12 @@ namespace {
 constexpr const char* kPositionsName = "positions";
 
 void check_exportable(const TransformerSeq2SeqOptions& o) {
-  constexpr const char* kNames[] = {"none", "sinusoidal", "learned", "relative", "rotary", "alibi"};
   const bool added = o.positions == Positions::none || o.positions == Positions::sinusoidal ||
                      o.positions == Positions::learned;
   check(added,
         "export: --torch: torch.nn.Transformer takes positions that are added to embeddings; got "
         "--positions {}",
-        kNames[static_cast<int>(o.positions)]);
+        to_string(o.positions));
   const TransformerLayerOptions& layer = o.transformer.layer;
   check(layer.activation != FeedForwardActivation::swiglu,
         "export: --torch: torch.nn.Transformer has activations relu and gelu; got --activation "
@@ -52,6 +51,21 @@ std::string config_json(const TransformerSeq2SeqOptions& o) {
   return json.dump(2) + '\n';
 }
 
+// torch.nn.Transformer has weights of its own in every layer: those of the one layer of each stack
+// once more under every other number.
+void append_copies(const TransformerOptions& o, NamedTensors& state) {
+  const NamedTensors one = state;
+  for (const auto& [stack, layers] :
+       {std::pair("encoder", o.num_encoder_layers), std::pair("decoder", o.num_decoder_layers)}) {
+    const std::string prefix = fmt::format("transformer.{}.layers.", stack), first = prefix + "0.";
+    for (int i = 1; i < layers; ++i)
+      for (const NamedTensor& t : one)
+        if (t.name.starts_with(first))
+          state.push_back(
+              {fmt::format("{}{}.{}", prefix, i, t.name.substr(first.size())), t.tensor});
+  }
+}
+
 // Under the names that docs/pytorch.md gives them.
 NamedTensors torch_state(const TransformerSeq2Seq& model) {
   const TransformerSeq2SeqOptions& o = model.options();
@@ -67,6 +81,7 @@ NamedTensors torch_state(const TransformerSeq2Seq& model) {
     state.push_back({kPositionsName, model.find("positions.weight")});
   for (const NamedTensor& t : model.state_dict())
     if (t.name.starts_with("transformer.")) state.push_back(t);
+  if (o.transformer.share_layers) append_copies(o.transformer, state);
   return state;
 }
 

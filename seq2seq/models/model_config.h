@@ -34,6 +34,9 @@ struct ModelConfig : SettingGroup {
       "Layers of the encoder alone; 0: --layers", kSizeOrNone}};
   Setting<int64_t> decoder_layers{*this, 0, {"decoder-layers", "Model",
       "Layers of the decoder alone; 0: --layers", kSizeOrNone}};
+  Setting<bool> share_layers{*this, false, {"share-layers", "Model",
+      "One layer's weights for all of the encoder, and one's for the decoder (Universal Transformer)",
+      {}, kSame, {}, kNewer}};
   Setting<int64_t> heads{*this, 4, {"heads", "Model", "Attention heads", kSize}};
   Setting<int64_t> ffn{*this, 256, {"ffn", "Model", "Width of the feed-forward layers", kSize}};
   Setting<std::string> activation{*this, "relu", {"activation", "Model",
@@ -43,9 +46,9 @@ struct ModelConfig : SettingGroup {
       "Normalize before (pre) or after (post) attention and feed-forward layers", {}, kSame,
       {"pre", "post"}}};
   Setting<std::string> positions{*this, "sinusoidal", {"positions", "Model",
-      "Added to embeddings: sinusoidal or learned; in self-attention: relative (biases, as T5), rotary "
-      "or alibi; or none", {}, kSame,
-      {"sinusoidal", "learned", "relative", "rotary", "alibi", "none"}}};
+      "Added to embeddings: sinusoidal or learned; in self-attention: relative (biases, as T5), rotary, "
+      "alibi or transformer-xl (by what a query asks of a distance); or none", {}, kSame,
+      {"sinusoidal", "learned", "relative", "rotary", "alibi", "transformer-xl", "none"}}};
   Setting<bool> qk_norm{*this, false, {"qk-norm", "Model",
       "Normalize queries and keys of every attention head", {}, kSame, {}, kNewer}};
   Setting<std::string> embeddings{*this, "tied", {"embeddings", "Model",

@@ -7,14 +7,9 @@
 namespace weft {
 namespace {
 
-// In the order of their enums.
-constexpr const char* kPositions[] = {"none",     "sinusoidal", "learned",
-                                      "relative", "rotary",     "alibi"};
-constexpr const char* kActivations[] = {"relu", "gelu", "swiglu"};
-
-template <class Enum, size_t n>
-Enum named_in(const char* const (&names)[n], const std::string& name) {
-  return static_cast<Enum>(std::find(names, names + n, name) - names);
+FeedForwardActivation activation_named(const std::string& name) {
+  constexpr const char* kNames[] = {"relu", "gelu", "swiglu"};  // in the order of the enum
+  return static_cast<FeedForwardActivation>(std::find(kNames, kNames + 3, name) - kNames);
 }
 
 template <RecurrentCell cell>
@@ -40,9 +35,10 @@ MakeModel maker(Options (*options)(const ModelConfig&)) {
 TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
   check(c.d_model % c.heads == 0, "d-model: must be a multiple of heads; got {} and {}",
         c.d_model.value(), c.heads.value());
-  check(c.d_model % 2 == 0 || c.positions.value() != "sinusoidal",
+  const auto positions = positions_named(c.positions);
+  const bool waves = positions == Positions::sinusoidal || positions == Positions::transformer_xl;
+  check(c.d_model % 2 == 0 || !waves,
         "d-model: must be even, for the positions' sines and cosines; got {}", c.d_model.value());
-  const auto positions = named_in<Positions>(kPositions, c.positions);
   check(c.d_model / c.heads % 2 == 0 || positions != Positions::rotary,
         "d-model: heads must be of an even width for rotary positions; got {} and {} heads",
         c.d_model.value(), c.heads.value());
@@ -53,13 +49,12 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
                                     .dropout = c.dropout,
                                     .attention_dropout = c.attention_dropout,
                                     .activation_dropout = c.activation_dropout,
-                                    .activation =
-                                        named_in<FeedForwardActivation>(kActivations, c.activation),
+                                    .activation = activation_named(c.activation),
                                     .norm_first = c.norm.value() == "pre",
-                                    .rotary = positions == Positions::rotary,
                                     .qk_norm = c.qk_norm},
                           .num_encoder_layers = static_cast<int>(c.encoder_depth()),
-                          .num_decoder_layers = static_cast<int>(c.decoder_depth())},
+                          .num_decoder_layers = static_cast<int>(c.decoder_depth()),
+                          .share_layers = c.share_layers},
           .positions = positions,
           .tied_embeddings = c.embeddings.value() == "tied"};
 }
@@ -72,6 +67,7 @@ const std::vector<ModelKind>& builtin_models() {
                                                        "activation",
                                                        "norm",
                                                        "positions",
+                                                       "share-layers",
                                                        "qk-norm",
                                                        "embeddings",
                                                        "attention-dropout",

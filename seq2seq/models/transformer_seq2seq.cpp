@@ -1,19 +1,26 @@
+#include <fmt/ranges.h>
 #include <weft/autograd/ops.h>
 #include <weft/core/detail/check.h>
 #include <weft/nn/init.h>
 #include <weft/seq2seq/models/transformer_seq2seq.h>
 #include <weft/seq2seq/text/vocabulary.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace weft {
 namespace {
 
+// In the order of the enum.
+constexpr const char* kPositions[] = {"none",   "sinusoidal", "learned",       "relative",
+                                      "rotary", "alibi",      "transformer-xl"};
+
 TransformerOptions transformer_of(const TransformerSeq2SeqOptions& options) {
   TransformerOptions o = options.transformer;
   o.layer.batch_first = true;
   o.layer.rotary = options.positions == Positions::rotary;
+  o.layer.relative = options.positions == Positions::transformer_xl;
   return o;
 }
 
@@ -28,6 +35,15 @@ std::vector<int64_t> taken(const std::vector<int64_t>& values, const Ids& rows) 
 }
 
 }  // namespace
+
+const char* to_string(Positions positions) { return kPositions[static_cast<int>(positions)]; }
+
+Positions positions_named(const std::string& name) {
+  const auto* found = std::find(std::begin(kPositions), std::end(kPositions), name);
+  check(found != std::end(kPositions), "positions: expected {}; got '{}'",
+        fmt::join(kPositions, ", "), name);
+  return static_cast<Positions>(found - kPositions);
+}
 
 TransformerSeq2Seq::TransformerSeq2Seq(const Options& o, Generator generator)
     : options_(o),

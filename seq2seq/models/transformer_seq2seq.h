@@ -11,13 +11,19 @@
 namespace weft {
 
 /// Added to embeddings (sinusoidal, learned), or biases of self-attention (relative, as T5 has
-/// them, one table a stack; alibi); rotary ones are an option of the layers.
-enum class Positions { none, sinusoidal, learned, relative, rotary, alibi };
+/// them, one table a stack; alibi); rotary and transformer_xl ones (RelativeScores) are options of
+/// the layers.
+enum class Positions { none, sinusoidal, learned, relative, rotary, alibi, transformer_xl };
+
+/// "transformer-xl"
+const char* to_string(Positions positions);
+/// The positions of this name; an Error lists all.
+Positions positions_named(const std::string& name);
 
 struct TransformerSeq2SeqOptions {
   int64_t vocabulary;              ///< number of ids
   TransformerOptions transformer;  ///< batch_first whatever it says; `dropout` also of embeddings
-  Positions positions = Positions::sinusoidal;  ///< rotary: whatever `transformer` says of it
+  Positions positions = Positions::sinusoidal;  ///< whatever `transformer` says of them
   int64_t longest = 4096;                       ///< sequence that learned positions serve
   bool tied_embeddings = true;                  ///< one matrix for source, target and output
   bool output_bias = false;                     ///< added to the logits

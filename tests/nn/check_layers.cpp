@@ -84,6 +84,12 @@ Reports check_attention() {
                        }),
           check_module(module({.embed_dim = 4, .num_heads = 2, .rotary = true, .qk_norm = true}),
                        {normal({3, 2, 4})}, self),
+          check_module(module({.embed_dim = 4,
+                               .num_heads = 2,
+                               .dropout = kDropout,
+                               .add_zero_attn = true,
+                               .relative = true}),
+                       {normal({3, 2, 4})}, self),
           check_module(module({.embed_dim = 4, .num_heads = 1, .bias = false}),
                        {normal({2, 2, 4}), normal({3, 2, 4}), normal({3, 2, 4}, 8)})};
 }
@@ -140,9 +146,13 @@ TransformerLayerOptions stack_options() {
 }
 
 Reports check_encoder() {
-  return {check_module([] { return TransformerEncoder(stack_options(), 2, Generator(1), true); },
-                       {normal({1, 3, 4})}, [](auto& m, const Tensors& in) { return m(in[0]); },
-                       {.directions = 3})};
+  return {
+      check_module([] { return TransformerEncoder(stack_options(), 2, Generator(1), true); },
+                   {normal({1, 3, 4})}, [](auto& m, const Tensors& in) { return m(in[0]); },
+                   {.directions = 3}),
+      check_module([] { return TransformerEncoder(stack_options(), 2, Generator(1), true, true); },
+                   {normal({1, 3, 4})}, [](auto& m, const Tensors& in) { return m(in[0]); },
+                   {.directions = 3})};
 }
 
 Reports check_decoder() {

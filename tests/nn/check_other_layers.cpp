@@ -1,5 +1,6 @@
 #include <weft/nn/attention/grouped_attention.h>
 #include <weft/nn/attention/linear_attention.h>
+#include <weft/nn/attention/relative_scores.h>
 #include <weft/nn/attention/score_attention.h>
 #include <weft/nn/gated.h>
 #include <weft/nn/position_bias.h>
@@ -62,6 +63,12 @@ LayerReports luong_attention() {
                        [](auto& m, const Tensors& in) {
                          return m(in[0], in[1], AttentionCall{.mask = kPadding});
                        })};
+}
+
+LayerReports relative_scores() {
+  return {
+      check_module([] { return RelativeScores(4, 2, Generator(1)); }, {normal({1, 2, 3, 2})},
+                   [](auto& m, const Tensors& in) { return m(in[0], int64_t{5}, int64_t{2}); })};
 }
 
 LayerReports relative_position_bias() {
@@ -139,6 +146,7 @@ LayerChecks other_layers() {
                              check_module([] { return RMSNorm(4, 1e-3); }, {normal({2, 4})})};
        }},
       {"RelativePositionBias", relative_position_bias},
+      {"RelativeScores", relative_scores},
       {"RotaryPositions",
        [] {
          return LayerReports{check_module([] { return RotaryPositions(); }, {normal({2, 3, 4})})};

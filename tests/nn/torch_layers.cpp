@@ -30,6 +30,7 @@ const std::map<std::string, const char*> kReasons = {
     {"LinearAttention", "not in PyTorch"},
     {"LuongAttention", "not in PyTorch"},
     {"RelativePositionBias", "not in PyTorch"},
+    {"RelativeScores", "not in PyTorch"},
     {"RotaryPositions", "not in PyTorch"},
     {"Sequential", "what is in it"},
     {"SinusoidalPositions", "not in PyTorch"},

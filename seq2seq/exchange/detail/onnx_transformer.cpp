@@ -1,5 +1,6 @@
 // The forward pass of encoder and decoder once more, in ONNX's operators; the parts are those of
 // nn/transformer.
+#include <fmt/format.h>
 #include <weft/autograd/ops.h>
 #include <weft/seq2seq/exchange/detail/onnx_transformer.h>
 
@@ -100,10 +101,13 @@ class Builder {
   Attended self_attention(const std::string& name, const Value& x, const Value& mask) {
     const Values qkv = g_.ops("Split", {project(name, x, 0, 3)}, 3, {{"axis", int64_t{-1}}});
     Value q = normed_heads(name + ".q_norm", qkv[0]), k = normed_heads(name + ".k_norm", qkv[1]);
-    if (model_.options().positions == Positions::rotary) {
-      const Value t = g_.op("Shape", {x}, {{"start", int64_t{1}}, {"end", int64_t{2}}});
-      q = turned(q, t);
-      k = turned(k, t);
+    const Value t = g_.op("Shape", {x}, {{"start", int64_t{1}}, {"end", int64_t{2}}});
+    if (model_.options().positions == Positions::rotary)
+      return attend(name, turned(q, t), turned(k, t), heads(qkv[2]), mask);
+    if (model_.options().positions == Positions::transformer_xl) {
+      const Value asked = position_scores(name + ".relative", q, t);
+      q = g_.op("Add", {q, bias_of_heads(name + ".relative.content_bias")});
+      return attend(name, q, k, heads(qkv[2]), g_.op("Add", {mask, asked}));
     }
     return attend(name, q, k, heads(qkv[2]), mask);
   }
@@ -136,9 +140,12 @@ class Builder {
   bool has(const std::string& name) const { return weights_.contains(name); }
 
   // A parameter as a constant of the graph, once.
-  Value tensor(const std::string& name) {
+  Value tensor(const std::string& name) { return once(weights_.at(name), name); }
+
+  // A constant of the graph, the same wherever it is asked for by this name.
+  Value once(const Tensor& value, const std::string& name) {
     Value& found = constants_[name];
-    if (found.empty()) found = g_.constant(weights_.at(name), name);
+    if (found.empty()) found = g_.constant(value, name);
     return found;
   }
 
@@ -173,11 +180,41 @@ class Builder {
     return g_.op("Mul", {slopes, apart});
   }
 
-  // x W^T + b, of the rows of W and b from `first` on.
+  Value bias_of_heads(const std::string& name) {  // [H, 1, Dh]
+    const int64_t h = layer_.nhead;
+    return once(reshape(weights_.at(name), {h, 1, layer_.d_model / h}), name);
+  }
+
+  // RelativeScores of q [B, H, T, Dh]: [B, H, T, T]; `t` is T, as [1]. Query i finds its row of
+  // distances from column T - 1 - i on, by the same shift.
+  Value position_scores(const std::string& name, const Value& q, const Value& t) {
+    const int64_t h = layer_.nhead, width = layer_.d_model / h, rows = 2 * longest_;
+    const Tensor table = sinusoidal_positions(rows, layer_.d_model, kFloat32, 1 - longest_);
+    const Tensor r = reshape(weft::linear(table, weights_.at(name + ".weight")), {rows, h, width});
+    const Value far = once(permute(r, {1, 2, 0}), name);  // [H, Dh, distances]
+    const auto slice_of = [&](const Value& x, const Value& from, const Value& to, int64_t axis) {
+      return g_.op("Slice", {x, from, to, g_.integers({axis})});
+    };
+    const auto sum = [&](const Value& a, const Value& b) { return g_.op("Add", {a, b}); };
+    const Value longest = g_.integers({longest_}), one = g_.integers({1});
+    const Value near = slice_of(far, g_.op("Sub", {longest, t}), sum(longest, t), 2);
+    const Value asked = g_.op("Mul", {sum(q, bias_of_heads(name + ".position_bias")),
+                                      g_.number(1 / std::sqrt(static_cast<double>(width)))});
+    const Value all = g_.op("MatMul", {asked, near});  // [B, H, T, 2 T]
+    const Value flat = g_.op("Reshape", {all, g_.integers({0, 0, -1})});
+    const Value first = g_.op("Sub", {t, one});
+    const Value last = sum(first, g_.op("Mul", {t, sum(t, first)}));
+    const Value shape =
+        g_.op("Concat", {g_.integers({0, 0}), t, g_.integers({-1})}, {{"axis", int64_t{0}}});
+    const Value shifted = g_.op("Reshape", {slice_of(flat, first, last, 2), shape});
+    return slice_of(shifted, g_.integers({0}), t, 3);
+  }
+
+  // x W^T + b.
   Value project_rows(const Tensor& weight, const Tensor& bias, const std::string& name,
                      const Value& x) {
-    const Value y = g_.op("MatMul", {x, g_.constant(permute(weight, {1, 0}), name)});
-    return bias.defined() ? g_.op("Add", {y, g_.constant(bias, name)}) : y;
+    const Value y = g_.op("MatMul", {x, once(permute(weight, {1, 0}), name + " weight")});
+    return bias.defined() ? g_.op("Add", {y, once(bias, name + " bias")}) : y;
   }
 
   Value linear(const std::string& name, const Value& x) {
@@ -194,7 +231,8 @@ class Builder {
     };
     const auto bias = weights_.find(name + ".in_proj_bias");
     return project_rows(part(weights_.at(name + ".in_proj_weight")),
-                        bias == weights_.end() ? Tensor() : part(bias->second), name, x);
+                        bias == weights_.end() ? Tensor() : part(bias->second),
+                        fmt::format("{} {} {}", name, first, count), x);
   }
 
   Value heads(const Value& x) {  // [B, T, D] -> [B, H, T, Dh]
@@ -277,6 +315,10 @@ class Builder {
   Value sines_, cosines_;
 };
 
+std::string layer_name(const char* stack, const TransformerOptions& o, int i) {
+  return fmt::format("transformer.{}.layers.{}.", stack, o.share_layers ? 0 : i);
+}
+
 }  // namespace
 
 void build_encoder(OnnxGraph& graph, TransformerSeq2Seq& model, const OnnxLimits& limits) {
@@ -288,7 +330,7 @@ void build_encoder(OnnxGraph& graph, TransformerSeq2Seq& model, const OnnxLimits
                                       b.distances(b.length(ids)));
   Value x = b.embed("embedding.weight", ids);
   for (int i = 0; i < o.num_encoder_layers; ++i) {
-    const std::string layer = "transformer.encoder.layers." + std::to_string(i) + ".";
+    const std::string layer = layer_name("encoder", o, i);
     x = b.residual(layer + "norm1", x, [&](const Value& y) {
       return b.self_attention(layer + "self_attn", y, mask).output;
     });
@@ -311,7 +353,7 @@ void build_decoder_step(OnnxGraph& graph, TransformerSeq2Seq& model, const OnnxL
       model.options().tied_embeddings ? "embedding.weight" : "target_embedding.weight", ids);
   Values attention;
   for (int i = 0; i < o.num_decoder_layers; ++i) {
-    const std::string layer = "transformer.decoder.layers." + std::to_string(i) + ".";
+    const std::string layer = layer_name("decoder", o, i);
     x = b.residual(layer + "norm1", x, [&](const Value& y) {
       return b.self_attention(layer + "self_attn", y, before).output;
     });

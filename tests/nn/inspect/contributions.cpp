@@ -24,14 +24,15 @@ void make_general(Module& model) {
 }
 
 struct Model {
-  explicit Model(bool norm_first, bool batch_first = true)
+  explicit Model(bool norm_first, bool batch_first = true, bool share_layers = false)
       : transformer({.layer = {.d_model = kWidth,
                                .nhead = kHeads,
                                .dim_feedforward = 5,
                                .batch_first = batch_first,
                                .norm_first = norm_first},
                      .num_encoder_layers = 2,
-                     .num_decoder_layers = 2},
+                     .num_decoder_layers = 2,
+                     .share_layers = share_layers},
                     Generator(1)) {
     make_general(transformer);
     if (!batch_first) {
@@ -319,6 +320,30 @@ TEST_CASE("contributions do not depend on the layout, and their gradients are ri
   };
   const Tensor x = normal({1, 3, kWidth}, 1);
   CHECK(gradcheck("contributions", f, {x, random_weights({1, kHeads, 3, 3}, 2), x}).failure == "");
+}
+
+TEST_CASE("layers that share their weights contribute in each of their runs") {
+  for (const bool norm_first : {false, true}) {
+    Model shared(norm_first, true, true), apart(norm_first);
+    NamedTensors same = apart.transformer.state_dict();
+    for (NamedTensor& t : same) {
+      std::string name = t.name;
+      if (const size_t at = name.find(".layers."); at != std::string::npos)
+        name.replace(at + 8, 1, "0");
+      t.tensor = shared.transformer.find(name);
+    }
+    apart.transformer.load_state_dict(same);
+    const Tensors a = shared.layers(), b = apart.layers();
+    REQUIRE(a.size() == 6);
+    for (size_t l = 0; l < a.size(); ++l) CHECK(largest_difference(a[l], b[l]) == 0);
+    CHECK(message_of([&] {
+            contribution_layers(shared.transformer, [&](AttentionTrace* trace) {
+              shared.run(trace);
+              shared.run(trace);
+            });
+          }).find("expected each layer to run 2 times; encoder.layers.0.self_attn ran again") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("contributions say what they expect, and leave no hooks behind") {

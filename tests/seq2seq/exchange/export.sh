@@ -60,7 +60,7 @@ case_errors() {
   train_gru gru --tokens char
   expect_error "export: say what to write" export --model-dir gru
   expect_error "export: --model must be transformer; got gru in gru" export --model-dir gru --onnx out
-  for option in "--positions rotary" "--positions relative" "--positions alibi" "--activation swiglu" "--qk-norm"; do
+  for option in "--positions rotary" "--positions relative" "--positions alibi" "--positions transformer-xl" "--activation swiglu" "--qk-norm"; do
     # shellcheck disable=SC2086  # an option and its value
     train m --overwrite --tokens char $option
     expect_error "got $option" export --model-dir m --torch out
@@ -79,7 +79,8 @@ case_torch() { # into PyTorch's form and back: the same translations
   words 40 2 | cut -f 1 >lines
   local options
   for options in "--tokens word" "--tokens char --positions learned --norm pre --activation gelu --embeddings separate" \
-    "--tokens subword --vocab-size 60 --positions none --encoder-layers 2"; do
+    "--tokens subword --vocab-size 60 --positions none --encoder-layers 2" \
+    "--tokens char --share-layers --layers 2"; do
     # shellcheck disable=SC2086  # several options
     train m --overwrite $options
     rm -rf torch
@@ -104,6 +105,7 @@ case_onnx() {
     "--tokens subword --vocab-size 60 --positions relative --activation swiglu --qk-norm" \
     "--tokens char --positions rotary --qk-norm --norm pre" \
     "--tokens word --positions alibi --heads 3 --d-model 24 --layers 2" \
+    "--tokens char --positions transformer-xl --share-layers --layers 3" \
     "--tokens subword --vocab-size 50 --positions none --encoder-layers 2 --decoder-layers 3"; do
     # shellcheck disable=SC2086  # several options
     train m --overwrite $options

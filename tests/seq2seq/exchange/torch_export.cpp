@@ -90,6 +90,18 @@ TEST_CASE("torch export: PyTorch's directories go to weft and back, bit by bit")
   }
 }
 
+TEST_CASE("torch export: layers that share their weights become layers with equal weights") {
+  TransformerSeq2SeqOptions o = fixture_options();
+  o.transformer.num_encoder_layers = 3;
+  o.transformer.share_layers = true;
+  TransformerSeq2Seq model(o, Generator(1));
+  model.eval();
+  const TempDir dir;
+  export_torch(model, *letters(), dir.path());
+  const LoadedModel loaded = load_model(dir.path());
+  CHECK(first_step(*loaded.model).to_vector<float>() == first_step(model).to_vector<float>());
+}
+
 TEST_CASE("torch export: what torch.nn.Transformer lacks is an error that names it") {
   TransformerSeq2SeqOptions o = fixture_options();
   CHECK(complaint(o).empty());

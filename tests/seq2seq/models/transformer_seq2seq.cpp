@@ -8,6 +8,7 @@
 #include <weft/seq2seq/text/vocabulary.h>
 #include <weft/seq2seq/training/evaluate.h>
 #include <weft/tests/catch.h>
+#include <weft/tests/nn/numbers.h>
 #include <weft/tests/seq2seq/models/same_by_steps.h>
 
 #include <limits>
@@ -85,7 +86,7 @@ namespace {
 
 // Every choice at least once.
 std::vector<TransformerSeq2SeqOptions> variants() {
-  std::vector<TransformerSeq2SeqOptions> all(8, kSmall);
+  std::vector<TransformerSeq2SeqOptions> all(9, kSmall);
   all[1].positions = Positions::learned;
   all[1].longest = 16;
   all[1].tied_embeddings = false;
@@ -104,6 +105,8 @@ std::vector<TransformerSeq2SeqOptions> variants() {
   all[7].positions = Positions::alibi;
   all[7].transformer.layer.qk_norm = true;
   all[7].transformer.layer.norm_first = true;
+  all[8].positions = Positions::transformer_xl;
+  all[8].transformer.share_layers = true;
   return all;
 }
 
@@ -127,6 +130,38 @@ TEST_CASE("a Transformer of every option has the gradients of its loss") {
         {.directions = 3});
     CHECK(report.failures == std::vector<std::string>());
   }
+}
+
+TEST_CASE("layers that share their weights are layers with the same weights") {
+  auto options = kSmall;
+  options.transformer.num_encoder_layers = options.transformer.num_decoder_layers = 3;
+  TransformerSeq2Seq apart(options, Generator(3));
+  options.transformer.share_layers = true;
+  TransformerSeq2Seq shared(options, Generator(4));
+  NamedTensors same = apart.state_dict();
+  for (NamedTensor& t : same)
+    if (const size_t at = t.name.find(".layers."); at != std::string::npos)
+      t.tensor = shared.find(std::string(t.name).replace(at + 8, 1, "0"));
+    else
+      t.tensor = shared.find(t.name);
+  apart.load_state_dict(same);
+  shared.eval();
+  apart.eval();
+  const PaddedIds source = pad_ids(std::vector<Ids>{{4, 5, 3}, {7, 3}});
+  const PaddedIds target = pad_ids(std::vector<Ids>{{2, 6, 3}, {2, 8, 9, 3}});
+  CHECK(largest_difference(shared(source, target), apart(source, target)) == 0);
+  CHECK(apart.state_dict().size() > shared.state_dict().size());
+  CHECK(shared.trace(source, target).cross.size() == 3);
+}
+
+TEST_CASE("positions have names") {
+  for (const char* name :
+       {"none", "sinusoidal", "learned", "relative", "rotary", "alibi", "transformer-xl"})
+    CHECK(to_string(positions_named(name)) == std::string(name));
+  CHECK(positions_named("transformer-xl") == Positions::transformer_xl);
+  CHECK(message_of([] { positions_named("t5"); }) ==
+        "positions: expected none, sinusoidal, learned, relative, rotary, alibi, transformer-xl; "
+        "got 't5'");
 }
 
 TEST_CASE("separate embeddings are three matrices, tied ones are one") {
