@@ -71,8 +71,10 @@ class OneLook : public Layer<OneLook, Seq2SeqModel> {
 
 int main(int argc, char** argv) {
   Program program;
-  program.add_model({"one_look", "a single cross-attention", [](const ModelConfig& c, Generator g) {
-                       return std::make_unique<OneLook>(c, g);
-                     }});
+  program.add_model(
+      {.name = "one_look",
+       .help = "a single cross-attention",
+       .make = [](const ModelConfig& c, Generator g) { return std::make_unique<OneLook>(c, g); },
+       .reads = {"d-model", "heads"}});
   return program.run(argc, argv);
 }

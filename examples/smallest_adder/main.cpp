@@ -156,9 +156,11 @@ const Settings kRecipe{
 int main(int argc, char** argv) {
   Program program;
   program.add_model(
-      {"adder", "adds by looks at a clock", [](const ModelConfig& c, const Generator& generator) {
-         return std::make_unique<Adder>(c, generator);
-       }});
+      {.name = "adder",
+       .help = "adds by looks at a clock",
+       .make = [](const ModelConfig& c,
+                  const Generator& generator) { return std::make_unique<Adder>(c, generator); },
+       .reads = {"d-model", "heads", "ffn"}});
   program.add_task(drawn_task("sums", "sums of numbers of ten digits, from the last digit on",
                               draw_sum, sum_of, kRecipe,
                               {.train = 100000, .valid = 1000, .test = 10000}));

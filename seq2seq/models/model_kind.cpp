@@ -32,6 +32,11 @@ MakeModel maker(Options (*options)(const ModelConfig&)) {
 
 }  // namespace
 
+bool ModelKind::has_use_for(const std::string& setting) const {
+  return setting == "model" || reads.empty() ||
+         std::find(reads.begin(), reads.end(), setting) != reads.end();
+}
+
 TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
   check(c.d_model % c.heads == 0, "d-model: must be a multiple of heads; got {} and {}",
         c.d_model.value(), c.heads.value());
@@ -60,30 +65,32 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
 }
 
 const std::vector<ModelKind>& builtin_models() {
-  static const std::vector<std::string> of_transformer{"encoder-layers",
+  static const std::vector<std::string> of_transformer{"d-model",
+                                                       "layers",
+                                                       "encoder-layers",
                                                        "decoder-layers",
+                                                       "share-layers",
                                                        "heads",
                                                        "ffn",
                                                        "activation",
                                                        "norm",
                                                        "positions",
-                                                       "share-layers",
                                                        "qk-norm",
                                                        "embeddings",
+                                                       "dropout",
                                                        "attention-dropout",
                                                        "activation-dropout"};
+  static const std::vector<std::string> of_recurrent{"d-model", "layers", "attention", "dropout"};
   // Chosen by exact matches on the drawn tasks.
   static const Settings recurrent{
       {"layers", "1"}, {"lr", "5e-3"}, {"warmup", "400"}, {"decay", "1"}};
   static const std::vector<ModelKind> kinds{
-      {"transformer",
-       "multi-head attention in every layer",
-       maker<TransformerSeq2Seq>(transformer_options),
-       {"attention"}},
+      {"transformer", "multi-head attention in every layer",
+       maker<TransformerSeq2Seq>(transformer_options), of_transformer},
       {"gru", "gated recurrent units with attention",
-       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::gru>), of_transformer, recurrent},
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::gru>), of_recurrent, recurrent},
       {"lstm", "long short-term memory with attention",
-       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::lstm>), of_transformer, recurrent}};
+       maker<RecurrentSeq2Seq>(recurrent_options<RecurrentCell::lstm>), of_recurrent, recurrent}};
   return kinds;
 }
 

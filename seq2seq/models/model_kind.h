@@ -21,8 +21,11 @@ struct ModelKind {
   std::string name;  ///< on the command line and in files: "transformer"
   std::string help;  ///< one line
   MakeModel make;
-  std::vector<std::string> ignores{};  ///< settings of ModelConfig that say nothing to it
-  Settings defaults{};                 ///< that suit it, and override those of the task
+  std::vector<std::string> reads{};  ///< settings of ModelConfig that it reads; if empty, all
+  Settings defaults{};               ///< that suit it, and override those of the task
+
+  /// Whether a setting of ModelConfig, "d-model", says anything to it.
+  bool has_use_for(const std::string& setting) const;
 };
 
 /// What the settings say of a Transformer. Throws an error that names those that do not go

@@ -173,7 +173,7 @@ class Lab {
     for (const Tensor& p : loaded_.model->parameters()) report_.parameters += p.numel();
     for (const AnySetting* s : config.settings()) {
       const std::string& name = s->info().name;
-      if (name == "model" || std::count(kind.ignores.begin(), kind.ignores.end(), name)) continue;
+      if (name == "model" || !kind.has_use_for(name)) continue;
       report_.settings.push_back({name, s->text()});
       if (const auto* whole = dynamic_cast<const Setting<int64_t>*>(s))
         report_.settings.back().second = whole->value();

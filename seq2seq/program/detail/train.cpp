@@ -148,7 +148,9 @@ std::vector<std::string> settle_run(RunConfig& config, RunDirectory& directory,
 // The kind of the model, with what suits it.
 const ModelKind& settle_model(RunConfig& config, std::span<const ModelKind> kinds) {
   const ModelKind& kind = find_named(kinds, config.model.model, "model");
-  for (const std::string& name : kind.ignores) config.ignore(name, "--model " + kind.name);
+  for (const AnySetting* s : config.model.settings())
+    if (const std::string& name = s->info().name; !kind.has_use_for(name))
+      config.ignore(name, "--model " + kind.name);
   suggest_defaults(config, kind.defaults);
   return kind;
 }

@@ -51,15 +51,21 @@ TEST_CASE("model kinds: rows that there are not are an error, and change nothing
   }
 }
 
-TEST_CASE("model kinds: what a kind ignores are settings that there are") {
+TEST_CASE(
+    "model kinds: what a kind reads are settings that there are, and it has use for no other") {
   const ModelConfig config;
   for (const ModelKind& kind : builtin_models()) {
-    for (const std::string& name : kind.ignores) {
+    REQUIRE_FALSE(kind.reads.empty());
+    CHECK(kind.has_use_for("model"));
+    CHECK(kind.has_use_for("attention") == (kind.name != "transformer"));
+    CHECK(kind.has_use_for("share-layers") == (kind.name == "transformer"));
+    for (const std::string& name : kind.reads) {
       const auto all = config.settings();
       CHECK(std::any_of(all.begin(), all.end(),
                         [&](const AnySetting* s) { return s->info().name == name; }));
     }
   }
+  CHECK(ModelKind{"own", "of all settings", {}}.has_use_for("attention"));
 }
 
 TEST_CASE("model kinds: settings that do not go together are an error that names them") {

@@ -378,6 +378,8 @@ case_own_model() {
   "$program" train --model-dir "$dir/m" --resume --steps 6 >/dev/null 2>&1 || fail "resume"
   [ "$(printf 'abc\nb\n' | "$program" run --model-dir "$dir/m" --beam 3 | wc -l)" = 2 ] || fail "run"
   "$program" lab --model-dir "$dir/m" --over 3 --format json --out "$dir/r.json" >/dev/null || fail "lab"
+  expect_error "train: --layers says nothing to --model one_look; got 3" \
+    train --task reverse --model one_look --model-dir "$dir/other" --layers 3
   for measure in weights gradient norm_weights integrated_gradients shapley; do
     grep -q "{\"measure\":\"$measure\",\"\(place\|side\)\"" "$dir/r.json" || fail "no $measure"
   done
