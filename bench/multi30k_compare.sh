@@ -35,7 +35,7 @@ out=build/multi30k_compare
 mkdir -p $out
 
 weft_rate() {
-  MODEL_DIR=$out/weft scripts/multi30k.sh --vocab-size 10000 --schedule inverse-square-root --accumulate 1 \
+  TEACHERS=0 MODEL_DIR=$out/weft scripts/multi30k.sh --vocab-size 10000 --schedule inverse-square-root --accumulate 1 \
     --average 0 --validate-every 0 --minutes "$minutes" >$out/weft.log 2>&1 ||
     die "weft failed; see $out/weft.log"
   value tokens_per_second <$out/weft/summary.json | awk '{ printf "%.0f\n", $1 }'

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Trains a Transformer of the size of Wu et al. 2021 ("Transformer-Tiny") on Multi30K, English to German,
-# in two hours (docs/results.md), then translates test_2016_flickr and scores it. Arguments go to
-# `weft train`:
+# in two hours (docs/results.md), then translates test_2016_flickr and scores it: two teachers learn the
+# corpus and translate its sources together; a student goes on from the second with their translations
+# beside the references. Arguments go to each `weft train`:
 #   scripts/multi30k.sh --minutes 1
-# The model goes to $MODEL_DIR (runs/multi30k unless set); that of an earlier run is replaced, unless
-# one of the arguments is --resume.
+# TEACHERS=0 trains one model on the references alone. TAUGHT is how many sentences are translated, all
+# unless set.
+# The model goes to $MODEL_DIR (runs/multi30k unless set), what teaches it to $MODEL_DIR-teachers; those of
+# an earlier run are replaced, unless one of the arguments is --resume.
 # The corpus is looked for in $MULTI30K_DIR, else ../shared/multi30k, else it is downloaded once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,19 +59,63 @@ weft=build/release/bin/weft
 
 precision=(--precision bf16)
 grep -q avx512_bf16 /proc/cpuinfo || precision=()
-existing=--overwrite
-[[ " $* " != *" --resume "* ]] || existing=
-"$weft" train --model-dir "$model" $existing \
-  --train-source "$corpus/train.lc.norm.tok.en" --train-target "$corpus/train.lc.norm.tok.de" \
-  --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
-  --vocab-size 4000 --layers 4 --d-model 128 --ffn 256 --heads 4 \
-  --norm pre --dropout 0.25 --attention-dropout 0 --activation-dropout 0 --label-smoothing 0.1 \
-  --optimizer muon --lr 0.008 --warmup 200 --schedule linear --steps 26000 \
-  --max-tokens 2048 --accumulate 2 "${precision[@]}" \
-  --average 6 --validate-every 500 --patience 52 "$@"
+train=$corpus/train.lc.norm.tok
+resume=''
+arguments=()
+for argument in "$@"; do
+  [ "$argument" = --resume ] && resume=yes || arguments+=("$argument")
+done
+
+# train_model DIR ARGS...: what has not begun yet begins, with --resume too.
+train_model() {
+  local dir=$1 begin=--overwrite
+  shift
+  [ -z "$resume" ] || [ ! -e "$dir/run.toml" ] || begin=--resume
+  "$weft" train --model-dir "$dir" "$begin" \
+    --valid-source "$corpus/val.lc.norm.tok.en" --valid-target "$corpus/val.lc.norm.tok.de" \
+    --label-smoothing 0.1 --optimizer muon --warmup 200 --schedule linear \
+    --max-tokens 2048 --accumulate 2 "${precision[@]}" \
+    --average 6 --validate-every 500 --patience 52 "$@" "${arguments[@]}"
+}
+
+# On the references, from nothing.
+train_alone() {
+  local dir=$1
+  shift
+  train_model "$dir" --train-source "$train.en" --train-target "$train.de" \
+    --vocab-size 4000 --layers 4 --d-model 128 --ffn 256 --heads 4 --norm pre --lr 0.008 "$@"
+}
+
+# What both teachers make of the sources of the corpus. One thread each is faster than two for one.
+teach() {
+  local teachers=$1 pids=() pid
+  mkdir -p "$teachers"
+  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # the other one, where one fails
+  train_alone "$teachers/1" --threads 1 --dropout 0.3 --steps 12000 2>&1 | sed -u 's/^/teacher 1: /' &
+  pids+=($!)
+  train_alone "$teachers/2" --threads 1 --dropout 0.25 --attention-dropout 0.1 --activation-dropout 0.1 \
+    --seed 2 --steps 12000 2>&1 | sed -u 's/^/teacher 2: /' &
+  pids+=($!)
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  head -n "${TAUGHT:-29000}" "$train.en" >"$teachers/taught.en"
+  echo "The teachers translate $(wc -l <"$teachers/taught.en") sentences"
+  "$weft" run --model-dir "$teachers/1" --ensemble "$teachers/2" --beam 5 --length-penalty 2 \
+    <"$teachers/taught.en" >"$teachers/taught.de"
+  cat "$train.en" "$teachers/taught.en" >"$teachers/all.en"
+  cat "$train.de" "$teachers/taught.de" >"$teachers/all.de"
+}
+
+if [ "${TEACHERS:-2}" = 0 ]; then
+  train_alone "$model" --dropout 0.25 --steps 26000
+else
+  teach "$model-teachers"
+  train_model "$model" --init-from "$model-teachers/2" \
+    --train-source "$model-teachers/all.en" --train-target "$model-teachers/all.de" \
+    --dropout 0.2 --attention-dropout 0 --activation-dropout 0 --lr 0.006 --steps 8500
+fi
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de
-"$weft" run --model-dir "$model" --beam 5 <"$test.en" >"$hypothesis"
+"$weft" run --model-dir "$model" --beam 5 --length-penalty 2 <"$test.en" >"$hypothesis"
 "$weft" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
 echo "model: $model; translations: $hypothesis"

@@ -25,7 +25,7 @@ RelativeScores::RelativeScores(int64_t embed_dim, int64_t num_heads, Generator g
       position_bias(parameter("position_bias", zeros({embed_dim}))),
       embed_dim_(embed_dim),
       num_heads_(num_heads) {
-  check(num_heads > 0 && embed_dim % num_heads == 0 && embed_dim % 2 == 0,
+  check(num_heads > 0 && embed_dim > 0 && embed_dim % num_heads == 0 && embed_dim % 2 == 0,
         "relative scores: embed_dim must be even and a multiple of num_heads; got {} and {}",
         embed_dim, num_heads);
   init::xavier_uniform(weight, generator);
@@ -41,7 +41,8 @@ RelativeScores::Result RelativeScores::forward(const Tensor& q, int64_t keys, in
   const int64_t width = q.size(3), queries = q.size(2);
   if (queries == 0) return {q, zeros({q.size(0), num_heads_, 0, keys}, q.dtype())};
   auto of_heads = [&](const Tensor& bias) { return reshape(bias, {num_heads_, 1, width}); };
-  const int64_t distances = queries + keys, lowest = -(first + queries - 1);
+  const int64_t distances = add_sizes("relative scores", queries, keys);
+  const int64_t lowest = 1 - add_sizes("relative scores", first, queries);
   const Tensor r = linear(table_.rows(lowest, distances, weight), weight);  // [distances, D]
   const Tensor by_head = permute(reshape(r, {distances, num_heads_, width}), {1, 2, 0});
   const Tensor asked = (q + of_heads(position_bias)) * (1 / std::sqrt(static_cast<double>(width)));
