@@ -10,8 +10,8 @@ ModelConfig::~ModelConfig() = default;
 
 constexpr double kMostParameters = 1e9;
 
-// Embedding, attention (three times 4 d^2 a layer), feed-forward (two or three matrices). Layers that
-// share their weights count each by itself: time and memory are theirs.
+// Embedding, attention (three times 4 d^2 a layer), feed-forward (two or three matrices). Layers
+// that share their weights count each by itself: time and memory are theirs.
 double rough_parameters(const ModelConfig& c) {
   const double d = static_cast<double>(c.d_model), ffn = static_cast<double>(c.ffn);
   const double layers = 0.5 * static_cast<double>(c.encoder_depth() + c.decoder_depth());
