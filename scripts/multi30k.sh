@@ -102,13 +102,14 @@ teach() {
   "$weft" run --model-dir "$teachers/1" --ensemble "$teachers/2" --beam 5 --length-penalty 2 \
     <"$teachers/taught.en" >"$teachers/taught.de"
   cat "$train.en" "$teachers/taught.en" >"$teachers/all.en"
-  cat "$train.de" "$teachers/taught.de" >"$teachers/all.de"
+  cat "$train.de" "$teachers/taught.de" >"$teachers/all.de.partial"
+  mv "$teachers/all.de.partial" "$teachers/all.de"
 }
 
 if [ "${TEACHERS:-2}" = 0 ]; then
   train_alone "$model" --dropout 0.25 --steps 26000
 else
-  teach "$model-teachers"
+  [ -n "$resume" ] && [ -e "$model-teachers/all.de" ] || teach "$model-teachers" # the student has begun
   train_model "$model" --init-from "$model-teachers/2" \
     --train-source "$model-teachers/all.en" --train-target "$model-teachers/all.de" \
     --dropout 0.2 --attention-dropout 0 --activation-dropout 0 --lr 0.006 --steps 8500
