@@ -109,7 +109,7 @@ teach() {
 if [ "${TEACHERS:-2}" = 0 ]; then
   train_alone "$model" --dropout 0.25 --steps 26000
 else
-  [ -n "$resume" ] && [ -e "$model-teachers/all.de" ] || teach "$model-teachers" # the student has begun
+  if [ -z "$resume" ] || [ ! -e "$model-teachers/all.de" ]; then teach "$model-teachers"; fi
   train_model "$model" --init-from "$model-teachers/2" \
     --train-source "$model-teachers/all.en" --train-target "$model-teachers/all.de" \
     --dropout 0.2 --attention-dropout 0 --activation-dropout 0 --lr 0.006 --steps 8500
