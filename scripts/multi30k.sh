@@ -106,7 +106,9 @@ teach() {
   mv "$teachers/all.de.partial" "$teachers/all.de"
 }
 
+penalty=2 # chosen in validation, as the other
 if [ "${TEACHERS:-2}" = 0 ]; then
+  penalty=1
   train_alone "$model" --dropout 0.25 --steps 26000
 else
   if [ -z "$resume" ] || [ ! -e "$model-teachers/all.de" ]; then teach "$model-teachers"; fi
@@ -117,6 +119,6 @@ fi
 
 test=$corpus/test_2016_flickr.lc.norm.tok
 hypothesis=$model/test_2016_flickr.de
-"$weft" run --model-dir "$model" --beam 5 --length-penalty 2 <"$test.en" >"$hypothesis"
+"$weft" run --model-dir "$model" --beam 5 --length-penalty "$penalty" <"$test.en" >"$hypothesis"
 "$weft" score --hypothesis "$hypothesis" --reference "$test.de" --tokenize none
 echo "model: $model; translations: $hypothesis"

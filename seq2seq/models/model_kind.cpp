@@ -56,6 +56,8 @@ TransformerSeq2SeqOptions transformer_options(const ModelConfig& c) {
                                     .activation_dropout = c.activation_dropout,
                                     .activation = activation_named(c.activation),
                                     .norm_first = c.norm.value() == "pre",
+                                    .rotary = positions == Positions::rotary,
+                                    .relative = positions == Positions::transformer_xl,
                                     .qk_norm = c.qk_norm},
                           .num_encoder_layers = static_cast<int>(c.encoder_depth()),
                           .num_decoder_layers = static_cast<int>(c.decoder_depth()),
