@@ -68,6 +68,17 @@ TEST_CASE(
   CHECK(ModelKind{"own", "of all settings", {}}.has_use_for("attention"));
 }
 
+TEST_CASE(
+    "model kinds: positions of the layers are in a Transformer's options, for models of one's "
+    "own") {
+  ModelConfig c = small();
+  CHECK_FALSE(transformer_options(c).transformer.layer.rotary);
+  c.positions.read("rotary");
+  CHECK(transformer_options(c).transformer.layer.rotary);
+  c.positions.read("transformer-xl");
+  CHECK(transformer_options(c).transformer.layer.relative);
+}
+
 TEST_CASE("model kinds: settings that do not go together are an error that names them") {
   const ModelKind& transformer = find_named(builtin_models(), "transformer", "model");
   ModelConfig c = small();
