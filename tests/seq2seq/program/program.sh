@@ -83,11 +83,12 @@ case_replace() { # ended before its first best model, a run that replaces anothe
   train "$dir/m" --steps 10
   "${run[@]}" <"$dir/en" >"$dir/old" || fail "run"
   for signal in KILL TERM; do
+    touch "$dir/began" # a signal before the program runs would end a copy of this shell, and its trap the folder
     "${train_command[@]}" --model-dir "$dir/m" --overwrite --seed 2 --steps 1000000 --validate-every 1000000 \
       --save-every 1 >"$dir/log" 2>&1 &
     pid=$!
     for _ in $(seq 200); do
-      [ -e "$dir/m/new-run/last.safetensors" ] && break
+      [ "$dir/m/new-run/last.safetensors" -nt "$dir/began" ] && break
       sleep 0.05
     done
     kill -$signal $pid || fail "nothing to kill"
