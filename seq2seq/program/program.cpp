@@ -59,6 +59,11 @@ void require(CLI::App& command, std::initializer_list<const char*> options) {
   for (const char* option : options) command.get_option(option)->required();
 }
 
+// Given again, an option that is a list goes on; of any other the last one counts.
+void join_lists(CLI::App& command, std::initializer_list<const char*> options) {
+  for (const char* option : options) command.get_option(option)->join(',');
+}
+
 // What an option chooses from, one's own included.
 template <class Items>
 void name_choices(CLI::App& command, const char* option, const Items& items) {
@@ -79,6 +84,7 @@ void add_train(CLI::App& app, const Catalog& catalog, Communicator& communicator
                    "flags come before it")
       ->group("Run");
   add_settings(*command, config.settings());
+  join_lists(*command, {"--freeze"});
   name_choices(*command, "--task", catalog.tasks);
   name_choices(*command, "--model", catalog.models);
   name_choices(*command, "--optimizer", catalog.optimizers);
@@ -99,6 +105,7 @@ void add_run(CLI::App& app, const Catalog& catalog, Communicator& communicator, 
   CLI::App* command = app.add_subcommand("run", "Translate standard input, line by line");
   add_settings(*command, o.settings());
   require(*command, {"--model-dir"});
+  join_lists(*command, {"--ensemble"});
   command->callback([&] { run_command(o, catalog, communicator); });
 }
 
@@ -150,6 +157,7 @@ void add_leaderboard(CLI::App& app, const Catalog& catalog, LeaderboardOptions& 
   CLI::App* command = app.add_subcommand(
       "leaderboard", "Train models on tasks and write a table of what each learns, and how soon");
   add_settings(*command, o.settings());
+  join_lists(*command, {"--tasks", "--models"});
   name_choices(*command, "--tasks", catalog.tasks);
   name_choices(*command, "--models", catalog.models);
   command->callback([&] { status = leaderboard_command(o, catalog); });

@@ -578,6 +578,7 @@ case_choose() { # ways to choose among translations, and what is said of them
   run >"$dir/best"
   run --sample --top-p 1e-9 | cmp - "$dir/best" || fail "the smallest nucleus is the likeliest piece"
   run --ensemble "$dir/m,$dir/m" | cmp - "$dir/best" || fail "an ensemble of equals"
+  expect_error "$dir/none" run --model-dir "$dir/m" --ensemble "$dir/none" --ensemble "$dir/m"
   run --prefixes | cmp - "$dir/best" || fail "no prefix"
   awk '{ print $0 "\tsee" }' "$dir/in" >"$dir/prefixed"
   "$program" run --model-dir "$dir/m" --prefixes <"$dir/prefixed" >"$dir/out" || fail "--prefixes"
