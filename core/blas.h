@@ -74,7 +74,8 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
 template <class T>
 class RightOperand {
  public:
-  /// For products of about `rows` rows. Refers to b, [n, k] if tb, whose rows are ldb apart.
+  /// For products of about `rows` rows; 0: for many, of few rows each. Refers to b, [n, k] if tb,
+  /// whose rows are ldb apart.
   RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb);
 
   /// C [m, n] = A [m, k] op(B); as gemm.

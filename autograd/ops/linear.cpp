@@ -6,6 +6,7 @@
 #include <weft/autograd/graph/samples.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/ops/detail/optional_data.h>
+#include <weft/autograd/ops/packed_weights.h>
 #include <weft/autograd/transforms/grad.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
@@ -79,9 +80,14 @@ Tensor product(const char* who, const Tensor& x, const Tensor& weight, const Ten
         after(pz, first * out, past * out);
       }
     };
-    gemm<T>(false, true, rows, out, in, T(1), x.data<T>(), std::max<int64_t>(in, 1), w.data<T>(),
-            std::max<int64_t>(in, 1), T(0), pz, std::max<int64_t>(out, 1),
-            pb || !std::is_same_v<After, Nothing> ? RowEpilogue(finish) : RowEpilogue());
+    const int64_t ldx = std::max<int64_t>(in, 1), ldz = std::max<int64_t>(out, 1);
+    const auto epilogue =
+        pb || !std::is_same_v<After, Nothing> ? RowEpilogue(finish) : RowEpilogue();
+    if constexpr (std::is_same_v<T, float>)
+      if (const RightOperand<T>* packed = PackedWeights::find(weight))
+        return packed->multiply(rows, x.data<T>(), ldx, pz, ldz, epilogue);
+    gemm<T>(false, true, rows, out, in, T(1), x.data<T>(), ldx, w.data<T>(), ldx, T(0), pz, ldz,
+            epilogue);
   });
   return z;
 }

@@ -118,6 +118,7 @@ bool gains_by_bf16(const GemmShape& s) {
 
 bool packs_for_several(const GemmShape& s, Isa isa, bool only_ours) {
   const bool narrow = s.n < kernels::kPackedColumns;  // most of what was packed would be padding
+  if (s.m == 0) return (only_ours || isa != Isa::baseline) && !narrow && s.k > 0;
   return ours(s, isa, only_ours) && !narrow && s.m > kFewRows && s.k * s.n >= kSmallOperand;
 }
 

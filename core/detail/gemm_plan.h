@@ -67,7 +67,8 @@ GemmPlan plan_packed_gemm(const GemmShape& shape);
 /// packed; plan_packed_gemm() is its plan then.
 bool gains_by_bf16(const GemmShape& shape);
 
-/// Whether to pack the B of several products of this shape before them.
+/// Whether to pack the B of several products of this shape before them; m is 0 where they are many,
+/// of few rows each.
 bool packs_for_several(const GemmShape& shape, Isa isa, bool only_ours);
 
 /// Columns of a B [k, n] that one thread packs at least.

@@ -123,16 +123,63 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
   finish(a, n.nq, running, y, step, rows);
 }
 
+/// The only query of a head against all keys: scores in a row, and no weights but once.
+template <class T, class Values>
+void attend_one(const Attention<T>& a, const Block& n, T* scores, Values v, T* y,
+                const SoftmaxRows<T>& rows) {
+  const T* k = a.k + offset(a.k_at, n.b, n.h);
+  compute_scores(a, n, Strided<T>{k, a.k_at.row, 1}, Panel<T>{}, scores, 1);
+  const int64_t lanes = lanes_of<T>(a.keys);
+  for (int64_t j = a.keys; j < lanes; ++j) scores[j] = kMinusInfinity<T>;
+  const T top = extreme_of<true>(scores, lanes), shift = top == kMinusInfinity<T> ? T(0) : top;
+  typename Lanes<T>::type sums{};
+  for (int64_t j = 0; j < lanes; j += Lanes<T>::count) {
+    each_lane<T>(Lanes<T>::count, [=, s = scores + j](int64_t l)
+                                      WEFT_INLINE_LAMBDA { s[l] = exp_below(s[l] - shift); });
+    sums += load(scores + j);
+  }
+  const T sum = sum_of_lanes<T>(sums);
+  *rows.top = sum == T(0) ? -kMinusInfinity<T> : top;
+  *rows.inverse = sum == T(0) ? T(0) : T(1) / sum;
+  for (int64_t k0 = 0; k0 < a.keys; k0 += kBlockKeys) {
+    const int64_t nk = least(kBlockKeys, a.keys - k0);
+    multiply(1, a.value_width, nk, Strided<T>{scores + k0, 1, 1}, v(k0, nk),
+             Scale<T>{*rows.inverse, k0 == 0 ? T(0) : T(1)}, y, a.value_width);
+  }
+}
+
+template <class T>
+bool is_single(const Attention<T>& a) {
+  return a.queries == 1 && a.keys > 0 && a.dropout == 0;
+}
+
+template <class T>
+void attend_singles(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows,
+                    T* scratch, int64_t first, int64_t last) {
+  T* panel = scratch + lanes_of<T>(a.keys);
+  for (int64_t head = first; head < last; ++head) {
+    const Block n{head / a.heads, head % a.heads, 0, 1, 0, a.keys};
+    const T* v = a.v + offset(a.v_at, n.b, n.h);
+    auto values = [&](int64_t k0, int64_t nk) {
+      return borrow_panel(nk, a.value_width, Strided<T>{v + k0 * a.v_at.row, a.v_at.row, 1}, panel);
+    };
+    attend_one(a, n, scratch, values, y + offset(y_at, n.b, n.h),
+               SoftmaxRows<T>{rows.top + head, rows.inverse + head});
+  }
+}
+
 }  // namespace
 
 template <class T>
 int64_t attention_scratch(const Attention<T>& a) {
-  return Memory<T>::size(a);
+  return is_single(a) ? lanes_of<T>(a.keys) + panel_size<T>(kBlockKeys, a.value_width)
+                      : Memory<T>::size(a);
 }
 
 template <class T>
 void attention_blocks(const Attention<T>& a, T* y, HeadStrides y_at, const SoftmaxRows<T>& rows,
                       T* scratch, int64_t first, int64_t last) {
+  if (is_single(a)) return attend_singles(a, y, y_at, rows, scratch, first, last);
   const Memory<T> memory(a, scratch);
   const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
   int64_t packed_head = -1;

@@ -59,59 +59,84 @@ bool hidden(const Attention<T>& a, const Block& n) {
   return true;
 }
 
+// What follows takes scores[j line + i] of key j and query i.
+
 template <class T>
-void apply_allowed(const Attention<T>& a, const Block& n, T* scores) {
+void apply_allowed(const Attention<T>& a, const Block& n, T* scores, int64_t line) {
   const MaskStrides& at = a.allowed_at;
   const bool* p = a.allowed + n.b * at.batch + n.h * at.head + n.q0 * at.query + n.k0 * at.key;
-  for (int64_t j = 0; j < n.nk; ++j, p += at.key, scores += kLine) {
+  for (int64_t j = 0; j < n.nk; ++j, p += at.key, scores += line) {
     if (at.query == 0 && *p) continue;
     for (int64_t i = 0; i < n.nq; ++i)
       if (!p[i * at.query]) scores[i] = kMinusInfinity<T>;
   }
 }
 
-/// scores[j, i] += rows[i, j], eight queries at a time: their rows may be a power of two apart, so
-/// that lines of many of them would not fit the cache at once.
+/// scores of j and i += rows[i, j], eight queries at a time: their rows may be a power of two
+/// apart, so that lines of many of them would not fit the cache at once.
 template <class T>
-void add_rows(const T* rows, int64_t step, const Block& n, T* scores) {
+void add_rows(const T* rows, int64_t step, const Block& n, T* scores, int64_t line) {
   alignas(kVectorBytes) T strip[kBlockKeys * 8];
   int64_t i = 0;
   for (; i + 8 <= n.nq; i += 8) {
     transpose<8, 8>(n.nk, rows + i * step, step, strip);
     for (int64_t j = 0; j < n.nk; ++j)
 #pragma omp simd
-      for (int64_t l = 0; l < 8; ++l) scores[j * kLine + i + l] += strip[j * 8 + l];
+      for (int64_t l = 0; l < 8; ++l) scores[j * line + i + l] += strip[j * 8 + l];
   }
   for (; i < n.nq; ++i)
-    for (int64_t j = 0; j < n.nk; ++j) scores[j * kLine + i] += rows[i * step + j];
+    for (int64_t j = 0; j < n.nk; ++j) scores[j * line + i] += rows[i * step + j];
 }
 
 /// bias: a.bias, or a direction in which it changes.
 template <class T>
-void add_bias(const T* bias, const MaskStrides& at, const Block& n, T* scores) {
+void add_bias(const T* bias, const MaskStrides& at, const Block& n, T* scores,
+              int64_t line = kLine) {
   const T* p = bias + n.b * at.batch + n.h * at.head + n.q0 * at.query + n.k0 * at.key;
-  if (at.key == 1 && at.query != 0) return add_rows(p, at.query, n, scores);
-  for (int64_t j = 0; j < n.nk; ++j, p += at.key, scores += kLine)
+  if (at.key == 1 && at.query != 0) return add_rows(p, at.query, n, scores, line);
+  for (int64_t j = 0; j < n.nk; ++j, p += at.key, scores += line)
     for (int64_t i = 0; i < n.nq; ++i) scores[i] += p[i * at.query];
 }
 
 template <class T>
-void apply_causal(const Block& n, T* scores) {
+void apply_causal(const Block& n, T* scores, int64_t line) {
   for (int64_t j = 0; j < n.nk; ++j) {
     const int64_t unseen = least(n.k0 + j - n.q0, n.nq);  // queries before key j
-    for (int64_t i = 0; i < unseen; ++i) scores[j * kLine + i] = kMinusInfinity<T>;
+    for (int64_t i = 0; i < unseen; ++i) scores[j * line + i] = kMinusInfinity<T>;
   }
 }
 
-/// scores = scale K Q^T + bias, -inf where it may not be attended to. k: rows [nk, width].
+/// scores = scale K q, of a head's only query. In a block the lanes beyond it become zeros.
+template <class T>
+void score_one(const Attention<T>& a, const Block& n, const Strided<T>& k, T* scores,
+               int64_t line) {
+  constexpr int64_t kCount = Lanes<T>::count;
+  const T* q = a.q + offset(a.q_at, n.b, n.h) + n.q0 * a.q_at.row;
+  const int64_t whole = a.width / kCount * kCount, rest = a.width - whole;
+  for (int64_t j = 0; j < n.nk; ++j, scores += line) {
+    const T* key = k.data + j * k.row;
+    typename Lanes<T>::type sum{};
+    for (int64_t d = 0; d < whole; d += kCount) sum += load(q + d) * load(key + d);
+    if (rest > 0) sum += load_some(q + whole, rest, T(0)) * load_some(key + whole, rest, T(0));
+    if (line > 1) clear(scores, kCount);
+    *scores = static_cast<T>(a.scale) * sum_of_lanes<T>(sum);
+  }
+}
+
+/// scores = scale K Q^T + bias, -inf where it may not be attended to. k: rows [nk, width]. An only
+/// query, as in decoding, would leave all lanes but one idle; one that is left over from whole
+/// blocks has the bits of the others, however many queries are padded behind it.
 template <class T>
 void compute_scores(const Attention<T>& a, const Block& n, const Strided<T>& k,
-                    const Panel<T>& q_transposed, T* scores) {
-  multiply(n.nk, lanes_of<T>(n.nq), a.width, k, q_transposed,
-           Scale<T>{static_cast<T>(a.scale), T(0)}, scores, kLine);
-  if (a.bias) add_bias(a.bias, a.bias_at, n, scores);
-  if (a.allowed) apply_allowed(a, n, scores);
-  if (a.causal && n.k0 + n.nk > n.q0 + 1) apply_causal(n, scores);
+                    const Panel<T>& q_transposed, T* scores, int64_t line = kLine) {
+  if (a.queries == 1)
+    score_one(a, n, k, scores, line);
+  else
+    multiply(n.nk, lanes_of<T>(n.nq), a.width, k, q_transposed,
+             Scale<T>{static_cast<T>(a.scale), T(0)}, scores, line);
+  if (a.bias) add_bias(a.bias, a.bias_at, n, scores, line);
+  if (a.allowed) apply_allowed(a, n, scores, line);
+  if (a.causal && n.k0 + n.nk > n.q0 + 1) apply_causal(n, scores, line);
 }
 
 /// out[t] = word t + shift of the eight words that are now's and then next's; shift in [0, 4).

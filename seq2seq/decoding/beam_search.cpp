@@ -24,11 +24,11 @@ bool better(const Candidate& a, const Candidate& b) {
 }
 
 // A number that `count` of these reach; the least there is if there are not so many.
-float reached_by(std::vector<float> values, size_t count) {
+float reached_by(const std::vector<float>& values, size_t count) {
   if (values.size() < count) return -std::numeric_limits<float>::infinity();
-  float *const begin = values.data(), *const last = begin + count - 1;
-  std::nth_element(begin, last, begin + values.size(), std::greater<>());
-  return *last;
+  std::vector<float> best(count);
+  std::partial_sort_copy(values.begin(), values.end(), best.begin(), best.end(), std::greater<>());
+  return best.back();
 }
 
 // The end of a hypothesis and its best `beam` continuations: an end is no beginning and takes none

@@ -32,6 +32,7 @@ class BeamSearch : public Strategy {
   std::vector<Choice> choose(const SentenceState& sentence) const override;
   double score(const Hypothesis& finished) const override;  ///< log-probability over the above
   int64_t width() const override { return options_.beam; }
+  bool concurrent() const override { return true; }
 
  private:
   BeamOptions options_;

@@ -1,5 +1,6 @@
 #include <weft/autograd/graph/grad_mode.h>
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/packed_weights.h>
 #include <weft/core/blas.h>
 #include <weft/core/detail/check.h>
 #include <weft/core/kernels/reduce.h>
@@ -129,20 +130,30 @@ bool all_good(const Tensor& log_probs) {
 
 // One step of all sentences from log_probs [rows, V]: the rows that the next one continues.
 Ids advance(std::vector<Search>& searches, const Strategy& strategy, const Tensor& log_probs) {
-  const auto width = static_cast<size_t>(log_probs.size(1));
-  const float* row = log_probs.data<float>();
+  constexpr double kCost = 0.3;  // nanoseconds for one
+  const int64_t width = log_probs.size(1), sentences = std::ssize(searches);
+  const float* p = log_probs.data<float>();
   const bool good = all_good(log_probs);
+  std::vector<int64_t> first{0};
+  for (const Search& s : searches) first.push_back(first.back() + std::ssize(s.live()));
+  std::vector<std::vector<size_t>> parents(searches.size());
+  const auto advance_some = [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const int64_t numbers = (first[i + 1] - first[i]) * width;
+      const std::span of_sentence(p + first[i] * width, static_cast<size_t>(numbers));
+      if (numbers == 0) continue;
+      if (!good) searches[i].check_log_probs(of_sentence);
+      parents[i] = searches[i].advance(strategy, of_sentence);
+    }
+  };
+  const auto cost = kCost * static_cast<double>(log_probs.numel()) / static_cast<double>(sentences);
+  if (strategy.concurrent())
+    parallel_for(sentences, grain_of_cost(cost), advance_some);
+  else
+    advance_some(0, sentences);
   Ids kept;
-  size_t first = 0;
-  for (Search& s : searches) {
-    const size_t rows = s.live().size();
-    if (rows == 0) continue;
-    const std::span of_sentence(row + first * width, rows * width);
-    if (!good) s.check_log_probs(of_sentence);
-    for (const size_t parent : s.advance(strategy, of_sentence))
-      kept.push_back(static_cast<int64_t>(first + parent));
-    first += rows;
-  }
+  for (size_t i = 0; i < parents.size(); ++i)
+    for (const size_t parent : parents[i]) kept.push_back(first[i] + static_cast<int64_t>(parent));
   return kept;
 }
 
@@ -182,6 +193,7 @@ std::vector<std::vector<Hypothesis>> decode(Seq2SeqModel& model, std::span<const
   check_call(sources, strategy, numbers);
   const NoGrad no_grad;
   const IndependentRows same_bits;
+  const PackedWeights packed_once;
   std::vector<std::vector<Hypothesis>> results(sources.size());
   const int64_t budget = std::max<int64_t>(1, kBatchTokens / strategy.width());
   for (const Batch& batch : inference_batches(sources, budget)) {

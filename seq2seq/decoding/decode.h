@@ -63,6 +63,10 @@ class Strategy {
   /// Live beginnings that a sentence may have: batches leave room for as many.
   virtual int64_t width() const { return 1; }
 
+  /// Whether several threads may call choose() at once, for different sentences. Those built in let
+  /// them.
+  virtual bool concurrent() const { return false; }
+
   /// A hypothesis of as many ids is cut off. By default no translation of a natural sentence is
   /// longer: a model that repeats itself stops there. A short source may have a long target, such
   /// as the Morse code of a word. `number` is the sentence's.

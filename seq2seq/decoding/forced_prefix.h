@@ -20,6 +20,7 @@ class ForcedPrefix : public Strategy {
   std::vector<Choice> choose(const SentenceState& sentence) const override;
   double score(const Hypothesis& finished) const override { return inner_.score(finished); }
   int64_t width() const override { return inner_.width(); }
+  bool concurrent() const override { return inner_.concurrent(); }
   int64_t longest(int64_t source_length, int64_t number) const override;
 
  private:

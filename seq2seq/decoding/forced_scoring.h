@@ -17,6 +17,7 @@ class ForcedScoring : public Strategy {
   /// Errors: a sentence without a target, an id beyond the model's.
   std::vector<Choice> choose(const SentenceState& sentence) const override;
   int64_t longest(int64_t, int64_t) const override { return longest_; }
+  bool concurrent() const override { return true; }
 
  private:
   std::vector<Ids> targets_;

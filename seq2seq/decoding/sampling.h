@@ -31,6 +31,7 @@ class Sampling : public Strategy {
 
   std::vector<Choice> choose(const SentenceState& sentence) const override;
   int64_t width() const override { return options_.samples; }
+  bool concurrent() const override { return true; }
 
  private:
   int64_t draw(const SentenceState& sentence, size_t row, double uniform) const;

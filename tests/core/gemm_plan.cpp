@@ -145,6 +145,11 @@ TEST_CASE("a right operand of several products: when it is packed, and the produ
   CHECK(packs_for_several({65, 256, 256}, Isa::avx2, false));
   CHECK_FALSE(packs_for_several({65, 256, 256}, Isa::baseline, false));
   CHECK(packs_for_several({65, 256, 256}, Isa::baseline, true));
+  CHECK(packs_for_several({0, 64, 1}, Isa::avx2, false));  // many of few rows
+  CHECK_FALSE(packs_for_several({0, 63, 256}, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({0, 64, 0}, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({0, 64, 1}, Isa::baseline, false));
+  CHECK(packs_for_several({0, 64, 1}, Isa::baseline, true));
 
   CHECK(plan_packed_gemm({10, 256, 256}) == GemmPlan{packed, packed_before, columns, 192, 0, 256});
   CHECK(plan_packed_gemm({256, 256, 256}) == GemmPlan{packed, packed_before, rows, 12, 0, 256});

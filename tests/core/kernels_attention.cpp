@@ -245,6 +245,7 @@ TEST_CASE("attention equals its formula, forward and backward", "[kernels]") {
       {1, 1, 1, 1, 1, 1},      {2, 2, 3, 5, 4, 3},      {2, 3, 16, 16, 32, 32},
       {1, 2, 64, 128, 64, 64}, {1, 1, 65, 129, 16, 48}, {2, 1, 130, 300, 24, 8},
       {1, 2, 7, 260, 5, 33},   {3, 1, 200, 10, 17, 16}, {1, 1, 70, 1300, 8, 8},
+      {3, 2, 1, 5, 4, 3},      {3, 2, 1, 17, 32, 32},   {2, 1, 1, 300, 20, 33},
   };
   for (Setting s : shapes)
     for (bool causal : {false, true})
@@ -261,20 +262,21 @@ TEST_CASE("attention equals its formula, forward and backward", "[kernels]") {
 
 TEST_CASE("attention adds a bias, and hides where it is -inf", "[kernels]") {
   for (Bias bias : {Bias::per_key, Bias::full, Bias::with_holes})
-    for (bool causal : {false, true}) {
-      Setting s{2, 2, 70, 140, 8, 12, causal};
-      s.bias = bias;
-      s.mask = causal ? Mask::padding : Mask::none;
-      check_against_formula<double>(s, 1e-11);
-      check_against_formula<float>(s, 5e-5);
-    }
+    for (bool causal : {false, true})
+      for (int64_t queries : {1, 70}) {
+        Setting s{2, 2, queries, 140, 8, 12, causal};
+        s.bias = bias;
+        s.mask = causal ? Mask::padding : Mask::none;
+        check_against_formula<double>(s, 1e-11);
+        check_against_formula<float>(s, 5e-5);
+      }
 }
 
 TEST_CASE("attention's gradients know equal scores however low a bias puts them", "[kernels]") {
   auto check = [](auto tag) {
     using T = decltype(tag);
-    for (double dropout : {0.0, 0.4}) {
-      Problem<T> p({1, 2, 70, 140, 8, 8, false, Mask::none, Bias::none, dropout});
+    for (auto [queries, dropout] : {std::pair(70, 0.0), {70, 0.4}, {1, 0.0}, {1, 0.4}}) {
+      Problem<T> p({1, 2, queries, 140, 8, 8, false, Mask::none, Bias::none, dropout});
       p.q.assign(p.q.size(), T(0));
       p.run();
       const std::vector<T> y = p.y, dq = p.dq, dk = p.dk, dv = p.dv, dbias = p.dbias;
@@ -293,15 +295,29 @@ TEST_CASE("attention's gradients know equal scores however low a bias puts them"
   check(double());
 }
 
+TEST_CASE("attention's gradients know the weights of scores near 1e8", "[kernels]") {
+  const int64_t queries = GENERATE(1, 2, 65);
+  Problem<float> p({1, 1, queries, 40, 24, 8});
+  for (float& x : p.k) x = x > 0 ? 4096.0f : 4095.0f;  // sums round by more than scores differ
+  for (float& x : p.q) x = 1000;
+  p.a.scale = 1;
+  p.run();
+  double from_weights = 0, from_gradients = 0;  // sum of dv = sum over queries of w dy
+  for (const float g : p.dy) from_weights += static_cast<double>(g);
+  for (const float g : p.dv) from_gradients += static_cast<double>(g);
+  CHECK(from_gradients == Approx(from_weights).epsilon(1e-4));
+}
+
 TEST_CASE("attention without keys or with all of them hidden gives exact zeros", "[kernels]") {
-  Problem<float> none({1, 2, 3, 0, 4, 4});
+  const int64_t queries = GENERATE(1, 3);
+  Problem<float> none({1, 2, queries, 0, 4, 4});
   none.run();
   CHECK(none.y == std::vector<float>(none.y.size(), 0.0f));
   CHECK(none.dq == std::vector<float>(none.q.size(), 0.0f));
   CHECK(none.top == std::vector<float>(none.top.size(), INFINITY));
   CHECK(none.inverse == std::vector<float>(none.top.size(), 0.0f));
 
-  Problem<float> p({1, 1, 70, 140, 8, 8});
+  Problem<float> p({1, 1, queries == 1 ? 1 : 70, 140, 8, 8});
   const bool nothing = false;
   p.a.allowed = &nothing;
   p.run();
@@ -356,7 +372,7 @@ TEST_CASE("attention has the same bits at any number of threads", "[kernels]") {
 }
 
 TEST_CASE("attention survives large scores", "[kernels]") {
-  Problem<float> p({1, 1, 5, 200, 8, 8});
+  Problem<float> p({1, 1, GENERATE(1, 5), 200, 8, 8});
   p.a.scale = 1e4;
   p.run();
   for (float x : p.y) CHECK(std::isfinite(x));

@@ -1,0 +1,40 @@
+// Weights that stay packed from one call of linear() to the next.
+#pragma once
+
+#include <weft/core/blas.h>
+#include <weft/core/tensor.h>
+
+#include <map>
+#include <memory>
+#include <tuple>
+
+namespace weft {
+
+/// While one lives, what linear() and linear_activation() of this thread multiply by stays packed:
+/// for decoding, whose steps are small products by the same weights, which would take as long to
+/// pack as to multiply by. Nothing changes to the bit. A weight that is written to is packed again,
+/// one that nobody else holds is let go. Only float32, and only where no gradient is recorded.
+class PackedWeights {
+ public:
+  PackedWeights();
+  ~PackedWeights();
+  PackedWeights(const PackedWeights&) = delete;
+  PackedWeights& operator=(const PackedWeights&) = delete;
+
+  /// For products by the transpose of `weight`, contiguous [out, in]; null where none is kept.
+  static const RightOperand<float>* find(const Tensor& weight);
+
+ private:
+  struct Entry {
+    Tensor weight;  // holds the memory, so that no other weight comes to stand there
+    uint32_t version;
+    std::unique_ptr<RightOperand<float>> packed;
+  };
+  const RightOperand<float>* kept(const Tensor& weight);
+
+  using Place = std::tuple<const void*, int64_t, int64_t>;  // first element, out, in
+  std::map<Place, Entry> entries_;
+  PackedWeights* before_;
+};
+
+}  // namespace weft

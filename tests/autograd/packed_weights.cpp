@@ -1,0 +1,86 @@
+// Weights that stay packed between calls: the same bits, and never those of another weight.
+#include <weft/autograd/graph/grad_mode.h>
+#include <weft/autograd/ops.h>
+#include <weft/autograd/ops/packed_weights.h>
+#include <weft/core/allocator.h>
+#include <weft/core/blas.h>
+#include <weft/tests/catch.h>
+
+#include <cstring>
+
+using namespace weft;
+
+namespace {
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const auto x = a.to_vector<float>(), y = b.to_vector<float>();
+  return a.shape() == b.shape() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+}
+
+Tensor plain(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  const NoGrad no_grad;
+  const IndependentRows ours;
+  return linear(x, w, bias);
+}
+
+}  // namespace
+
+TEST_CASE("products by weights that stay packed have the same bits") {
+  Generator gen(1);
+  const int64_t out = GENERATE(3, 64, 300), in = GENERATE(1, 40, 300);
+  const Tensor w = randn({out, in}, gen), bias = randn({out}, gen);
+  const NoGrad no_grad;
+  const IndependentRows ours;
+  const PackedWeights scope;
+  for (const int64_t rows : {0, 1, 5, 70, 300}) {
+    const Tensor x = randn({rows, in}, gen);
+    CAPTURE(out, in, rows);
+    CHECK(same_bits(linear(x, w, bias), plain(x, w, bias)));
+    const PackedWeights inner;
+    const ActivationOptions relu{LinearActivation::relu};
+    const Tensor active = linear_activation(x, w, bias, relu);
+    CHECK(same_bits(active, weft::relu(plain(x, w, bias))));
+  }
+}
+
+TEST_CASE("a weight that is written to is packed again, and a part of it is another") {
+  Generator gen(2);
+  const NoGrad no_grad;
+  const PackedWeights scope;
+  Tensor w = randn({192, 50}, gen);
+  const Tensor x = randn({4, 50}, gen);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(same_bits(linear(x, w), plain(x, w, {})));
+    const Tensor first = slice(w, 0, 0, 64);  // begins where w does
+    CHECK(same_bits(linear(x, first), plain(x, first, {})));
+    w.mutable_data<float>()[7] += 1;
+  }
+  w.set_data(randn({192, 50}, gen));
+  CHECK(same_bits(linear(x, w), plain(x, w, {})));
+  const Tensor turned = transpose(randn({50, 192}, gen), 0, 1);
+  CHECK(same_bits(linear(x, turned), plain(x, turned, {})));
+}
+
+TEST_CASE("weights of a moment are let go, and what follows at their place is not taken for them") {
+  Generator gen(3);
+  const NoGrad no_grad;
+  const PackedWeights scope;
+  const Tensor x = randn({4, 50}, gen);
+  size_t in_use = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Tensor w = randn({256, 50}, gen);
+    CHECK(same_bits(linear(x, w), plain(x, w, {})));
+    if (i == 2) in_use = allocator_stats().bytes_in_use;
+    if (i > 2) CHECK(allocator_stats().bytes_in_use == in_use);
+  }
+}
+
+TEST_CASE("where gradients are recorded no weight stays packed") {
+  Generator gen(4);
+  const PackedWeights scope;
+  CHECK(PackedWeights::find(randn({64, 64}, gen)) == nullptr);
+  const NoGrad no_grad;
+  CHECK(PackedWeights::find(randn({64, 64}, gen)) != nullptr);
+  CHECK(PackedWeights::find(randn({64, 64}, gen, kFloat64)) == nullptr);
+  CHECK(PackedWeights::find(zeros({0, 64})) == nullptr);
+}
