@@ -208,11 +208,12 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
 }
 
 template <class T>
-RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb)
+RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb,
+                              int64_t times)
     : tb_(tb), n_(n), k_(k), b_(b), ldb_(ldb) {
   const Product<T> p{false, tb, rows, n, k, T(1), nullptr, k, b, ldb, T(0), nullptr, n};
   bf16_ = in_bf16(p);
-  if (!bf16_ && !packs_for_several(p.shape(), kCpuIsa, only_ours())) return;
+  if (!bf16_ && !packs_for_several(p.shape(), times, kCpuIsa, only_ours())) return;
   check_sizes(rows, n, k, k, ldb, n);
   T* const room = packed_.emplace(packed_size<T>(k, n)).data();
   if constexpr (std::is_same_v<T, float>)

@@ -74,9 +74,10 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
 template <class T>
 class RightOperand {
  public:
-  /// For products of about `rows` rows; 0: for many, of few rows each. Refers to b, [n, k] if tb,
-  /// whose rows are ldb apart.
-  RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb);
+  /// For about `times` products of about `rows` rows each. Refers to b, [n, k] if tb, whose rows
+  /// are ldb apart.
+  RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const T* b, int64_t ldb,
+               int64_t times = 1);
 
   /// C [m, n] = A [m, k] op(B); as gemm.
   void multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t ldc, RowEpilogue done = {}) const;

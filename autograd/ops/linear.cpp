@@ -83,9 +83,8 @@ Tensor product(const char* who, const Tensor& x, const Tensor& weight, const Ten
     const int64_t ldx = std::max<int64_t>(in, 1), ldz = std::max<int64_t>(out, 1);
     const auto epilogue =
         pb || !std::is_same_v<After, Nothing> ? RowEpilogue(finish) : RowEpilogue();
-    if constexpr (std::is_same_v<T, float>)
-      if (const RightOperand<T>* packed = PackedWeights::find(weight))
-        return packed->multiply(rows, x.data<T>(), ldx, pz, ldz, epilogue);
+    if (const RightOperand<T>* packed = PackedWeights::find<T>(weight))
+      return packed->multiply(rows, x.data<T>(), ldx, pz, ldz, epilogue);
     gemm<T>(false, true, rows, out, in, T(1), x.data<T>(), ldx, w.data<T>(), ldx, T(0), pz, ldz,
             epilogue);
   });

@@ -7,13 +7,14 @@
 #include <map>
 #include <memory>
 #include <tuple>
+#include <type_traits>
 
 namespace weft {
 
 /// While one lives, what linear() and linear_activation() of this thread multiply by stays packed:
 /// for decoding, whose steps are small products by the same weights, which would take as long to
 /// pack as to multiply by. Nothing changes to the bit. A weight that is written to is packed again,
-/// one that nobody else holds is let go. Only float32, and only where no gradient is recorded.
+/// one that nobody else holds is let go. Only float32.
 class PackedWeights {
  public:
   PackedWeights();
@@ -21,10 +22,15 @@ class PackedWeights {
   PackedWeights(const PackedWeights&) = delete;
   PackedWeights& operator=(const PackedWeights&) = delete;
 
-  /// For products by the transpose of `weight`, contiguous [out, in]; null where none is kept.
-  static const RightOperand<float>* find(const Tensor& weight);
+  /// For products by the transpose of `weight`, [out, in]; null where none is kept.
+  template <class T>
+  static const RightOperand<T>* find(const Tensor& weight) {
+    if constexpr (std::is_same_v<T, float>) return find_float(weight);
+    return nullptr;
+  }
 
  private:
+  static const RightOperand<float>* find_float(const Tensor& weight);
   struct Entry {
     Tensor weight;  // holds the memory, so that no other weight comes to stand there
     uint32_t version;

@@ -116,10 +116,10 @@ bool gains_by_bf16(const GemmShape& s) {
          work(s) >= kSmallProduct;
 }
 
-bool packs_for_several(const GemmShape& s, Isa isa, bool only_ours) {
+bool packs_for_several(const GemmShape& s, int64_t times, Isa isa, bool only_ours) {
   const bool narrow = s.n < kernels::kPackedColumns;  // most of what was packed would be padding
-  if (s.m == 0) return (only_ours || isa != Isa::baseline) && !narrow && s.k > 0;
-  return ours(s, isa, only_ours) && !narrow && s.m > kFewRows && s.k * s.n >= kSmallOperand;
+  if (narrow || s.m == 0 || s.k == 0 || !ours(s, isa, only_ours)) return false;
+  return s.m <= kFewRows ? times > 1 : s.k * s.n >= kSmallOperand;
 }
 
 int64_t packing_grain(int64_t n, int64_t k) {

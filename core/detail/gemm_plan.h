@@ -67,9 +67,8 @@ GemmPlan plan_packed_gemm(const GemmShape& shape);
 /// packed; plan_packed_gemm() is its plan then.
 bool gains_by_bf16(const GemmShape& shape);
 
-/// Whether to pack the B of several products of this shape before them; m is 0 where they are many,
-/// of few rows each.
-bool packs_for_several(const GemmShape& shape, Isa isa, bool only_ours);
+/// Whether to pack the B of `times` products of this shape before them.
+bool packs_for_several(const GemmShape& shape, int64_t times, Isa isa, bool only_ours);
 
 /// Columns of a B [k, n] that one thread packs at least.
 int64_t packing_grain(int64_t n, int64_t k);

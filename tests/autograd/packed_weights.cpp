@@ -75,12 +75,12 @@ TEST_CASE("weights of a moment are let go, and what follows at their place is no
   }
 }
 
-TEST_CASE("where gradients are recorded no weight stays packed") {
+TEST_CASE("no weight stays packed without a scope, of float64, or without elements") {
   Generator gen(4);
+  const Tensor weight = randn({64, 64}, gen);
+  CHECK(PackedWeights::find<float>(weight) == nullptr);
   const PackedWeights scope;
-  CHECK(PackedWeights::find(randn({64, 64}, gen)) == nullptr);
-  const NoGrad no_grad;
-  CHECK(PackedWeights::find(randn({64, 64}, gen)) != nullptr);
-  CHECK(PackedWeights::find(randn({64, 64}, gen, kFloat64)) == nullptr);
-  CHECK(PackedWeights::find(zeros({0, 64})) == nullptr);
+  CHECK(PackedWeights::find<float>(weight) != nullptr);
+  CHECK(PackedWeights::find<double>(to(weight, kFloat64)) == nullptr);
+  CHECK(PackedWeights::find<float>(zeros({0, 64})) == nullptr);
 }

@@ -213,10 +213,10 @@ TEST_CASE("gemm's epilogue sees each finished row once") {
 
 TEST_CASE("RightOperand multiplies as gemm does, packed or not", "[kernels]") {
   const bool tb = GENERATE(false, true);
-  const int64_t n = GENERATE(20, 500), k = 310, most = 300, rows = GENERATE(300, 0);
+  const int64_t n = GENERATE(20, 500), k = 310, most = 300, rows = GENERATE(1, 300);
   const auto a = random_vector<float>(most * k, 1), b = random_vector<float>(n * k, 2);
   const int64_t ldb = tb ? k : n;
-  const RightOperand<float> right(tb, rows, n, k, b.data(), ldb);
+  const RightOperand<float> right(tb, rows, n, k, b.data(), ldb, 2);
   for (const int64_t m : {0, 1, 30, 300}) {
     std::vector<float> one(static_cast<size_t>(m * n), 1), two = one;
     gemm<float>(false, tb, m, n, k, 1, a.data(), k, b.data(), ldb, 0, one.data(), n);

@@ -136,20 +136,22 @@ TEST_CASE("batches: small products by threads whole, large ones one after anothe
 
 TEST_CASE("a right operand of several products: when it is packed, and the products by it") {
   const auto packs = [](int64_t m, int64_t n, int64_t k) {
-    return packs_for_several({m, n, k}, Isa::avx512, false);
+    return packs_for_several({m, n, k}, 1, Isa::avx512, false);
   };
   CHECK(packs(65, 256, 256));
   CHECK_FALSE(packs(64, 256, 256));   // too few rows
   CHECK_FALSE(packs(65, 255, 256));   // too small an operand
   CHECK_FALSE(packs(65, 63, 10000));  // mostly padding
-  CHECK(packs_for_several({65, 256, 256}, Isa::avx2, false));
-  CHECK_FALSE(packs_for_several({65, 256, 256}, Isa::baseline, false));
-  CHECK(packs_for_several({65, 256, 256}, Isa::baseline, true));
-  CHECK(packs_for_several({0, 64, 1}, Isa::avx2, false));  // many of few rows
-  CHECK_FALSE(packs_for_several({0, 63, 256}, Isa::avx2, false));
-  CHECK_FALSE(packs_for_several({0, 64, 0}, Isa::avx2, false));
-  CHECK_FALSE(packs_for_several({0, 64, 1}, Isa::baseline, false));
-  CHECK(packs_for_several({0, 64, 1}, Isa::baseline, true));
+  CHECK(packs_for_several({65, 256, 256}, 1, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({65, 256, 256}, 1, Isa::baseline, false));
+  CHECK(packs_for_several({65, 256, 256}, 1, Isa::baseline, true));
+  CHECK(packs_for_several({64, 64, 1}, 2, Isa::avx2, false));  // few rows, twice
+  CHECK_FALSE(packs_for_several({64, 64, 1}, 1, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({64, 63, 256}, 2, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({64, 64, 0}, 2, Isa::avx2, false));
+  CHECK_FALSE(packs_for_several({0, 64, 1}, 2, Isa::avx2, false));
+  CHECK(packs_for_several({1, 64, 1}, 2, Isa::baseline, false));
+  CHECK_FALSE(packs_for_several({64, 256, 256}, 2, Isa::baseline, false));  // BLAS's
 
   CHECK(plan_packed_gemm({10, 256, 256}) == GemmPlan{packed, packed_before, columns, 192, 0, 256});
   CHECK(plan_packed_gemm({256, 256, 256}) == GemmPlan{packed, packed_before, rows, 12, 0, 256});
