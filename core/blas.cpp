@@ -227,11 +227,12 @@ RightOperand<T>::RightOperand(bool tb, int64_t rows, int64_t n, int64_t k, const
 template <class T>
 void RightOperand<T>::multiply(int64_t m, const T* a, int64_t lda, T* c, int64_t ldc,
                                RowEpilogue done) const {
-  if (!packed_ || m == 0)
+  const Product<T> p{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc};
+  const GemmShape shape = p.shape(bool(done));
+  if (m == 0 || !packed_ || (!bf16_ && plan(shape).way == GemmWay::blas))
     return gemm(false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc, done);
   check_sizes(m, n_, k_, lda, ldb_, ldc);
-  const Product<T> p{false, tb_, m, n_, k_, T(1), a, lda, b_, ldb_, T(0), c, ldc};
-  const GemmPlan plan = plan_packed_gemm(p.shape(bool(done)));
+  const GemmPlan plan = plan_packed_gemm(shape);
   const auto run = [&]<class P>(P* data) {
     run_packed(p, plan, kernels::PackedMatrix<P>{data, k_, n_}, done);
   };
