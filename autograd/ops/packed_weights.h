@@ -14,7 +14,7 @@ namespace weft {
 /// While one lives, what linear() and linear_activation() of this thread multiply by stays packed:
 /// for decoding, whose steps are small products by the same weights, which would take as long to
 /// pack as to multiply by. Nothing changes to the bit. A weight that is written to is packed again,
-/// one that nobody else holds is let go. Only float32.
+/// one that nobody else holds is let go. Only float32; what is packed takes as much memory again.
 class PackedWeights {
  public:
   PackedWeights();
