@@ -123,7 +123,7 @@ void attend(const Attention<T>& a, Block n, const Memory<T>& memory, Values v, T
   finish(a, n.nq, running, y, step, rows);
 }
 
-/// The only query of a head against all keys: scores in a row, and no weights but once.
+/// The only query of a head against all keys, whose scores stand in a row: one softmax of them all.
 template <class T, class Values>
 void attend_one(const Attention<T>& a, const Block& n, T* scores, Values v, T* y,
                 const SoftmaxRows<T>& rows) {

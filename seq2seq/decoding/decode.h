@@ -64,7 +64,7 @@ class Strategy {
   virtual int64_t width() const { return 1; }
 
   /// Whether several threads may call choose() at once, for different sentences. Those built in let
-  /// them.
+  /// them, and so does what is derived from them unless it says otherwise.
   virtual bool concurrent() const { return false; }
 
   /// A hypothesis of as many ids is cut off. By default no translation of a natural sentence is
